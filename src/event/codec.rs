@@ -1,0 +1,303 @@
+//! Canonical bytes of events and commits.
+//!
+//! All integers that say `varint` are LEB128 in their shortest form; the others are little-endian.
+//!
+//! ```text
+//! header   version u8 = 1 | replica 16 | first seq varint | events varint | timestamp u64 | written_ms varint
+//! body     aggregate text | event type text | heads varint, each: replica 16, seq varint, tag u16
+//!          | 0, or 1 and replaced: replica 16, seq varint | metadata varint, each: key text, value text
+//!          | payload bytes                                         (text, bytes: length varint, content)
+//! commit   header | for each event: body
+//! digest   xxh3-128 of: header | seq varint | body
+//! ```
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{
+    AggregateId, ChainTag, CodecError, Commit, CommitError, CommitSpan, Digest, Event, EventError,
+    EventId, EventParts, EventType, Head, Heads, Metadata, Payload, ReplicaId, Seq, Timestamp,
+};
+use crate::limits::{
+    AGGREGATE_ID_BYTES_MAX, COMMIT_BYTES_MAX, COMMIT_EVENTS_MAX, EVENT_TYPE_BYTES_MAX, HEADS_MAX,
+    METADATA_BYTES_MAX, METADATA_ENTRIES_MAX, PAYLOAD_BYTES_MAX,
+};
+
+const VERSION: u8 = 1;
+
+/// Appends the canonical bytes of a commit.
+pub fn encode_commit(commit: &Commit, out: &mut Vec<u8>) {
+    let [first, ..] = commit.events() else { return };
+    out.reserve(commit.bytes());
+    put_header(first.parts(), out);
+    for event in commit.events() {
+        put_body(event.parts(), out);
+    }
+}
+
+/// Reads one commit, which must fill the bytes. Payloads are copied, so the input is not kept
+/// alive; nothing is allocated in proportion to a length that the bytes merely claim.
+///
+/// # Errors
+/// [`CodecError`] names what is wrong with the bytes, the event or the commit.
+pub fn decode_commit(bytes: &[u8]) -> Result<Commit, CodecError> {
+    if bytes.len() > COMMIT_BYTES_MAX {
+        let max = COMMIT_BYTES_MAX;
+        return Err(CommitError::TooLarge { bytes: bytes.len(), max }.into());
+    }
+    let mut input = Input { rest: bytes };
+    let header = read_header(&mut input)?;
+    let mut events = Vec::new();
+    let mut seq = Some(header.span.first());
+    while let Some(id) = seq.filter(|seq| header.span.contains(*seq)) {
+        let id = EventId::new(header.replica, id);
+        let before = input.rest;
+        let parts = read_body(&mut input, &header, id)?;
+        let body = before.get(..before.len() - input.rest.len()).unwrap_or_default();
+        let digest = digest(&parts, body);
+        events.push(Event::with_digest(parts, digest)?);
+        seq = id.seq.next();
+    }
+    if !input.rest.is_empty() {
+        return Err(CodecError::Trailing { bytes: input.rest.len() });
+    }
+    Ok(Commit::with_bytes(events, bytes.len())?)
+}
+
+pub(super) fn commit_bytes(events: &[Event]) -> usize {
+    let mut header = Vec::new();
+    if let Some(first) = events.first() {
+        put_header(first.parts(), &mut header);
+    }
+    header.len() + events.iter().map(|event| body_bytes(event.parts())).sum::<usize>()
+}
+
+pub(super) fn digest(parts: &EventParts, body: &[u8]) -> Digest {
+    let mut head = Vec::with_capacity(64);
+    put_header(parts, &mut head);
+    put_varint(parts.id.seq.get(), &mut head);
+    let mut hasher = Xxh3::new();
+    hasher.update(&head);
+    hasher.update(body);
+    Digest::from_bytes(hasher.digest128().to_be_bytes())
+}
+
+fn put_header(parts: &EventParts, out: &mut Vec<u8>) {
+    out.push(VERSION);
+    out.extend_from_slice(&parts.id.replica.to_bytes());
+    put_varint(parts.commit.first().get(), out);
+    put_varint(parts.commit.len().into(), out);
+    out.extend_from_slice(&parts.timestamp.to_bits().to_le_bytes());
+    put_varint(parts.written_ms, out);
+}
+
+pub(super) fn put_body(parts: &EventParts, out: &mut Vec<u8>) {
+    put_bytes(parts.aggregate.as_str().as_bytes(), out);
+    put_bytes(parts.event_type.as_str().as_bytes(), out);
+    put_len(parts.heads.len(), out);
+    for head in &parts.heads {
+        put_id(head.id, out);
+        out.extend_from_slice(&head.tag.to_bits().to_le_bytes());
+    }
+    match parts.replaces {
+        None => out.push(0),
+        Some(replaced) => {
+            out.push(1);
+            put_id(replaced, out);
+        }
+    }
+    put_len(parts.metadata.len(), out);
+    for (key, value) in parts.metadata.iter() {
+        put_bytes(key.as_bytes(), out);
+        put_bytes(value.as_bytes(), out);
+    }
+    put_bytes(parts.payload.as_bytes(), out);
+}
+
+fn body_bytes(parts: &EventParts) -> usize {
+    let text = |len: usize| varint_bytes(len) + len;
+    let id = |id: EventId| 16 + varint_len(id.seq.get());
+    text(parts.aggregate.as_str().len())
+        + text(parts.event_type.as_str().len())
+        + varint_bytes(parts.heads.len())
+        + parts.heads.iter().map(|head| id(head.id) + 2).sum::<usize>()
+        + 1
+        + parts.replaces.map_or(0, id)
+        + varint_bytes(parts.metadata.len())
+        + parts.metadata.iter().map(|(k, v)| text(k.len()) + text(v.len())).sum::<usize>()
+        + text(parts.payload.len())
+}
+
+fn put_id(id: EventId, out: &mut Vec<u8>) {
+    out.extend_from_slice(&id.replica.to_bytes());
+    put_varint(id.seq.get(), out);
+}
+
+fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    put_len(bytes.len(), out);
+    out.extend_from_slice(bytes);
+}
+
+fn put_len(len: usize, out: &mut Vec<u8>) {
+    put_varint(u64::try_from(len).unwrap_or(u64::MAX), out);
+}
+
+fn put_varint(mut number: u64, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    out.push(number.to_le_bytes()[0]);
+}
+
+fn varint_bytes(len: usize) -> usize {
+    varint_len(u64::try_from(len).unwrap_or(u64::MAX))
+}
+
+fn varint_len(mut number: u64) -> usize {
+    let mut len = 1;
+    while number >= 0x80 {
+        number >>= 7;
+        len += 1;
+    }
+    len
+}
+
+struct Header {
+    replica: ReplicaId,
+    span: CommitSpan,
+    timestamp: Timestamp,
+    written_ms: u64,
+}
+
+fn read_header(input: &mut Input<'_>) -> Result<Header, CodecError> {
+    let [version] = input.array("format version")?;
+    if version != VERSION {
+        return Err(CodecError::Unknown { what: "event format", value: version.into() });
+    }
+    let replica = ReplicaId::from_bytes(input.array("replica id")?);
+    let first = input.seq()?;
+    let events = input.count("number of events", COMMIT_EVENTS_MAX)?;
+    Ok(Header {
+        replica,
+        span: CommitSpan::new(first, events)?,
+        timestamp: Timestamp::from_bits(u64::from_le_bytes(input.array("timestamp")?)),
+        written_ms: input.varint("wall time")?,
+    })
+}
+
+fn read_body(input: &mut Input<'_>, header: &Header, id: EventId) -> Result<EventParts, CodecError> {
+    let aggregate = input.text("aggregate id", AGGREGATE_ID_BYTES_MAX)?;
+    let event_type = input.text("event type", EVENT_TYPE_BYTES_MAX)?;
+    Ok(EventParts {
+        id,
+        commit: header.span,
+        timestamp: header.timestamp,
+        written_ms: header.written_ms,
+        aggregate: AggregateId::new(aggregate).map_err(EventError::from)?,
+        event_type: EventType::new(event_type).map_err(EventError::from)?,
+        heads: read_heads(input)?,
+        replaces: match input.array("replacement flag")? {
+            [0] => None,
+            [1] => Some(input.id()?),
+            [_] => return Err(CodecError::OutOfRange { what: "replacement flag" }),
+        },
+        metadata: read_metadata(input)?,
+        payload: Payload::from_bytes(Bytes::copy_from_slice(
+            input.bytes("payload", PAYLOAD_BYTES_MAX)?,
+        ))
+        .map_err(EventError::from)?,
+    })
+}
+
+fn read_heads(input: &mut Input<'_>) -> Result<Heads, CodecError> {
+    let count = input.count("number of heads", HEADS_MAX)?;
+    let mut heads = Vec::new();
+    for _ in 0..count {
+        let id = input.id()?;
+        let tag = ChainTag::from_bits(u16::from_le_bytes(input.array("tag of a head")?));
+        heads.push(Head { id, tag });
+    }
+    if !heads.is_sorted() {
+        return Err(CodecError::Unsorted { what: "heads" });
+    }
+    Ok(Heads::new(heads)?)
+}
+
+fn read_metadata(input: &mut Input<'_>) -> Result<Metadata, CodecError> {
+    let count = input.count("number of metadata entries", METADATA_ENTRIES_MAX)?;
+    let mut metadata = Metadata::new();
+    let mut last: Option<&str> = None;
+    for _ in 0..count {
+        let key = input.text("metadata key", METADATA_BYTES_MAX)?;
+        let value = input.text("metadata value", METADATA_BYTES_MAX)?;
+        if last.is_some_and(|last| last >= key) {
+            return Err(CodecError::Unsorted { what: "metadata keys" });
+        }
+        last = Some(key);
+        metadata.insert(key, value)?;
+    }
+    Ok(metadata)
+}
+
+struct Input<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Input<'a> {
+    fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8], CodecError> {
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or(CodecError::Truncated { what })?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], CodecError> {
+        let (taken, rest) =
+            self.rest.split_first_chunk::<N>().ok_or(CodecError::Truncated { what })?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    fn varint(&mut self, what: &'static str) -> Result<u64, CodecError> {
+        let mut number = 0u64;
+        for shift in (0..64).step_by(7) {
+            let [byte] = self.array(what)?;
+            let bits = u64::from(byte & 0x7f);
+            let overlong = byte == 0 && shift > 0;
+            if overlong || (shift == 63 && byte > 1) {
+                return Err(CodecError::OutOfRange { what });
+            }
+            number |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+        Err(CodecError::OutOfRange { what })
+    }
+
+    fn count(&mut self, what: &'static str, max: usize) -> Result<usize, CodecError> {
+        usize::try_from(self.varint(what)?)
+            .ok()
+            .filter(|count| *count <= max)
+            .ok_or(CodecError::OutOfRange { what })
+    }
+
+    fn bytes(&mut self, what: &'static str, max: usize) -> Result<&'a [u8], CodecError> {
+        let len = self.count(what, max)?;
+        self.take(len, what)
+    }
+
+    fn text(&mut self, what: &'static str, max: usize) -> Result<&'a str, CodecError> {
+        core::str::from_utf8(self.bytes(what, max)?).map_err(|_| CodecError::NotUtf8 { what })
+    }
+
+    fn seq(&mut self) -> Result<Seq, CodecError> {
+        Seq::new(self.varint("seq")?).ok_or(CodecError::OutOfRange { what: "seq" })
+    }
+
+    fn id(&mut self) -> Result<EventId, CodecError> {
+        Ok(EventId::new(ReplicaId::from_bytes(self.array("replica id")?), self.seq()?))
+    }
+}

@@ -1,0 +1,159 @@
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::codec;
+use super::{Chain, CommitError, Event, EventId, ReplicaId, Seq, Timestamp};
+use crate::limits::{COMMIT_BYTES_MAX, COMMIT_EVENTS_MAX};
+
+/// Which consecutive seqs of a replica were written as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CommitSpan {
+    first: Seq,
+    len: u32,
+}
+
+impl CommitSpan {
+    /// A span of `len` seqs from `first`.
+    ///
+    /// # Errors
+    /// [`CommitError`] when it is empty, longer than 8,192 or passes the end of the seqs.
+    pub fn new(first: Seq, len: usize) -> Result<Self, CommitError> {
+        if len == 0 {
+            return Err(CommitError::Empty);
+        }
+        let too_many = CommitError::TooManyEvents { events: len, max: COMMIT_EVENTS_MAX };
+        if len > COMMIT_EVENTS_MAX {
+            return Err(too_many);
+        }
+        let Ok(len) = u32::try_from(len) else { return Err(too_many) };
+        if first.get().checked_add(u64::from(len) - 1).is_none() {
+            return Err(too_many);
+        }
+        Ok(Self { first, len })
+    }
+
+    /// The first seq, which names the commit.
+    pub const fn first(self) -> Seq {
+        self.first
+    }
+
+    /// The last seq.
+    pub fn last(self) -> Seq {
+        Seq::new(self.first.get() + u64::from(self.len) - 1).unwrap_or(self.first)
+    }
+
+    /// How many events, 1 to 8,192.
+    pub const fn len(self) -> u32 {
+        self.len
+    }
+
+    /// Always false; a commit holds at least one event.
+    pub const fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether the seq is one of the commit's.
+    pub fn contains(self, seq: Seq) -> bool {
+        self.first <= seq && seq <= self.last()
+    }
+}
+
+/// Several events written as one: one writer, one timestamp, consecutive seqs.
+///
+/// Atomic in delivery, durability and visibility; each of its events is admitted or rejected by its
+/// own aggregate. At least one event, at most 8,192, at most 8 MiB of canonical bytes. Cloning
+/// shares the events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    events: Arc<[Event]>,
+    bytes: usize,
+}
+
+impl Commit {
+    /// Checks that the events form one commit. Cost: their encoded size is computed.
+    ///
+    /// # Errors
+    /// [`CommitError`] names the event and the field that do not fit.
+    pub fn new(events: Vec<Event>) -> Result<Self, CommitError> {
+        let bytes = codec::commit_bytes(&events);
+        Self::with_bytes(events, bytes)
+    }
+
+    pub(super) fn with_bytes(events: Vec<Event>, bytes: usize) -> Result<Self, CommitError> {
+        let Some(first) = events.first() else { return Err(CommitError::Empty) };
+        let span = first.commit();
+        if events.len() > COMMIT_EVENTS_MAX {
+            let max = COMMIT_EVENTS_MAX;
+            return Err(CommitError::TooManyEvents { events: events.len(), max });
+        }
+        if u32::try_from(events.len()) != Ok(span.len()) || first.id().seq != span.first() {
+            return Err(CommitError::OutOfPlace { id: first.id() });
+        }
+        if bytes > COMMIT_BYTES_MAX {
+            return Err(CommitError::TooLarge { bytes, max: COMMIT_BYTES_MAX });
+        }
+        let mut expected = Some(span.first());
+        for event in &events {
+            let id = event.id();
+            let mixed = |what| CommitError::Mixed { id, what };
+            if id.replica != first.id().replica {
+                return Err(mixed("replica"));
+            }
+            if event.commit() != span {
+                return Err(mixed("span"));
+            }
+            if event.timestamp() != first.timestamp() {
+                return Err(mixed("timestamp"));
+            }
+            if event.written_ms() != first.written_ms() {
+                return Err(mixed("wall time"));
+            }
+            if expected != Some(id.seq) {
+                return Err(CommitError::OutOfPlace { id });
+            }
+            expected = id.seq.next();
+        }
+        Ok(Self { events: events.into(), bytes })
+    }
+
+    /// The id of the first event, which names the commit.
+    pub fn id(&self) -> EventId {
+        EventId::new(self.replica(), self.span().first())
+    }
+
+    /// The writer.
+    pub fn replica(&self) -> ReplicaId {
+        self.head().id().replica
+    }
+
+    /// The seqs.
+    pub fn span(&self) -> CommitSpan {
+        self.head().commit()
+    }
+
+    /// The one timestamp of all its events.
+    pub fn timestamp(&self) -> Timestamp {
+        self.head().timestamp()
+    }
+
+    /// The events in the order of seqs, never empty.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// Size of the encoded commit, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The chain value after this commit, given the one before it.
+    #[must_use]
+    pub fn chain_after(&self, before: Chain) -> Chain {
+        self.events.iter().fold(before, |chain, event| chain.extend(event.digest()))
+    }
+
+    fn head(&self) -> &Event {
+        #[expect(clippy::indexing_slicing, reason = "checked at construction: a commit is not empty")]
+        &self.events[0]
+    }
+}

@@ -1,0 +1,80 @@
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ChainTag, EventError, EventId};
+use crate::limits::HEADS_MAX;
+
+/// One maximal event of an aggregate, as a writer saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Head {
+    /// The event.
+    pub id: EventId,
+    /// Which branch of its replica was meant, should the replica ever have forked.
+    pub tag: ChainTag,
+}
+
+/// The heads that one event names: sorted by id, each id once, at most 1,024.
+///
+/// They encode the event's vector clock within its aggregate: what its writer had seen is these
+/// events and everything in their pasts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Heads(Vec<Head>);
+
+impl Heads {
+    /// Names nothing: the writer had seen no event of this aggregate.
+    pub const NONE: Self = Self(Vec::new());
+
+    /// Sorts and checks a list of heads.
+    ///
+    /// # Errors
+    /// [`EventError::TooManyHeads`] above 1,024, [`EventError::HeadTwice`] when an id repeats.
+    pub fn new(mut heads: Vec<Head>) -> Result<Self, EventError> {
+        if heads.len() > HEADS_MAX {
+            return Err(EventError::TooManyHeads { heads: heads.len(), max: HEADS_MAX });
+        }
+        heads.sort_unstable();
+        for pair in heads.windows(2) {
+            if let [a, b] = pair
+                && a.id == b.id
+            {
+                return Err(EventError::HeadTwice { id: a.id });
+            }
+        }
+        Ok(Self(heads))
+    }
+
+    /// The heads, sorted by id.
+    pub fn as_slice(&self) -> &[Head] {
+        &self.0
+    }
+
+    /// Each head in the order of ids.
+    pub fn iter(&self) -> core::slice::Iter<'_, Head> {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether the writer had seen nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether `id` itself is named (not merely in the past of one that is).
+    pub fn names(&self, id: EventId) -> bool {
+        self.0.binary_search_by(|head| head.id.cmp(&id)).is_ok()
+    }
+}
+
+impl<'a> IntoIterator for &'a Heads {
+    type Item = &'a Head;
+    type IntoIter = core::slice::Iter<'a, Head>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}

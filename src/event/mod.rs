@@ -1,0 +1,42 @@
+//! The immutable fact and everything it is made of: identity, time, causality, content, bytes.
+//!
+//! The invariant kept here: an [`Event`] that exists is well formed. Every bound of
+//! [`limits`](crate::limits) was checked when it was built, whether by a local writer or from bytes
+//! that a peer sent, so nothing above this module checks a size again. Whether an event is *valid*
+//! depends on its causal past and is judged by [`merge`](crate::merge).
+//!
+//! This module knows nothing of clocks, resolvers, stores or networks.
+
+pub mod cbor;
+
+mod chain;
+mod codec;
+mod commit;
+mod draft;
+mod error;
+mod fact;
+mod head;
+mod id;
+mod metadata;
+mod name;
+mod payload;
+mod replica_id;
+mod seq_ranges;
+mod timestamp;
+mod version_vector;
+
+pub use chain::{Chain, ChainTag, Digest};
+pub use codec::{decode_commit, encode_commit};
+pub use commit::{Commit, CommitSpan};
+pub use draft::Draft;
+pub use error::{CodecError, CommitError, EventError, NameError, PayloadError};
+pub use fact::{Event, EventParts};
+pub use head::{Head, Heads};
+pub use id::{EventId, Seq};
+pub use metadata::Metadata;
+pub use name::{AggregateId, EventType};
+pub use payload::Payload;
+pub use replica_id::ReplicaId;
+pub use seq_ranges::SeqRanges;
+pub use timestamp::{OrderKey, Timestamp};
+pub use version_vector::{Causality, VersionVector};

@@ -1,0 +1,168 @@
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::borrow::Borrow;
+use core::fmt;
+use core::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::NameError;
+use crate::limits::{AGGREGATE_ID_BYTES_MAX, EVENT_TYPE_BYTES_MAX};
+
+/// Name of one unit of consistency and of conflict: `type/name`, in whole `/` segments.
+///
+/// At least two segments, none of them empty, no control characters, at most 1 KiB of UTF-8. The
+/// first segment is the aggregate's type, which decides its resolver. Spaces and accents are fine.
+/// Cloning shares the text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AggregateId(Arc<str>);
+
+impl AggregateId {
+    /// Checks and takes a name.
+    ///
+    /// # Errors
+    /// [`NameError`] names the first rule the text breaks.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        if text.len() > AGGREGATE_ID_BYTES_MAX {
+            return Err(NameError::AggregateIdTooLong {
+                bytes: text.len(),
+                max: AGGREGATE_ID_BYTES_MAX,
+            });
+        }
+        if text.chars().any(char::is_control) {
+            return Err(NameError::ControlCharacter { what: "aggregate id" });
+        }
+        if !text.contains('/') {
+            return Err(NameError::NoName);
+        }
+        if text.split('/').any(str::is_empty) {
+            return Err(NameError::EmptySegment);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The whole name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first segment, to which a resolver is bound.
+    pub fn aggregate_type(&self) -> &str {
+        self.0.split_once('/').map_or(&*self.0, |(first, _)| first)
+    }
+
+    /// Whether this name lies under `prefix`, compared in whole segments: `order/7/line` lies under
+    /// `order/7` and under the empty prefix, `order/77` does not lie under `order/7`.
+    pub fn is_under(&self, prefix: &str) -> bool {
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        prefix.is_empty()
+            || self
+                .0
+                .strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+/// What kind of fact an event states, for example `priced`. At most 128 bytes of UTF-8, not empty,
+/// no control characters. Cloning shares the text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EventType(Arc<str>);
+
+impl EventType {
+    /// Checks and takes a name.
+    ///
+    /// # Errors
+    /// [`NameError`] names the first rule the text breaks.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        if text.is_empty() {
+            return Err(NameError::EmptyEventType);
+        }
+        if text.len() > EVENT_TYPE_BYTES_MAX {
+            return Err(NameError::EventTypeTooLong {
+                bytes: text.len(),
+                max: EVENT_TYPE_BYTES_MAX,
+            });
+        }
+        if text.chars().any(char::is_control) {
+            return Err(NameError::ControlCharacter { what: "event type" });
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+macro_rules! text_newtype {
+    ($($name:ident),+) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = NameError;
+
+            fn try_from(text: &str) -> Result<Self, NameError> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+
+            fn try_from(text: String) -> Result<Self, NameError> {
+                Self::new(&text)
+            }
+        }
+
+        impl TryFrom<&String> for $name {
+            type Error = NameError;
+
+            fn try_from(text: &String) -> Result<Self, NameError> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<&$name> for $name {
+            type Error = NameError;
+
+            fn try_from(name: &$name) -> Result<Self, NameError> {
+                Ok(name.clone())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                Self::from(&*name.0)
+            }
+        }
+    )+};
+}
+
+text_newtype!(AggregateId, EventType);

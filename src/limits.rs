@@ -1,0 +1,87 @@
+//! Every bound of the crate, each with its unit, its origin and what breaks when it changes.
+//!
+//! Two kinds live here and must not be confused. *Validity* limits are constants of the protocol
+//! version: whether an event is valid may not depend on where it is judged, so nobody can configure
+//! them. *Local* limits bound memory and time on one machine; changing one changes no state.
+
+/// Greatest payload of one event, in bytes. Validity.
+pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
+/// Greatest aggregate id, in bytes of UTF-8. Validity; well below the 65,535 of a store's key.
+pub const AGGREGATE_ID_BYTES_MAX: usize = 1024;
+/// Greatest event type, in bytes of UTF-8. Validity.
+pub const EVENT_TYPE_BYTES_MAX: usize = 128;
+/// Most metadata entries of one event. Validity.
+pub const METADATA_ENTRIES_MAX: usize = 64;
+/// Greatest sum of the metadata's keys and values, in bytes. Validity.
+pub const METADATA_BYTES_MAX: usize = 8 * 1024;
+/// Most events of one commit. Validity.
+pub const COMMIT_EVENTS_MAX: usize = 8192;
+/// Greatest sum of a commit's events, in canonical bytes. Validity.
+pub const COMMIT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Deepest nesting of CBOR that is read or written. Validity: a deeper payload is a rejection.
+pub const CBOR_DEPTH_MAX: usize = 32;
+/// Most heads that one event names. Validity; a writer that saw more names the greatest ones.
+pub const HEADS_MAX: usize = 1024;
+/// From this reading on, in milliseconds, a timestamp must be exactly one above the greatest that
+/// it names, so that a successor always exists. Validity; 2^47 ms is the year 6429.
+pub const TIMESTAMP_FAR_MS: u64 = 1 << 47;
+
+/// How far, in milliseconds, a remote clock may be ahead before this node's clock ignores it, and
+/// before a first hop refuses the commit. Local.
+pub const DRIFT_MS_MAX: u64 = 60_000;
+
+/// Greatest frame on any carrier, in bytes, its header included. Protocol.
+pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of one part of a commit that is larger than a frame. Protocol; leaves a frame room for its
+/// header.
+pub const PART_BYTES_MAX: usize = 512 * 1024;
+/// A batch is closed when it holds this many events, or the bytes below. Local.
+pub const BATCH_EVENTS_MAX: usize = 512;
+/// A batch is closed when its events reach this many bytes; it holds at least one commit. Local.
+pub const BATCH_BYTES_MAX: usize = 256 * 1024;
+/// Bytes a peer may send before the receiver has taken earlier ones. Local; at least two frames, or
+/// a sender would stop for a round trip after each.
+pub const CREDIT_BYTES: u64 = 4 * 1024 * 1024;
+/// Most peers whose cursors a hello lists. Protocol.
+pub const HELLO_PEERS_MAX: usize = 8;
+/// Most ranges in one summary message; a longer summary is sent in several. Protocol.
+pub const SUMMARY_RANGES_MAX: usize = 8192;
+/// Silence after which a ping is sent, in milliseconds. Local.
+pub const PING_MS: u64 = 20_000;
+/// Silence after which a connection counts as dead, in milliseconds. Local.
+pub const DEAD_MS: u64 = 45_000;
+/// Time a peer has to send its hello, in milliseconds. Local.
+pub const HELLO_MS: u64 = 5_000;
+/// First delay of a reconnect, in milliseconds; doubled per failure. Local.
+pub const BACKOFF_MS_MIN: u64 = 250;
+/// Greatest delay of a reconnect, in milliseconds. Local.
+pub const BACKOFF_MS_MAX: u64 = 30_000;
+/// Most characters of a reason that a refusal or a close carries. Protocol.
+pub const REASON_BYTES_MAX: usize = 512;
+
+/// Most epochs a store lists; cursors of older ones are answered by a summary. Local.
+pub const EPOCHS_MAX: usize = 1024;
+/// Entries of one page read from a store's log. Local.
+pub const PAGE_ENTRIES_MAX: usize = 512;
+/// Bytes of one page read from a store's log; it holds at least one entry. Local.
+pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of timelines a replica keeps in memory before the coldest leave. Local.
+pub const CACHE_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of the commits that one group write gathers; a single larger commit is a group of its own.
+/// Local.
+pub const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Changes a watch keeps, one per aggregate, before it tells its reader to look at everything.
+/// Local.
+pub const WATCH_CHANGES_MAX: usize = 65_536;
+/// Terms of one filter. Local.
+pub const FILTER_TERMS_MAX: usize = 64;
+/// Greatest presentation of one aggregate's state, in bytes, that the handle decodes. Local.
+pub const STATE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Greatest head of an HTTP request, in bytes. Local.
+pub const HTTP_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Most headers of an HTTP request. Local.
+pub const HTTP_HEADERS_MAX: usize = 100;
+/// Time a client has to send the head of its HTTP request, in milliseconds. Local.
+pub const HTTP_HEAD_MS: u64 = 10_000;
+/// Connections that a hub serves at a time. Local.
+pub const CONNECTIONS_MAX: usize = 15_000;

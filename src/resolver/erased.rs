@@ -1,0 +1,139 @@
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::any::Any;
+
+use super::{Claims, Context, Footprint, Rejection, Resolver, ResolverId, Verdict, View};
+use crate::event::{AggregateId, Event, EventType, Payload, PayloadError, cbor};
+
+/// A state whose type only its resolver knows.
+pub struct ErasedState(Box<dyn Any + Send + Sync>);
+
+impl ErasedState {
+    /// The state, if it is a `T`.
+    pub fn downcast_ref<T: 'static>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+}
+
+impl core::fmt::Debug for ErasedState {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("ErasedState")
+    }
+}
+
+/// What folding one event came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Folded {
+    /// Admitted and applied.
+    Applied,
+    /// Refused, by the rule or because the payload cannot be read; nothing changed.
+    Rejected(Rejection),
+}
+
+/// A [`Resolver`] behind one pointer. Implemented for every resolver, never by hand.
+pub trait ErasedResolver: Send + Sync + 'static {
+    /// See [`Resolver::id`].
+    fn id(&self) -> ResolverId;
+    /// See [`Resolver::init`].
+    fn init(&self, aggregate: &AggregateId) -> ErasedState;
+    /// Decodes, admits and applies one event.
+    fn fold(&self, state: &mut ErasedState, event: &Event, view: &dyn View) -> Folded;
+    /// See [`Resolver::footprint`]; an undecodable payload touches nothing.
+    fn footprint(&self, payload: &Payload) -> Footprint;
+    /// See [`Resolver::judge`]; nothing where a payload cannot be read.
+    fn judge(&self, earlier: &Payload, later: &Payload) -> Option<Verdict>;
+    /// See [`Resolver::claims`].
+    fn claims(&self) -> Claims;
+    /// See [`Resolver::knows`].
+    fn knows(&self, event_type: &EventType) -> bool;
+    /// A second copy of a state.
+    fn clone_state(&self, state: &ErasedState) -> ErasedState;
+    /// The state in canonical CBOR: what its digest covers and what a store keeps.
+    ///
+    /// # Errors
+    /// [`PayloadError`] when the state cannot be written.
+    fn encode_state(&self, state: &ErasedState) -> Result<Vec<u8>, PayloadError>;
+    /// The inverse of [`encode_state`](Self::encode_state).
+    ///
+    /// # Errors
+    /// [`PayloadError`] when the bytes are not a state of this resolver.
+    fn decode_state(&self, bytes: &[u8]) -> Result<ErasedState, PayloadError>;
+    /// See [`Resolver::present`].
+    ///
+    /// # Errors
+    /// [`PayloadError`] when the state cannot be written.
+    fn present(&self, state: &ErasedState) -> Result<Vec<u8>, PayloadError>;
+}
+
+impl<R: Resolver> ErasedResolver for R {
+    fn id(&self) -> ResolverId {
+        Resolver::id(self)
+    }
+
+    fn init(&self, aggregate: &AggregateId) -> ErasedState {
+        ErasedState(Box::new(Resolver::init(self, aggregate)))
+    }
+
+    fn fold(&self, state: &mut ErasedState, event: &Event, view: &dyn View) -> Folded {
+        let payload = match self.decode(event.payload()) {
+            Ok(payload) => payload,
+            Err(error) => return Folded::Rejected(Rejection::new(alloc::format!("{error}"))),
+        };
+        let decode = |payload: &Payload| self.decode(payload);
+        let cx = Context::new(event, view, &decode);
+        let state = own_mut::<R>(state);
+        match self.admit(state, &payload, &cx) {
+            Ok(()) => {
+                self.apply(state, &payload, &cx);
+                Folded::Applied
+            }
+            Err(rejection) => Folded::Rejected(rejection),
+        }
+    }
+
+    fn footprint(&self, payload: &Payload) -> Footprint {
+        self.decode(payload)
+            .map_or_else(|_| Footprint::Keys(Vec::new()), |p| Resolver::footprint(self, &p))
+    }
+
+    fn judge(&self, earlier: &Payload, later: &Payload) -> Option<Verdict> {
+        let earlier = self.decode(earlier).ok()?;
+        let later = self.decode(later).ok()?;
+        Some(Resolver::judge(self, &earlier, &later))
+    }
+
+    fn claims(&self) -> Claims {
+        Resolver::claims(self)
+    }
+
+    fn knows(&self, event_type: &EventType) -> bool {
+        Resolver::knows(self, event_type)
+    }
+
+    fn clone_state(&self, state: &ErasedState) -> ErasedState {
+        ErasedState(Box::new(own::<R>(state).clone()))
+    }
+
+    fn encode_state(&self, state: &ErasedState) -> Result<Vec<u8>, PayloadError> {
+        cbor::to_vec(own::<R>(state))
+    }
+
+    fn decode_state(&self, bytes: &[u8]) -> Result<ErasedState, PayloadError> {
+        let state: R::State = cbor::from_slice(bytes)?;
+        Ok(ErasedState(Box::new(state)))
+    }
+
+    fn present(&self, state: &ErasedState) -> Result<Vec<u8>, PayloadError> {
+        Resolver::present(self, own::<R>(state))
+    }
+}
+
+fn own<R: Resolver>(state: &ErasedState) -> &R::State {
+    #[expect(clippy::expect_used, reason = "a timeline hands a resolver only states it made")]
+    state.downcast_ref().expect("state belongs to this resolver")
+}
+
+fn own_mut<R: Resolver>(state: &mut ErasedState) -> &mut R::State {
+    #[expect(clippy::expect_used, reason = "a timeline hands a resolver only states it made")]
+    state.0.downcast_mut().expect("state belongs to this resolver")
+}

@@ -1,0 +1,121 @@
+//! The strategy object: how the events of one aggregate become its state.
+//!
+//! A [`Resolver`] is a fold. It is given the ready events of an aggregate in canonical order, so it
+//! needs no algebra: whatever it computes, every replica computes the same, provided that it is
+//! *deterministic* and *pure*. It reads its arguments and nothing else, no clock, no randomness, no
+//! hash order, no field that changes.
+//!
+//! This module knows nothing of timelines, stores or networks.
+
+mod context;
+mod erased;
+mod field_merge;
+mod fold_fn;
+mod footprint;
+mod last_write_wins;
+mod registry;
+mod verdict;
+
+use alloc::vec::Vec;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use context::{Context, Rival, View};
+pub use erased::{ErasedResolver, ErasedState, Folded};
+pub use field_merge::{FieldEdit, FieldMerge, Fields};
+pub use fold_fn::FoldFn;
+pub use footprint::{Footprint, Key};
+pub use last_write_wins::{LastWriteWins, Latest};
+pub use registry::{Registry, RegistryError};
+pub use verdict::{Claims, Rejection, ResolverId, Verdict};
+
+use crate::event::{AggregateId, EventType, Payload, PayloadError, cbor};
+
+/// A rule for one type of aggregate.
+///
+/// # Laws
+/// - *Determinism*: equal arguments give equal results, on every machine, at every time.
+/// - *Purity*: nothing but the arguments is read, nothing but `state` is changed.
+/// - *Totality*: [`apply`](Self::apply) does not panic on any payload that decodes, in any state
+///   that can be reached.
+/// - The state's serialized form is canonical: it holds no hash map and no hash set.
+///
+/// # Freedoms
+/// Nothing has to commute, be idempotent or be associative: order, duplicates and lateness are the
+/// engine's business.
+pub trait Resolver: Send + Sync + 'static {
+    /// What the events add up to.
+    type State: Clone + Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// What one event says.
+    type Payload: DeserializeOwned + Send + Sync + 'static;
+
+    /// Name and version. States are cached under it: change the version whenever the same events
+    /// would give another state.
+    fn id(&self) -> ResolverId;
+
+    /// The state before any event.
+    fn init(&self, aggregate: &AggregateId) -> Self::State;
+
+    /// May refuse an event: it stays in the log, changes nothing, and is refused on every replica.
+    ///
+    /// # Errors
+    /// The reason, which users are shown.
+    fn admit(
+        &self,
+        state: &Self::State,
+        payload: &Self::Payload,
+        cx: &Context<'_, Self::Payload>,
+    ) -> Result<(), Rejection> {
+        let _ = (state, payload, cx);
+        Ok(())
+    }
+
+    /// Folds one admitted event, as if in canonical order.
+    fn apply(
+        &self,
+        state: &mut Self::State,
+        payload: &Self::Payload,
+        cx: &Context<'_, Self::Payload>,
+    );
+
+    /// Which keys an event reads or writes. Everything, unless a resolver knows better.
+    fn footprint(&self, payload: &Self::Payload) -> Footprint {
+        let _ = payload;
+        Footprint::Everything
+    }
+
+    /// What became of two concurrent events that touch the same keys.
+    fn judge(&self, earlier: &Self::Payload, later: &Self::Payload) -> Verdict {
+        let _ = (earlier, later);
+        Verdict::LaterWins
+    }
+
+    /// What the resolver promises beyond the laws; each claim is checked, none is believed.
+    fn claims(&self) -> Claims {
+        Claims::none()
+    }
+
+    /// Whether this version of the rule understands events of a type. An unknown type makes the
+    /// aggregate unresolved until the rule is upgraded; the event is stored and forwarded.
+    fn knows(&self, event_type: &EventType) -> bool {
+        let _ = event_type;
+        true
+    }
+
+    /// Reads a payload. Override only to be faster than serde.
+    ///
+    /// # Errors
+    /// [`PayloadError`] makes the event a rejection.
+    fn decode(&self, payload: &Payload) -> Result<Self::Payload, PayloadError> {
+        payload.decode()
+    }
+
+    /// The state as users read it, in canonical CBOR; the state itself unless it holds bookkeeping.
+    ///
+    /// # Errors
+    /// [`PayloadError`] when the state cannot be written.
+    fn present(&self, state: &Self::State) -> Result<Vec<u8>, PayloadError> {
+        cbor::to_vec(state)
+    }
+}

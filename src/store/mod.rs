@@ -1,0 +1,114 @@
+//! The durable home of a replica's log, behind one object-safe trait.
+//!
+//! A store keeps an append-only log of commits in the order of arrival, finds events by id and by
+//! aggregate, and carries two things it does not understand: folds of aggregates and the engine's
+//! notes. What is written in one [`Group`] is there entirely or not at all after any crash.
+//!
+//! A store knows nothing of resolvers, peers or protocols, and it never decides what to write.
+
+mod error;
+#[cfg(feature = "fjall")]
+pub mod fjall;
+pub mod memory;
+
+use std::string::String;
+use std::vec::Vec;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+
+pub use self::error::StoreError;
+#[cfg(feature = "fjall")]
+pub use self::fjall::FjallStore;
+pub use self::memory::MemoryStore;
+use crate::event::{AggregateId, EventId};
+use crate::log::{Entry, Epoch, Group, IdRange, Known, Opening, Page};
+
+/// How much one read may return: it ends at the first bound reached, but returns at least one entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadLimit {
+    /// Entries at most.
+    pub entries: usize,
+    /// Bytes of encoded commits at most.
+    pub bytes: usize,
+}
+
+/// From where an aggregate's history is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryFrom {
+    /// From its newest stored fold: the fold and what became ready after it.
+    Fold,
+    /// Everything, in the order in which it became ready.
+    Start,
+}
+
+/// What a store holds of one aggregate. An unknown aggregate has neither fold nor entries.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// The newest stored fold, where it was asked for and there is one.
+    pub fold: Option<Bytes>,
+    /// Ready and released commits that touch the aggregate and that the fold does not cover, with
+    /// their positions, ascending. They hold events of other aggregates too.
+    pub entries: Vec<(u64, Entry)>,
+}
+
+/// A replica's log on some medium.
+///
+/// # Laws (each is a test of the conformance suite)
+/// - `append` is atomic: after any crash either the whole group is there or nothing of it.
+/// - A `Durable` append that was answered survives a loss of power; an answered `Buffered` one is
+///   covered by the next `Durable` append or `flush`.
+/// - Positions count entries from 0 without holes; the engine that called [`begin`](Self::begin) is
+///   the only writer, and a second `begin` ends the first one's right to write.
+/// - Bytes that were damaged are never returned: reads answer with [`StoreError::Damaged`].
+/// - After an error of `append` the outcome is *unknown*, not absent; the store then refuses further
+///   writes until it is opened again.
+///
+/// # Freedoms
+/// Reads may run beside writes and see all writes answered before they began. No method is called
+/// after [`close`](Self::close).
+pub trait EventStore: Send + Sync + 'static {
+    /// Begins an opening: appends the epoch, durably, and tells what is here.
+    ///
+    /// Cost: proportional to replicas, notes and waiting commits, not to history, after a clean
+    /// close; after an unclean end the tail of the log is verified.
+    fn begin(&self, epoch: Epoch) -> BoxFuture<'_, Result<Opening, StoreError>>;
+
+    /// Writes a group atomically and returns the end of the log after it.
+    fn append(&self, group: Group) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Entries from a position on. Past the end the page is empty.
+    fn since(&self, position: u64, limit: ReadLimit) -> BoxFuture<'_, Result<Page, StoreError>>;
+
+    /// The entries at these ascending positions, as many as the limit allows; `next` of the page is
+    /// the position after the last one read.
+    fn at(&self, positions: Vec<u64>, limit: ReadLimit) -> BoxFuture<'_, Result<Page, StoreError>>;
+
+    /// Positions at which the commits of these events arrived, ascending, each once.
+    fn locate(&self, ranges: Vec<IdRange>) -> BoxFuture<'_, Result<Vec<u64>, StoreError>>;
+
+    /// Digest, chain value and stamp of each event, or nothing for one that is not here.
+    fn known(&self, ids: Vec<EventId>) -> BoxFuture<'_, Result<Vec<Option<Known>>, StoreError>>;
+
+    /// What there is of one aggregate.
+    fn history(
+        &self,
+        aggregate: AggregateId,
+        from: HistoryFrom,
+    ) -> BoxFuture<'_, Result<History, StoreError>>;
+
+    /// Names of aggregates with ready events under a prefix of whole segments, ascending, after
+    /// `after`, at most `limit`.
+    fn aggregates(
+        &self,
+        prefix: String,
+        after: Option<AggregateId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<AggregateId>, StoreError>>;
+
+    /// Returns when everything answered so far is fsynced.
+    fn flush(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Flushes and marks the end of this use as clean. Idempotent.
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+}
