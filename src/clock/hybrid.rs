@@ -27,7 +27,9 @@ pub struct HybridClock {
 impl HybridClock {
     /// A clock that has made no stamp: that of a new incarnation.
     pub const fn new() -> Self {
-        Self { mark: Timestamp::ZERO }
+        Self {
+            mark: Timestamp::ZERO,
+        }
     }
 
     /// The clock that had this mark. Its stamps will be greater.
@@ -51,17 +53,19 @@ impl HybridClock {
     ///
     /// # Errors
     /// [`ClockError::Exhausted`] where no valid stamp is left; the clock is unchanged then.
-    pub fn tick(
-        &mut self,
-        now_ms: u64,
-        floor: Option<Timestamp>,
-    ) -> Result<Timestamp, ClockError> {
+    pub fn tick(&mut self, now_ms: u64, floor: Option<Timestamp>) -> Result<Timestamp, ClockError> {
         let own = self.next_own(now_ms);
         let lifted = match floor {
-            Some(floor) => Some(floor.next().ok_or(ClockError::Exhausted { mark: self.mark })?),
+            Some(floor) => Some(
+                floor
+                    .next()
+                    .ok_or(ClockError::Exhausted { mark: self.mark })?,
+            ),
             None => None,
         };
-        let stamp = own.max(lifted).ok_or(ClockError::Exhausted { mark: self.mark })?;
+        let stamp = own
+            .max(lifted)
+            .ok_or(ClockError::Exhausted { mark: self.mark })?;
         if is_near(stamp, now_ms) {
             self.mark = self.mark.max(stamp);
         } else if let Some(own) = own {
@@ -81,7 +85,10 @@ impl HybridClock {
             return Adoption::Adopted;
         }
         let ahead_ms = remote.millis().saturating_sub(now_ms);
-        Adoption::Drift { ahead_ms, max_ms: DRIFT_MS_MAX }
+        Adoption::Drift {
+            ahead_ms,
+            max_ms: DRIFT_MS_MAX,
+        }
     }
 
     /// The stamp this clock would make by itself: the reading, or the next by logic where the

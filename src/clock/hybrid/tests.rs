@@ -46,7 +46,10 @@ fn logic_that_overflows_carries_into_the_milliseconds() {
 #[test]
 fn a_stamp_follows_what_was_observed() {
     let mut clock = HybridClock::new();
-    assert_eq!(clock.observe(NOW_MS, at(NOW_MS + 500, 7)), Adoption::Adopted);
+    assert_eq!(
+        clock.observe(NOW_MS, at(NOW_MS + 500, 7)),
+        Adoption::Adopted
+    );
     assert_eq!(clock.tick(NOW_MS, None), Ok(at(NOW_MS + 500, 8)));
     assert_eq!(clock.observe(NOW_MS, at(NOW_MS + 500, 7)), Adoption::Behind);
     assert_eq!(clock.mark(), at(NOW_MS + 500, 8));
@@ -56,7 +59,10 @@ fn a_stamp_follows_what_was_observed() {
 fn drift_is_adopted_up_to_the_bound_and_not_beyond() {
     let bound = NOW_MS + DRIFT_MS_MAX;
     let mut clock = HybridClock::new();
-    let beyond = Adoption::Drift { ahead_ms: DRIFT_MS_MAX + 1, max_ms: DRIFT_MS_MAX };
+    let beyond = Adoption::Drift {
+        ahead_ms: DRIFT_MS_MAX + 1,
+        max_ms: DRIFT_MS_MAX,
+    };
     assert_eq!(clock.observe(NOW_MS, at(bound + 1, 0)), beyond);
     assert_eq!(clock.mark(), Timestamp::ZERO);
     assert_eq!(clock.observe(NOW_MS, at(bound, 0xffff)), Adoption::Adopted);
@@ -66,9 +72,19 @@ fn drift_is_adopted_up_to_the_bound_and_not_beyond() {
 fn a_wild_past_lifts_the_stamp_but_not_the_clock() {
     let wild = at(NOW_MS + TEN_YEARS_MS, 3);
     let mut clock = HybridClock::new();
-    assert_eq!(clock.tick(NOW_MS, Some(wild)), Ok(at(NOW_MS + TEN_YEARS_MS, 4)));
-    assert_eq!(clock.tick(NOW_MS, None), Ok(at(NOW_MS, 1)), "another aggregate is not spoiled");
-    assert_eq!(clock.tick(NOW_MS, Some(wild)), Ok(at(NOW_MS + TEN_YEARS_MS, 4)));
+    assert_eq!(
+        clock.tick(NOW_MS, Some(wild)),
+        Ok(at(NOW_MS + TEN_YEARS_MS, 4))
+    );
+    assert_eq!(
+        clock.tick(NOW_MS, None),
+        Ok(at(NOW_MS, 1)),
+        "another aggregate is not spoiled"
+    );
+    assert_eq!(
+        clock.tick(NOW_MS, Some(wild)),
+        Ok(at(NOW_MS + TEN_YEARS_MS, 4))
+    );
     assert_eq!(clock.mark(), at(NOW_MS, 2));
 }
 
@@ -76,7 +92,10 @@ fn a_wild_past_lifts_the_stamp_but_not_the_clock() {
 fn a_past_within_the_drift_bound_takes_the_clock_along() {
     let mut clock = HybridClock::new();
     let floor = at(NOW_MS + DRIFT_MS_MAX, 9);
-    assert_eq!(clock.tick(NOW_MS, Some(floor)), Ok(at(NOW_MS + DRIFT_MS_MAX, 10)));
+    assert_eq!(
+        clock.tick(NOW_MS, Some(floor)),
+        Ok(at(NOW_MS + DRIFT_MS_MAX, 10))
+    );
     assert_eq!(clock.tick(NOW_MS, None), Ok(at(NOW_MS + DRIFT_MS_MAX, 11)));
 }
 
@@ -99,23 +118,42 @@ fn after_a_jump_of_ten_years_the_incarnation_stays_there_and_a_new_one_starts_cl
     assert_eq!(clock.ahead_ms(NOW_MS + 1), TEN_YEARS_MS - 1);
 
     let skew = TEN_YEARS_MS - 1;
-    assert_eq!(first_hop_skew(after, NOW_MS + 1, None), Some(skew), "and the first hop refuses");
-    let drift = Adoption::Drift { ahead_ms: skew, max_ms: DRIFT_MS_MAX };
+    assert_eq!(
+        first_hop_skew(after, NOW_MS + 1, None),
+        Some(skew),
+        "and the first hop refuses"
+    );
+    let drift = Adoption::Drift {
+        ahead_ms: skew,
+        max_ms: DRIFT_MS_MAX,
+    };
     assert_eq!(HybridClock::new().observe(NOW_MS + 1, after), drift);
-    assert_eq!(HybridClock::new().tick(NOW_MS + 1, None), Ok(at(NOW_MS + 1, 0)));
+    assert_eq!(
+        HybridClock::new().tick(NOW_MS + 1, None),
+        Ok(at(NOW_MS + 1, 0))
+    );
 }
 
 #[test]
 fn the_first_hop_refuses_only_what_neither_the_clock_nor_the_past_explains() {
     let bound = NOW_MS + DRIFT_MS_MAX;
     assert_eq!(first_hop_skew(at(bound, 0xffff), NOW_MS, None), None);
-    assert_eq!(first_hop_skew(at(bound + 1, 0), NOW_MS, None), Some(DRIFT_MS_MAX + 1));
+    assert_eq!(
+        first_hop_skew(at(bound + 1, 0), NOW_MS, None),
+        Some(DRIFT_MS_MAX + 1)
+    );
     let past = at(NOW_MS + TEN_YEARS_MS, 5);
-    assert_eq!(first_hop_skew(at(NOW_MS + TEN_YEARS_MS, 6), NOW_MS, Some(past)), None);
+    assert_eq!(
+        first_hop_skew(at(NOW_MS + TEN_YEARS_MS, 6), NOW_MS, Some(past)),
+        None
+    );
     let skew = first_hop_skew(at(NOW_MS + TEN_YEARS_MS, 7), NOW_MS, Some(past));
     assert_eq!(skew, Some(TEN_YEARS_MS));
     assert_eq!(first_hop_skew(Timestamp::MAX, u64::MAX, None), None);
-    assert_eq!(first_hop_skew(at(0, 1), u64::MAX, Some(Timestamp::MAX)), None);
+    assert_eq!(
+        first_hop_skew(at(0, 1), u64::MAX, Some(Timestamp::MAX)),
+        None
+    );
 }
 
 #[test]
@@ -126,7 +164,10 @@ fn a_reading_beyond_2_to_the_47_milliseconds_counts_as_none() {
         assert_eq!(clock.tick(reading, Some(at(NOW_MS, 8))), Ok(at(NOW_MS, 9)));
     }
     let mut clock = HybridClock::new();
-    assert_eq!(clock.tick(TIMESTAMP_FAR_MS - 1, None), Ok(at(TIMESTAMP_FAR_MS - 1, 0)));
+    assert_eq!(
+        clock.tick(TIMESTAMP_FAR_MS - 1, None),
+        Ok(at(TIMESTAMP_FAR_MS - 1, 0))
+    );
 }
 
 #[test]
@@ -134,12 +175,21 @@ fn in_the_far_range_a_stamp_is_exactly_one_above_the_past() {
     let far = at(TIMESTAMP_FAR_MS + 77, 5);
     let mut clock = HybridClock::new();
     for reading in [NOW_MS, TIMESTAMP_FAR_MS + 1_000, u64::MAX] {
-        assert_eq!(clock.tick(reading, Some(far)), Ok(at(TIMESTAMP_FAR_MS + 77, 6)));
-        assert!(matches!(clock.observe(reading, far), Adoption::Drift { .. }));
+        assert_eq!(
+            clock.tick(reading, Some(far)),
+            Ok(at(TIMESTAMP_FAR_MS + 77, 6))
+        );
+        assert!(matches!(
+            clock.observe(reading, far),
+            Adoption::Drift { .. }
+        ));
         assert!(!clock.mark().is_far());
     }
     // The edge: one above the last near stamp is the first far one, and still exact.
-    assert_eq!(clock.tick(NOW_MS, Some(LAST_NEAR)), Ok(at(TIMESTAMP_FAR_MS, 0)));
+    assert_eq!(
+        clock.tick(NOW_MS, Some(LAST_NEAR)),
+        Ok(at(TIMESTAMP_FAR_MS, 0))
+    );
 }
 
 #[test]
@@ -148,14 +198,19 @@ fn a_clock_at_its_end_still_follows_a_past_and_otherwise_says_so() {
     let exhausted = Err(ClockError::Exhausted { mark: LAST_NEAR });
     assert_eq!(clock.tick(NOW_MS, None), exhausted);
     assert_eq!(clock.tick(NOW_MS, Some(at(NOW_MS, 0))), Ok(at(NOW_MS, 1)));
-    assert_eq!(clock.tick(NOW_MS, Some(LAST_NEAR)), Ok(at(TIMESTAMP_FAR_MS, 0)));
+    assert_eq!(
+        clock.tick(NOW_MS, Some(LAST_NEAR)),
+        Ok(at(TIMESTAMP_FAR_MS, 0))
+    );
     assert_eq!(clock.tick(NOW_MS, Some(Timestamp::MAX)), exhausted);
     assert_eq!(clock.mark(), LAST_NEAR);
 
     let mut corrupt = HybridClock::resume(Timestamp::MAX);
     assert_eq!(
         corrupt.tick(NOW_MS, None),
-        Err(ClockError::Exhausted { mark: Timestamp::MAX })
+        Err(ClockError::Exhausted {
+            mark: Timestamp::MAX
+        })
     );
 }
 
@@ -270,7 +325,10 @@ impl World {
             known: BTreeMap::new(),
             own: Vec::new(),
         });
-        Self { nodes: nodes.into(), events: vec![] }
+        Self {
+            nodes: nodes.into(),
+            events: vec![],
+        }
     }
 
     fn take(&mut self, step: &Step) -> Result<(), TestCaseError> {
@@ -312,13 +370,23 @@ impl World {
         let past = node.known.entry(aggregate).or_default().clone();
         let floor = past.iter().map(|event| self.events[*event].stamp).max();
         let stamp = node.clock.tick(node.now, floor).unwrap();
-        let paper = node.paper.tick(node.now, floor.map(|floor| (floor.millis(), floor.logic())));
+        let paper = node
+            .paper
+            .tick(node.now, floor.map(|floor| (floor.millis(), floor.logic())));
         prop_assert_eq!((stamp.millis(), stamp.logic()), paper);
         if floor.is_none_or(|floor| floor.next() != Some(stamp)) {
             node.own.push(stamp);
         }
-        node.known.entry(aggregate).or_default().push(self.events.len());
-        self.events.push(Written { node: index, aggregate, stamp, past });
+        node.known
+            .entry(aggregate)
+            .or_default()
+            .push(self.events.len());
+        self.events.push(Written {
+            node: index,
+            aggregate,
+            stamp,
+            past,
+        });
         Ok(())
     }
 
@@ -332,7 +400,8 @@ impl World {
                     mine.push(event);
                     let stamp = self.events[event].stamp;
                     node.clock.observe(node.now, stamp);
-                    node.paper.receive(node.now, (stamp.millis(), stamp.logic()));
+                    node.paper
+                        .receive(node.now, (stamp.millis(), stamp.logic()));
                 }
             }
         }
@@ -365,17 +434,14 @@ proptest! {
     ) {
         let (mark, floor) = (Timestamp::from_bits(mark), floor.map(Timestamp::from_bits));
         let mut clock = HybridClock::resume(mark);
-        match clock.tick(now, floor) {
-            Ok(stamp) => {
-                prop_assert!(floor.is_none_or(|floor| stamp > floor));
-                let exact = floor.and_then(Timestamp::next) == Some(stamp);
-                prop_assert!(exact || (stamp > mark && !stamp.is_far()));
-                prop_assert!(clock.mark() >= mark);
-            }
-            Err(_) => {
-                prop_assert!(mark >= LAST_NEAR || floor == Some(Timestamp::MAX));
-                prop_assert_eq!(clock.mark(), mark);
-            }
+        if let Ok(stamp) = clock.tick(now, floor) {
+            prop_assert!(floor.is_none_or(|floor| stamp > floor));
+            let exact = floor.and_then(Timestamp::next) == Some(stamp);
+            prop_assert!(exact || (stamp > mark && !stamp.is_far()));
+            prop_assert!(clock.mark() >= mark);
+        } else {
+            prop_assert!(mark >= LAST_NEAR || floor == Some(Timestamp::MAX));
+            prop_assert_eq!(clock.mark(), mark);
         }
         let before = clock.mark();
         let adoption = clock.observe(now, Timestamp::from_bits(now.rotate_left(17)));
@@ -398,7 +464,11 @@ fn any_bits() -> impl Strategy<Value = u64> {
     prop_oneof![
         any::<u64>(),
         (edges, 0..5u64, any::<bool>()).prop_map(|(edge, by, up)| {
-            if up { edge.saturating_add(by) } else { edge.saturating_sub(by) }
+            if up {
+                edge.saturating_add(by)
+            } else {
+                edge.saturating_sub(by)
+            }
         }),
     ]
 }

@@ -37,10 +37,11 @@ enum Tree {
     Node(alloc::boxed::Box<Tree>),
 }
 
-fn assert_unreadable<T: core::fmt::Debug>(result: Result<T, PayloadError>, hex: &str) {
+fn assert_unreadable<T>(result: Result<T, PayloadError>, hex: &str) {
+    let error = result.err();
     assert!(
-        matches!(result, Err(PayloadError::Unreadable { .. })),
-        "{hex}: {result:?}"
+        matches!(error, Some(PayloadError::Unreadable { .. })),
+        "{hex}: {error:?}"
     );
 }
 
@@ -125,109 +126,18 @@ fn a_length_that_is_not_there_reserves_nothing() {
 
 #[test]
 fn what_is_not_well_formed_is_refused_everywhere() {
-    let appendix_f = [
-        "",
-        "18",
-        "19",
-        "1a",
-        "1b",
-        "1901",
-        "1a0102",
-        "1b01020304050607",
-        "38",
-        "58",
-        "78",
-        "98",
-        "9a01ff00",
-        "b8",
-        "d8",
-        "f8",
-        "f900",
-        "fa0000",
-        "fb000000",
-        "41",
-        "61",
-        "5affffffff00",
-        "5bffffffffffffffff010203",
-        "7affffffff00",
-        "7b7fffffffffffffff010203",
-        "81",
-        "818181",
-        "8200",
-        "a1",
-        "a20102",
-        "a100",
-        "a2000000",
-        "c0",
-        "5f4100",
-        "7f6100",
-        "9f",
-        "9f0102",
-        "bf",
-        "bf01020102",
-        "819f",
-        "9f8000",
-        "9f9f9f9f9fffffffff",
-        "9f819f819f9fffffff",
-        "1c",
-        "1d",
-        "1e",
-        "3c",
-        "3d",
-        "3e",
-        "5c",
-        "5d",
-        "5e",
-        "7c",
-        "7d",
-        "7e",
-        "9c",
-        "9d",
-        "9e",
-        "bc",
-        "bd",
-        "be",
-        "dc",
-        "dd",
-        "de",
-        "fc",
-        "fd",
-        "fe",
-        "f800",
-        "f801",
-        "f818",
-        "f81f",
-        "5f00ff",
-        "5f21ff",
-        "5f6100ff",
-        "5f80ff",
-        "5fa0ff",
-        "5fc000ff",
-        "5fe0ff",
-        "7f4100ff",
-        "5f5f4100ffff",
-        "7f7f6100ffff",
-        "ff",
-        "81ff",
-        "8200ff",
-        "a1ff",
-        "a1ff00",
-        "a100ff",
-        "a20000ff",
-        "9f81ff",
-        "9f829f819f9fffffffff",
-        "bf00ff",
-        "bf000000ff",
-        "1f",
-        "3f",
-        "df",
-        "61ff",
-        "62c328",
-        "7f61c361bcff",
-        "0000",
-        "f6f6",
-    ];
-    for hex in appendix_f {
+    // RFC 8949 appendix F, then some of ours, then nothing at all.
+    let malformed = "
+        18 19 1a 1b 1901 1a0102 1b01020304050607 38 58 78 98 9a01ff00 b8 d8 f8 f900 fa0000
+        fb000000 41 61 5affffffff00 5bffffffffffffffff010203 7affffffff00
+        7b7fffffffffffffff010203 81 818181 8200 a1 a20102 a100 a2000000 c0 5f4100 7f6100 9f
+        9f0102 bf bf01020102 819f 9f8000 9f9f9f9f9fffffffff 9f819f819f9fffffff 1c 1d 1e 3c 3d 3e
+        5c 5d 5e 7c 7d 7e 9c 9d 9e bc bd be dc dd de fc fd fe f800 f801 f818 f81f 5f00ff 5f21ff
+        5f6100ff 5f80ff 5fa0ff 5fc000ff 5fe0ff 7f4100ff 5f5f4100ffff 7f7f6100ffff ff 81ff 8200ff
+        a1ff a1ff00 a100ff a20000ff 9f81ff 9f829f819f9fffffffff bf00ff bf000000ff 1f 3f df 61ff
+        62c328 7f61c361bcff 0000 f6f6
+    ";
+    for hex in malformed.split_whitespace().chain([""]) {
         let bytes = unhex(hex);
         assert_unreadable(check(&bytes), hex);
         assert_unreadable(from_slice::<Value>(&bytes), hex);
