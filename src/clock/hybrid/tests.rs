@@ -53,6 +53,7 @@ fn a_stamp_follows_what_was_observed() {
     assert_eq!(clock.tick(NOW_MS, None), Ok(at(NOW_MS + 500, 8)));
     assert_eq!(clock.observe(NOW_MS, at(NOW_MS + 500, 7)), Adoption::Behind);
     assert_eq!(clock.mark(), at(NOW_MS + 500, 8));
+    assert_eq!(clock.observe(NOW_MS, clock.mark()), Adoption::Behind);
 }
 
 #[test]
@@ -204,6 +205,13 @@ fn a_clock_at_its_end_still_follows_a_past_and_otherwise_says_so() {
     );
     assert_eq!(clock.tick(NOW_MS, Some(Timestamp::MAX)), exhausted);
     assert_eq!(clock.mark(), LAST_NEAR);
+
+    let mut fresh = HybridClock::new();
+    assert!(
+        fresh.tick(NOW_MS, Some(Timestamp::MAX)).is_err(),
+        "nothing follows the last stamp"
+    );
+    assert_eq!(fresh, HybridClock::new());
 
     let mut corrupt = HybridClock::resume(Timestamp::MAX);
     assert_eq!(

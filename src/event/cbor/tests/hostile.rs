@@ -37,6 +37,28 @@ enum Tree {
     Node(alloc::boxed::Box<Tree>),
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Branch {
+    One(u8),
+    Two(u8, u8),
+    Named { field: u8 },
+}
+
+/// So many arrays around an item.
+#[derive(Clone)]
+struct Around<T>(usize, T);
+
+impl<T: Serialize + Clone> Serialize for Around<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0 == 0 {
+            return self.1.serialize(serializer);
+        }
+        let mut seq = serializer.serialize_seq(Some(1))?;
+        seq.serialize_element(&Self(self.0 - 1, self.1.clone()))?;
+        seq.end()
+    }
+}
+
 fn assert_unreadable<T>(result: Result<T, PayloadError>, hex: &str) {
     let error = result.err();
     assert!(
@@ -92,6 +114,47 @@ fn a_big_integer_counts_as_the_level_that_it_is() {
 }
 
 #[test]
+fn what_is_written_beside_an_item_is_not_deeper_for_it() {
+    let tagged = Value::Tag(2, Value::Bytes(vec![1; 9]).into());
+    let wide = vec![(1u128 << 64, i128::MIN, tagged.clone()); 2 * CBOR_DEPTH_MAX];
+    assert!(to_vec(&wide).is_ok());
+    let branches = || {
+        vec![
+            Branch::One(1),
+            Branch::Two(1, 2),
+            Branch::Named { field: 1 },
+        ]
+    };
+    let wide: Vec<_> = (0..CBOR_DEPTH_MAX).flat_map(|_| branches()).collect();
+    let bytes = to_vec(&wide).unwrap();
+    assert_eq!(from_slice::<Vec<Branch>>(&bytes).unwrap(), wide);
+
+    // And at the last level each of them is refused, as reading would refuse it.
+    let last = CBOR_DEPTH_MAX;
+    assert_eq!(
+        to_vec(&Around(last, u64::MAX)).map(|bytes| bytes.len()),
+        Ok(last + 9)
+    );
+    assert_eq!(
+        to_vec(&Around(last, i128::from(u64::MAX))).map(|bytes| bytes.len()),
+        Ok(last + 9)
+    );
+    assert_eq!(to_vec(&Around(last, u128::MAX)), Err(TOO_DEEP));
+    assert_eq!(to_vec(&Around(last, i128::MIN)), Err(TOO_DEEP));
+    assert_eq!(to_vec(&Around(last, tagged)), Err(TOO_DEEP));
+    for branch in branches() {
+        let bytes = to_vec(&Around(last - 2, &branch)).unwrap();
+        assert!(is_canonical(&bytes));
+        assert_eq!(to_vec(&Around(last, branch)), Err(TOO_DEEP));
+    }
+    assert_eq!(to_vec(&Around(last - 1, Branch::Two(1, 2))), Err(TOO_DEEP));
+    assert_eq!(
+        to_vec(&Around(last - 1, Branch::Named { field: 1 })),
+        Err(TOO_DEEP)
+    );
+}
+
+#[test]
 fn a_length_that_is_not_there_reserves_nothing() {
     for hex in [
         "9bffffffffffffffff",
@@ -137,7 +200,8 @@ fn what_is_not_well_formed_is_refused_everywhere() {
         a1ff a1ff00 a100ff a20000ff 9f81ff 9f829f819f9fffffffff bf00ff bf000000ff 1f 3f df 61ff
         62c328 7f61c361bcff 0000 f6f6
     ";
-    for hex in malformed.split_whitespace().chain([""]) {
+    let piece = alloc::format!("5f5f{}ff", "00".repeat(31));
+    for hex in malformed.split_whitespace().chain(["", &piece]) {
         let bytes = unhex(hex);
         assert_unreadable(check(&bytes), hex);
         assert_unreadable(from_slice::<Value>(&bytes), hex);
