@@ -54,18 +54,13 @@ impl HybridClock {
     /// # Errors
     /// [`ClockError::Exhausted`] where no valid stamp is left; the clock is unchanged then.
     pub fn tick(&mut self, now_ms: u64, floor: Option<Timestamp>) -> Result<Timestamp, ClockError> {
+        let exhausted = ClockError::Exhausted { mark: self.mark };
         let own = self.next_own(now_ms);
         let lifted = match floor {
-            Some(floor) => Some(
-                floor
-                    .next()
-                    .ok_or(ClockError::Exhausted { mark: self.mark })?,
-            ),
+            Some(floor) => Some(floor.next().ok_or(exhausted)?),
             None => None,
         };
-        let stamp = own
-            .max(lifted)
-            .ok_or(ClockError::Exhausted { mark: self.mark })?;
+        let stamp = own.max(lifted).ok_or(exhausted)?;
         if is_near(stamp, now_ms) {
             self.mark = self.mark.max(stamp);
         } else if let Some(own) = own {
