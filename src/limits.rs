@@ -46,6 +46,11 @@ pub const CREDIT_BYTES: u64 = 4 * 1024 * 1024;
 pub const HELLO_PEERS_MAX: usize = 8;
 /// Most ranges in one summary message; a longer summary is sent in several. Protocol.
 pub const SUMMARY_RANGES_MAX: usize = 8192;
+/// Most messages of one summary. Protocol; what does not fit is not told, which costs duplicates.
+pub const SUMMARY_MESSAGES_MAX: usize = 64;
+/// Bytes of frames that a session keeps while its owner looks up a peer that has introduced itself.
+/// Local.
+pub const DEFERRED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Silence after which a ping is sent, in milliseconds. Local.
 pub const PING_MS: u64 = 20_000;
 /// Silence after which a connection counts as dead, in milliseconds. Local.
@@ -70,9 +75,18 @@ pub const CACHE_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of the commits that one group write gathers; a single larger commit is a group of its own.
 /// Local.
 pub const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Changes a watch keeps, one per aggregate, before it tells its reader to look at everything.
+/// Changes a watch keeps in memory, one per aggregate, before it serves its reader from the log.
 /// Local.
-pub const WATCH_CHANGES_MAX: usize = 65_536;
+pub const WATCH_CHANGES_MAX: usize = 1024;
+/// Events that one change names; it counts the others. Local.
+pub const CHANGE_CAUSES_MAX: usize = 64;
+/// Keys that one change names; above it says everything. Local.
+pub const CHANGE_KEYS_MAX: usize = 256;
+/// Events folded since an aggregate's stored fold, after which a new fold is stored. Local; a cold
+/// read replays at most about as many.
+pub const FOLD_EVENTS_MAX: usize = 256;
+/// Time after which a buffered write is fsynced even if nobody waits for it, in milliseconds. Local.
+pub const FLUSH_MS: u64 = 1_000;
 /// Terms of one filter. Local.
 pub const FILTER_TERMS_MAX: usize = 64;
 /// Greatest presentation of one aggregate's state, in bytes, that the handle decodes. Local.
@@ -85,3 +99,24 @@ pub const HTTP_HEADERS_MAX: usize = 100;
 pub const HTTP_HEAD_MS: u64 = 10_000;
 /// Connections that a hub serves at a time. Local.
 pub const CONNECTIONS_MAX: usize = 15_000;
+/// Frames that one direction of a link within a process holds before its sender waits. Local.
+pub const IN_PROCESS_FRAMES_MAX: usize = 16;
+/// Callers that wait for a listener within a process to accept them. Local.
+pub const IN_PROCESS_CALLERS_MAX: usize = 16;
+/// Time to connect and upgrade, in milliseconds. Local.
+pub const DIAL_MS: u64 = 10_000;
+/// Time the other end has to answer a goodbye, in milliseconds. Local.
+pub const GOODBYE_MS: u64 = 3_000;
+/// Bytes of the read and of the write buffer of one WebSocket. Local; the library's own default
+/// costs 134 KiB for an idle connection, this 6.
+pub const WEBSOCKET_BUFFER_BYTES: usize = 4 * 1024;
+/// Longer messages leave in fragments of this many bytes. Local; a write buffer never shrinks, so
+/// this is what a connection that once sent a large batch keeps.
+pub const WEBSOCKET_FRAGMENT_BYTES: usize = 16 * 1024;
+/// Bytes that a WebSocket's write buffer may grow to. Local; holds the buffer, one fragment, and
+/// answers to the pings of a peer that does not read.
+pub const WEBSOCKET_WRITE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of text that fit in a WebSocket's close frame beside its code. Protocol (RFC 6455).
+pub const WEBSOCKET_REASON_BYTES_MAX: usize = 123;
+/// Characters of a refusing server's text that an error repeats. Local.
+pub const SAID_CHARS_MAX: usize = 200;

@@ -1,0 +1,6 @@
+//! What helps to test this crate and what is written against it: suites that hold an implementation
+//! to the promises of its trait.
+//!
+//! Nothing in the library knows this module; it knows neither the hub nor the command line.
+
+pub mod conformance;
