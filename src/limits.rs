@@ -120,3 +120,9 @@ pub const WEBSOCKET_WRITE_BYTES_MAX: usize = 64 * 1024;
 pub const WEBSOCKET_REASON_BYTES_MAX: usize = 123;
 /// Characters of a refusing server's text that an error repeats. Local.
 pub const SAID_CHARS_MAX: usize = 200;
+/// Time one promise of a conformance suite may take before it counts as hanging, in milliseconds.
+/// Local.
+pub const PROMISE_MS: u64 = 30_000;
+/// Time without movement after which a conformance suite calls a sender held up, in milliseconds.
+/// Local.
+pub const STALL_MS: u64 = 250;

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, join};
 use tokio::time::{sleep, timeout};
 
-use crate::limits::FRAME_BYTES_MAX;
+use crate::limits::{FRAME_BYTES_MAX, PROMISE_MS, STALL_MS};
 use crate::protocol::CloseCode;
 use crate::transport::{Incoming, Link, LinkReceiver, LinkSender, TransportError};
 
@@ -31,10 +31,10 @@ pub trait Carrier: Send + 'static {
 }
 
 /// How long one promise may take.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_millis(PROMISE_MS);
 
 /// How long nothing may move before a sender counts as held up.
-const STALL: Duration = Duration::from_millis(250);
+const STALL: Duration = Duration::from_millis(STALL_MS);
 
 /// More than any carrier, the operating system's buffers included, may hold in one direction.
 const UNREAD_FRAMES: usize = 1024;
@@ -407,7 +407,8 @@ pub async fn a_dropped_link_closes_the_other_end(carrier: &mut impl Carrier) {
         } else {
             (far, near)
         };
-        let ((), (frames, code, _)) = join(async { drop(near) }, read_out(&mut *far.receiver)).await;
+        let ((), (frames, code, _)) =
+            join(async { drop(near) }, read_out(&mut *far.receiver)).await;
         assert_eq!((frames, code), (0, None));
     }
 }
