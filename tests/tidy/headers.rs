@@ -27,7 +27,7 @@ fn bad_headers(source: &Source) -> Vec<Violation> {
 
 #[test]
 fn every_module_opens_with_a_header() {
-    check("each module says what it is for", &library(), bad_headers);
+    check("each module says what it is for", library(), bad_headers);
 }
 
 #[test]

@@ -217,7 +217,7 @@ fn named_back_ends(source: &Source) -> Vec<Violation> {
 fn imports_point_down_only() {
     check(
         "a module knows only the layers below it",
-        &library(),
+        library(),
         upward_imports,
     );
 }
@@ -272,7 +272,7 @@ fn an_upward_import_is_found() {
 fn foreign_crates_stay_where_they_belong() {
     check(
         "a back end's crate is named in its own module only",
-        &library(),
+        library(),
         strayed_crates,
     );
 }
@@ -288,7 +288,7 @@ fn a_strayed_crate_is_found() {
 fn the_replica_and_the_hub_name_no_concrete_back_end() {
     check(
         "the handle knows traits, not back ends",
-        &library(),
+        library(),
         named_back_ends,
     );
 }

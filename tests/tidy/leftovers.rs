@@ -119,7 +119,7 @@ fn notes_in_document(path: &str, text: &str) -> Vec<Violation> {
 
 #[test]
 fn nothing_unfinished_is_left() {
-    check("what is here is finished", &rust_files(), notes);
+    check("what is here is finished", rust_files(), notes);
     for (path, text) in documents() {
         expect_none("what is here is finished", &notes_in_document(&path, &text));
     }
@@ -134,7 +134,7 @@ fn an_unfinished_place_is_found() {
 
 #[test]
 fn the_library_prints_nothing() {
-    check("only the command line speaks", &rust_files(), prints);
+    check("only the command line speaks", rust_files(), prints);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_print_in_the_library_is_found() {
 fn docs_hold_no_empty_phrases_and_no_banners() {
     check(
         "a comment says what the code cannot",
-        &rust_files(),
+        rust_files(),
         empty_phrases,
     );
 }
@@ -161,11 +161,7 @@ fn an_empty_phrase_is_found() {
 
 #[test]
 fn no_code_is_commented_out() {
-    check(
-        "deleted code lives in the history",
-        &rust_files(),
-        dead_code,
-    );
+    check("deleted code lives in the history", rust_files(), dead_code);
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn sleeping_tests(source: &Source) -> Vec<Violation> {
 fn the_core_does_without_the_standard_library() {
     check(
         "core modules are `core` + `alloc`, without IO",
-        &library(),
+        library(),
         std_in_core,
     );
 }
@@ -116,7 +116,7 @@ fn the_crate_without_features_is_no_std() {
 fn clock_entropy_and_environment_enter_through_one_file() {
     check(
         "the outside world comes in through one file",
-        &library(),
+        library(),
         outside_world,
     );
 }
@@ -132,7 +132,7 @@ fn a_second_door_to_the_outside_world_is_found() {
 fn no_test_waits_by_sleeping() {
     check(
         "tests wait for what they wait for",
-        &rust_files(),
+        rust_files(),
         sleeping_tests,
     );
 }

@@ -55,7 +55,7 @@ fn percentile(sizes: &[usize], percent: usize) -> usize {
 
 #[test]
 fn no_file_is_longer_than_600_lines() {
-    check("files stay readable", &rust_files(), long_files);
+    check("files stay readable", rust_files(), long_files);
 }
 
 #[test]
@@ -67,7 +67,6 @@ fn a_long_file_is_found() {
 #[test]
 fn nine_files_in_ten_have_at_most_350_lines() {
     let sizes: Vec<_> = library()
-        .iter()
         .map(|source| source.text.lines().count())
         .collect();
     let (median, ninetieth) = (percentile(&sizes, 50), percentile(&sizes, 90));
@@ -96,7 +95,7 @@ fn percentiles_are_counted_from_the_sorted_sizes() {
 
 #[test]
 fn functions_fit_on_a_screen() {
-    check("functions fit on a screen", &rust_files(), long_functions);
+    check("functions fit on a screen", rust_files(), long_functions);
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn root_exports(source: &Source) -> usize {
 
 #[test]
 fn nothing_is_exported_by_a_glob() {
-    check("every export is listed", &library(), glob_exports);
+    check("every export is listed", library(), glob_exports);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_glob_export_is_found() {
 
 #[test]
 fn error_enums_can_grow() {
-    check("an error enum may gain variants", &library(), closed_errors);
+    check("an error enum may gain variants", library(), closed_errors);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn an_error_enum_that_cannot_grow_is_found() {
 
 #[test]
 fn exceptions_from_lints_give_their_reason() {
-    check("an exception says why", &rust_files(), silent_exceptions);
+    check("an exception says why", rust_files(), silent_exceptions);
 }
 
 #[test]

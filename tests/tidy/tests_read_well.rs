@@ -72,7 +72,7 @@ fn silent_skips(source: &Source) -> Vec<Violation> {
 fn tests_are_named_by_sentences() {
     check(
         "a test's name is what it promises",
-        &rust_files(),
+        rust_files(),
         unclear_names,
     );
 }
@@ -88,7 +88,7 @@ fn an_unclear_test_name_is_found() {
 fn no_test_skips_silently() {
     check(
         "a test that did not run says so",
-        &rust_files(),
+        rust_files(),
         silent_skips,
     );
 }

@@ -2,37 +2,34 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::source::{Source, Violation};
 
 const RUST_FOLDERS: [&str; 5] = ["src", "tests", "examples", "benches", "fuzz"];
 
-/// Every Rust file of the package, in the order of paths.
-pub(crate) fn rust_files() -> Vec<Source> {
-    let mut found = Vec::new();
-    for folder in RUST_FOLDERS {
-        collect(&root().join(folder), &mut found);
-    }
-    found.sort();
-    let sources: Vec<_> = found
-        .iter()
-        .map(|path| Source::new(&relative(path), &read(path)))
-        .collect();
-    let found = sources.len();
-    assert!(
-        found > 40,
-        "only {found} Rust files found under {}",
-        root().display()
-    );
-    sources
+/// Every Rust file of the package, in the order of paths; read once for all rules.
+pub(crate) fn rust_files() -> &'static [Source] {
+    static FILES: OnceLock<Vec<Source>> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let mut found = Vec::new();
+        for folder in RUST_FOLDERS {
+            collect(&root().join(folder), &mut found);
+        }
+        found.sort();
+        assert!(found.len() > 40, "only {} Rust files found", found.len());
+        found
+            .iter()
+            .map(|path| Source::new(&relative(path), &read(path)))
+            .collect()
+    })
 }
 
 /// The files under `src`.
-pub(crate) fn library() -> Vec<Source> {
+pub(crate) fn library() -> impl Iterator<Item = &'static Source> {
     rust_files()
-        .into_iter()
+        .iter()
         .filter(|source| source.path.starts_with("src/"))
-        .collect()
 }
 
 /// The text of every document at the root, with its name.
@@ -60,8 +57,15 @@ pub(crate) fn expect_none(rule: &str, violations: &[Violation]) {
 }
 
 /// Applies a rule for one file to many.
-pub(crate) fn check(rule: &str, sources: &[Source], find: impl Fn(&Source) -> Vec<Violation>) {
-    expect_none(rule, &sources.iter().flat_map(find).collect::<Vec<_>>());
+pub(crate) fn check(
+    rule: &str,
+    sources: impl IntoIterator<Item = &'static Source>,
+    find: impl Fn(&Source) -> Vec<Violation>,
+) {
+    expect_none(
+        rule,
+        &sources.into_iter().flat_map(find).collect::<Vec<_>>(),
+    );
 }
 
 /// The lines at which a rule finds something in a planted text.

@@ -134,7 +134,7 @@ fn empty_names(source: &Source) -> Vec<Violation> {
 fn one_word_stands_for_one_idea() {
     check(
         "synonyms appear only as `#[doc(alias)]`",
-        &rust_files(),
+        rust_files(),
         synonyms,
     );
     for (path, text) in documents() {
@@ -158,7 +158,7 @@ fn a_synonym_is_found() {
 
 #[test]
 fn names_say_what_a_thing_is() {
-    check("a name says what the thing is", &rust_files(), empty_names);
+    check("a name says what the thing is", rust_files(), empty_names);
 }
 
 #[test]
