@@ -6,7 +6,18 @@ extern crate alloc;
 extern crate std;
 
 pub mod clock;
+pub mod engine;
 pub mod event;
 pub mod limits;
 pub mod log;
+pub mod merge;
+pub mod protocol;
+#[cfg(feature = "replica")]
+pub mod replica;
 pub mod resolver;
+#[cfg(feature = "replica")]
+pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+#[cfg(feature = "replica")]
+pub mod transport;

@@ -126,3 +126,8 @@ pub const PROMISE_MS: u64 = 30_000;
 /// Time without movement after which a conformance suite calls a sender held up, in milliseconds.
 /// Local.
 pub const STALL_MS: u64 = 250;
+/// Events of one replay that are looked at for what they changed; beyond it everything counts as
+/// changed. Local.
+pub const CHANGE_EVENTS_MAX: usize = 256;
+/// Concurrent events that are looked at to tell whether a new event raced; beyond it, it did. Local.
+pub const RACE_LOOK_MAX: usize = 64;

@@ -42,7 +42,12 @@ impl<'a, P> Context<'a, P> {
         view: &'a dyn View,
         decode: &'a dyn Fn(&Payload) -> Result<P, PayloadError>,
     ) -> Self {
-        Self { event, view, decode, payload: PhantomData }
+        Self {
+            event,
+            view,
+            decode,
+            payload: PhantomData,
+        }
     }
 
     /// The event's id.
@@ -70,7 +75,11 @@ impl<'a, P> Context<'a, P> {
     pub fn rivals(&self) -> Vec<Rival<P>> {
         let rival = |event: Event| {
             let payload = (self.decode)(event.payload()).ok()?;
-            Some(Rival { key: event.order_key(), event_type: event.event_type().clone(), payload })
+            Some(Rival {
+                key: event.order_key(),
+                event_type: event.event_type().clone(),
+                payload,
+            })
         };
         self.view.rivals().into_iter().filter_map(rival).collect()
     }

@@ -36,6 +36,11 @@ pub trait ErasedResolver: Send + Sync + 'static {
     fn id(&self) -> ResolverId;
     /// See [`Resolver::init`].
     fn init(&self, aggregate: &AggregateId) -> ErasedState;
+    /// Decodes and admits one event without applying it.
+    ///
+    /// # Errors
+    /// Why the event would be refused in this state.
+    fn admit(&self, state: &ErasedState, event: &Event, view: &dyn View) -> Result<(), Rejection>;
     /// Decodes, admits and applies one event.
     fn fold(&self, state: &mut ErasedState, event: &Event, view: &dyn View) -> Folded;
     /// See [`Resolver::footprint`]; an undecodable payload touches nothing.
@@ -74,15 +79,28 @@ impl<R: Resolver> ErasedResolver for R {
         ErasedState(Box::new(Resolver::init(self, aggregate)))
     }
 
+    fn admit(&self, state: &ErasedState, event: &Event, view: &dyn View) -> Result<(), Rejection> {
+        let payload = self
+            .decode(event.payload())
+            .map_err(|error| unreadable(&error))?;
+        let decode = |payload: &Payload| self.decode(payload);
+        Resolver::admit(
+            self,
+            own::<R>(state),
+            &payload,
+            &Context::new(event, view, &decode),
+        )
+    }
+
     fn fold(&self, state: &mut ErasedState, event: &Event, view: &dyn View) -> Folded {
         let payload = match self.decode(event.payload()) {
             Ok(payload) => payload,
-            Err(error) => return Folded::Rejected(Rejection::new(alloc::format!("{error}"))),
+            Err(error) => return Folded::Rejected(unreadable(&error)),
         };
         let decode = |payload: &Payload| self.decode(payload);
         let cx = Context::new(event, view, &decode);
         let state = own_mut::<R>(state);
-        match self.admit(state, &payload, &cx) {
+        match Resolver::admit(self, state, &payload, &cx) {
             Ok(()) => {
                 self.apply(state, &payload, &cx);
                 Folded::Applied
@@ -92,8 +110,10 @@ impl<R: Resolver> ErasedResolver for R {
     }
 
     fn footprint(&self, payload: &Payload) -> Footprint {
-        self.decode(payload)
-            .map_or_else(|_| Footprint::Keys(Vec::new()), |p| Resolver::footprint(self, &p))
+        self.decode(payload).map_or_else(
+            |_| Footprint::Keys(Vec::new()),
+            |p| Resolver::footprint(self, &p),
+        )
     }
 
     fn judge(&self, earlier: &Payload, later: &Payload) -> Option<Verdict> {
@@ -128,12 +148,27 @@ impl<R: Resolver> ErasedResolver for R {
     }
 }
 
+fn unreadable(error: &PayloadError) -> Rejection {
+    Rejection::new(alloc::format!("{error}"))
+}
+
 fn own<R: Resolver>(state: &ErasedState) -> &R::State {
-    #[expect(clippy::expect_used, reason = "a timeline hands a resolver only states it made")]
-    state.downcast_ref().expect("state belongs to this resolver")
+    #[expect(
+        clippy::expect_used,
+        reason = "a timeline hands a resolver only states it made"
+    )]
+    state
+        .downcast_ref()
+        .expect("state belongs to this resolver")
 }
 
 fn own_mut<R: Resolver>(state: &mut ErasedState) -> &mut R::State {
-    #[expect(clippy::expect_used, reason = "a timeline hands a resolver only states it made")]
-    state.0.downcast_mut().expect("state belongs to this resolver")
+    #[expect(
+        clippy::expect_used,
+        reason = "a timeline hands a resolver only states it made"
+    )]
+    state
+        .0
+        .downcast_mut()
+        .expect("state belongs to this resolver")
 }

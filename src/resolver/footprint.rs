@@ -13,12 +13,18 @@ pub struct Key {
 impl Key {
     /// Exactly this place.
     pub fn leaf<S: Into<String>>(path: impl IntoIterator<Item = S>) -> Self {
-        Self { path: path.into_iter().map(Into::into).collect(), branch: false }
+        Self {
+            path: path.into_iter().map(Into::into).collect(),
+            branch: false,
+        }
     }
 
     /// This place and everything below it.
     pub fn branch<S: Into<String>>(path: impl IntoIterator<Item = S>) -> Self {
-        Self { path: path.into_iter().map(Into::into).collect(), branch: true }
+        Self {
+            path: path.into_iter().map(Into::into).collect(),
+            branch: true,
+        }
     }
 
     /// Whether two keys share a place.
@@ -47,9 +53,9 @@ impl Footprint {
     /// Whether two footprints share a place.
     pub fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Keys(ours), Self::Keys(theirs)) => {
-                ours.iter().any(|key| theirs.iter().any(|other| key.overlaps(other)))
-            }
+            (Self::Keys(ours), Self::Keys(theirs)) => ours
+                .iter()
+                .any(|key| theirs.iter().any(|other| key.overlaps(other))),
             _ => true,
         }
     }

@@ -9,7 +9,7 @@
 
 mod context;
 mod erased;
-mod field_merge;
+pub mod field_merge;
 mod fold_fn;
 mod footprint;
 mod last_write_wins;
@@ -23,11 +23,11 @@ use serde::de::DeserializeOwned;
 
 pub use context::{Context, Rival, View};
 pub use erased::{ErasedResolver, ErasedState, Folded};
-pub use field_merge::{FieldEdit, FieldMerge, Fields};
+pub use field_merge::{Field, FieldEdit, FieldMerge, FieldWrites, Fields};
 pub use fold_fn::FoldFn;
 pub use footprint::{Footprint, Key};
 pub use last_write_wins::{LastWriteWins, Latest};
-pub use registry::{Registry, RegistryError};
+pub use registry::{Registry, RegistryError, Route};
 pub use verdict::{Claims, Rejection, ResolverId, Verdict};
 
 use crate::event::{AggregateId, EventType, Payload, PayloadError, cbor};
@@ -94,6 +94,12 @@ pub trait Resolver: Send + Sync + 'static {
     /// What the resolver promises beyond the laws; each claim is checked, none is believed.
     fn claims(&self) -> Claims {
         Claims::none()
+    }
+
+    /// How the rule is set up, as bytes that differ whenever equal events would give another state.
+    /// States are cached under it, beside the [id](Self::id). Nothing, unless there is a choice.
+    fn configuration(&self) -> Vec<u8> {
+        Vec::new()
     }
 
     /// Whether this version of the rule understands events of a type. An unknown type makes the

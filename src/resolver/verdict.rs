@@ -16,7 +16,10 @@ pub struct ResolverId {
 impl ResolverId {
     /// An id with a name known at compile time.
     pub const fn new(name: &'static str, version: u32) -> Self {
-        Self { name: Cow::Borrowed(name), version }
+        Self {
+            name: Cow::Borrowed(name),
+            version,
+        }
     }
 }
 
@@ -35,7 +38,9 @@ pub struct Rejection {
 impl Rejection {
     /// A refusal with a reason for people, for example `only 2 left in stock`.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into() }
+        Self {
+            reason: reason.into(),
+        }
     }
 
     /// The reason.

@@ -1,0 +1,206 @@
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use thiserror::Error;
+
+use super::{Guard, Inbox, Ready, Receipt, Timeline, Unguarded, Unresolved, tags};
+use crate::event::{AggregateId, Chain, Commit, Digest, PayloadError};
+use crate::resolver::{Registry, Resolver};
+
+/// All aggregates of one replica in memory: the merge engine without store, clock or network.
+///
+/// Give it commits in any order, as often as they come; ask it for states. States are folded when
+/// they are asked for.
+///
+/// ```
+/// use anabranch::merge::Aggregates;
+/// use anabranch::resolver::{FieldMerge, Registry};
+///
+/// let mut aggregates = Aggregates::new(Registry::new().with("note", FieldMerge)?);
+/// // aggregates.receive(&commit) ...
+/// let note = "note/1".parse().unwrap();
+/// assert!(aggregates.state::<FieldMerge>(&note).is_err());
+/// # Ok::<(), anabranch::resolver::RegistryError>(())
+/// ```
+pub struct Aggregates {
+    registry: Registry,
+    inbox: Inbox,
+    timelines: BTreeMap<AggregateId, Timeline>,
+    guard: Box<dyn Guard + Send + Sync>,
+}
+
+/// Why there is no state to read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// No ready event of it is here.
+    #[error("aggregate {aggregate} has no events here")]
+    Unknown {
+        /// The aggregate.
+        aggregate: AggregateId,
+    },
+    /// Its type is bound to another rule than the one asked for.
+    #[error("aggregate {aggregate} is not folded by this resolver")]
+    OtherResolver {
+        /// The aggregate.
+        aggregate: AggregateId,
+    },
+    /// It cannot be folded here and now.
+    #[error(transparent)]
+    Unresolved(#[from] Unresolved),
+    /// The state cannot be written.
+    #[error(transparent)]
+    Unwritable(#[from] PayloadError),
+}
+
+impl Aggregates {
+    /// Nothing received yet. A panic of a resolver goes through to the caller.
+    pub fn new(registry: Registry) -> Self {
+        Self::guarded(registry, Unguarded)
+    }
+
+    /// Nothing received yet; resolvers run under the guard.
+    pub fn guarded(registry: Registry, guard: impl Guard + Send + Sync + 'static) -> Self {
+        Self {
+            registry,
+            inbox: Inbox::new(),
+            timelines: BTreeMap::new(),
+            guard: Box::new(guard),
+        }
+    }
+
+    /// Takes a commit; it and what it releases are part of states from now on. Folds nothing.
+    pub fn receive(&mut self, commit: &Commit) -> Receipt {
+        let receipt = self.inbox.receive(commit.clone());
+        if let Receipt::Arrived {
+            ready,
+            chain_before,
+            released,
+        } = &receipt
+        {
+            if *ready {
+                self.integrate(commit, *chain_before);
+            }
+            for Ready {
+                commit,
+                chain_before,
+            } in released
+            {
+                self.integrate(commit, *chain_before);
+            }
+        }
+        receipt
+    }
+
+    fn integrate(&mut self, commit: &Commit, chain_before: Option<Chain>) {
+        for (event, tag) in commit.events().iter().zip(tags(commit, chain_before)) {
+            let id = event.aggregate();
+            if !self.timelines.contains_key(id) {
+                let route = self.registry.route(id).cloned();
+                self.timelines
+                    .insert(id.clone(), Timeline::new(id.clone(), route));
+            }
+            if let Some(timeline) = self.timelines.get_mut(id) {
+                timeline.integrate(event.clone(), tag);
+            }
+        }
+    }
+
+    /// What has been received, and what waits.
+    pub fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
+    /// The state of an aggregate, folded as far as its events are ready.
+    ///
+    /// # Errors
+    /// [`StateError`] says why there is none.
+    pub fn state<R: Resolver>(&mut self, id: &AggregateId) -> Result<&R::State, StateError> {
+        let timeline = self.folded(id)?;
+        let state = timeline.state().map_err(Clone::clone)?;
+        state
+            .downcast_ref()
+            .ok_or_else(|| StateError::OtherResolver {
+                aggregate: id.clone(),
+            })
+    }
+
+    /// The state as users read it, in canonical CBOR.
+    ///
+    /// # Errors
+    /// [`StateError`] says why there is none.
+    pub fn present(&mut self, id: &AggregateId) -> Result<Vec<u8>, StateError> {
+        let timeline = self.folded(id)?;
+        timeline.state().map_err(Clone::clone)?;
+        match timeline.present() {
+            Some(bytes) => Ok(bytes?),
+            None => Err(Unresolved::NotFolded.into()),
+        }
+    }
+
+    /// Digest of the encoded state.
+    ///
+    /// # Errors
+    /// [`StateError`] says why there is none.
+    pub fn digest(&mut self, id: &AggregateId) -> Result<Digest, StateError> {
+        let timeline = self.folded(id)?;
+        timeline.state().map_err(Clone::clone)?;
+        timeline
+            .digest()
+            .ok_or_else(|| Unresolved::NotFolded.into())
+    }
+
+    /// The timeline of an aggregate, folded.
+    pub fn timeline(&mut self, id: &AggregateId) -> Option<&Timeline> {
+        self.folded(id).ok().map(|timeline| &*timeline)
+    }
+
+    /// Folds every aggregate, so that what [`iter`](Self::iter) gives is current.
+    pub fn fold_all(&mut self) {
+        for timeline in self.timelines.values_mut() {
+            timeline.fold(&*self.guard);
+        }
+    }
+
+    /// Every aggregate in the order of ids, as it was last folded.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Timeline> {
+        self.timelines.values()
+    }
+
+    /// One digest over all states: aggregate ids with the digests of their states. An aggregate
+    /// that has no state here enters as such, so compare digests only of replicas with equal rules.
+    pub fn state_digest(&mut self) -> Digest {
+        self.fold_all();
+        let mut bytes = Vec::new();
+        for (id, timeline) in &self.timelines {
+            let len = u64::try_from(id.as_str().len()).unwrap_or(u64::MAX);
+            bytes.extend_from_slice(&len.to_be_bytes());
+            bytes.extend_from_slice(id.as_str().as_bytes());
+            match timeline.digest() {
+                Some(digest) => bytes.extend_from_slice(&digest.to_bytes()),
+                None => bytes.push(0),
+            }
+        }
+        Digest::of(&bytes)
+    }
+
+    fn folded(&mut self, id: &AggregateId) -> Result<&mut Timeline, StateError> {
+        let Some(timeline) = self.timelines.get_mut(id) else {
+            return Err(StateError::Unknown {
+                aggregate: id.clone(),
+            });
+        };
+        timeline.fold(&*self.guard);
+        Ok(timeline)
+    }
+}
+
+impl core::fmt::Debug for Aggregates {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Aggregates")
+            .field("aggregates", &self.timelines.len())
+            .field("waiting", &self.inbox.waiting_len())
+            .finish_non_exhaustive()
+    }
+}

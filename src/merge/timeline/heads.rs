@@ -1,0 +1,67 @@
+use alloc::vec::Vec;
+
+use super::Timeline;
+use crate::event::{ChainTag, EventId, Head, Heads, OrderKey, ReplicaId, Seq, Timestamp};
+use crate::limits::HEADS_MAX;
+
+/// What is kept of a head.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    pub(super) tag: Option<ChainTag>,
+    pub(super) timestamp: Timestamp,
+}
+
+impl Timeline {
+    /// The maximal valid events with their timestamps, in the order of ids. One whose tag is not
+    /// known is left out, as nobody can name it.
+    pub fn heads(&self) -> Vec<(Head, Timestamp)> {
+        let head = |(id, known): (&EventId, &Known)| {
+            known
+                .tag
+                .map(|tag| (Head { id: *id, tag }, known.timestamp))
+        };
+        self.heads.iter().filter_map(head).collect()
+    }
+
+    /// What a new event of `own` names: all heads, or, beyond 1,024, its writer's newest event here
+    /// and the greatest in canonical order. Fewer names cost concurrency, nothing else.
+    pub fn heads_for_write(&self, own: ReplicaId) -> Heads {
+        let mut heads = self.heads();
+        if heads.len() > HEADS_MAX {
+            heads.sort_unstable_by_key(|(head, timestamp)| {
+                let EventId { replica, seq } = head.id;
+                core::cmp::Reverse(OrderKey {
+                    timestamp: *timestamp,
+                    replica,
+                    seq,
+                })
+            });
+            heads.truncate(HEADS_MAX);
+            if let Some(newest) = self.newest_of(own)
+                && !heads.iter().any(|(head, _)| head.id == newest.0.id)
+            {
+                heads.pop();
+                heads.push(newest);
+            }
+        }
+        // They are distinct and at most as many as allowed.
+        Heads::new(heads.into_iter().map(|(head, _)| head).collect()).unwrap_or_default()
+    }
+
+    /// The greatest timestamp of the valid events, above which a new one must lie.
+    pub fn latest(&self) -> Option<Timestamp> {
+        self.last.map(|key| key.timestamp)
+    }
+
+    /// The newest valid event of one writer, where it is in memory.
+    fn newest_of(&self, own: ReplicaId) -> Option<(Head, Timestamp)> {
+        let last = Seq::new(u64::MAX).map(|seq| EventId::new(own, seq))?;
+        let mut ids = self.rows.ids(EventId::new(own, Seq::FIRST), last).rev();
+        let row = ids.find_map(|id| self.rows.find_valid(id))?;
+        let head = Head {
+            id: row.event.id(),
+            tag: row.tag?,
+        };
+        Some((head, row.event.timestamp()))
+    }
+}

@@ -1,0 +1,333 @@
+//! One aggregate's ready events in canonical order, and their fold.
+//!
+//! Integrating an event and folding are two things: events are integrated as they become ready,
+//! which runs no user code, and folded when somebody looks. A timeline has its whole history in
+//! memory, or only the fold of it; in the second form it takes events that follow everything known
+//! and says of others that it needs the history. Both forms give the same answers, bit for bit.
+
+mod changes;
+mod folding;
+mod heads;
+mod outcome;
+mod past;
+mod replacements;
+mod rows;
+mod stored;
+mod trial;
+mod validity;
+mod view;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+pub use outcome::{FoldOutcome, Integration, Outcome, TrialError, Unresolved};
+
+use self::changes::News;
+use self::folding::Fold;
+use self::heads::Known;
+use self::past::Past;
+use self::replacements::Replacements;
+use self::rows::{Fate, Rows};
+use self::validity::{Named, invalid};
+use crate::event::{AggregateId, ChainTag, Event, EventId, OrderKey, VersionVector};
+use crate::resolver::{ErasedState, Route};
+
+/// The ready events of one aggregate and what they add up to.
+///
+/// Events are folded in [`OrderKey`] order. An event after everything known costs one step; a late
+/// one makes the next fold start over.
+///
+/// An *invalid* event (its timestamp is not after what it names, it names what is no event of this
+/// aggregate or another branch of a fork, or something invalid) is kept and counted, and is a
+/// rejection on every replica. It is no part of the order, never a head, and lifts no clock.
+#[derive(Debug)]
+pub struct Timeline {
+    aggregate: AggregateId,
+    route: Option<Route>,
+    /// Whether every event is in memory; if not, those that are have not been folded yet.
+    complete: bool,
+    rows: Rows,
+    /// Slots of the valid events; sorted by [`OrderKey`] unless `unsorted`.
+    order: Vec<usize>,
+    /// The smallest key that was put behind a greater one since the order was last sorted.
+    unsorted: Option<OrderKey>,
+    heads: BTreeMap<EventId, Known>,
+    /// The greatest place taken.
+    last: Option<OrderKey>,
+    /// What the valid events amount to as one past.
+    seen: VersionVector,
+    /// The same of the invalid ones, so that they are known again.
+    strays: VersionVector,
+    /// Replaced events that are not here; in memory only where the history is not.
+    replaced_absent: BTreeSet<EventId>,
+    replacements: Replacements,
+    past: Past,
+    fold: Fold,
+    news: News,
+    events: u64,
+    rejections: u64,
+}
+
+impl Timeline {
+    /// An aggregate without events.
+    pub fn new(aggregate: AggregateId, route: Option<Route>) -> Self {
+        Self {
+            aggregate,
+            route,
+            complete: true,
+            rows: Rows::default(),
+            order: Vec::new(),
+            unsorted: None,
+            heads: BTreeMap::new(),
+            last: None,
+            seen: VersionVector::new(),
+            strays: VersionVector::new(),
+            replaced_absent: BTreeSet::new(),
+            replacements: Replacements::default(),
+            past: Past::default(),
+            fold: Fold::default(),
+            news: News::default(),
+            events: 0,
+            rejections: 0,
+        }
+    }
+
+    /// An aggregate with its whole history, in the order in which it became ready; not folded yet.
+    pub fn with_history(
+        aggregate: AggregateId,
+        route: Option<Route>,
+        history: impl IntoIterator<Item = (Event, Option<ChainTag>)>,
+    ) -> Self {
+        let mut timeline = Self::new(aggregate, route);
+        for (event, tag) in history {
+            timeline.integrate(event, tag);
+        }
+        timeline.news.forget_races();
+        timeline
+    }
+
+    /// Whether an event can only be taken once the history is here. Never in the full form. In the
+    /// other one, unless the event names exactly the present heads, replaces nothing and is new:
+    /// only then can it be judged and placed without the events before it.
+    pub fn needs_history(&self, event: &Event) -> bool {
+        !self.complete
+            && (event.replaces().is_some()
+                || self.knows(event.id())
+                || self.replaced_absent.contains(&event.id())
+                || event.heads().len() != self.heads.len()
+                || !event
+                    .heads()
+                    .iter()
+                    .all(|head| self.heads.contains_key(&head.id)))
+    }
+
+    /// Takes a ready event of this aggregate. Every event that it names and that is of this
+    /// aggregate must have been taken before; the order of readiness sees to that.
+    ///
+    /// `tag` is the event's own, nothing where the writer's chain is not known up to it. Costs
+    /// O(log n) per head and runs no resolver.
+    pub fn integrate(&mut self, event: Event, tag: impl Into<Option<ChainTag>>) -> Integration {
+        let tag = tag.into();
+        if self.rows.slot(event.id()).is_some() {
+            return Integration::Duplicate;
+        }
+        if self.needs_history(&event) {
+            return Integration::HistoryMissing;
+        }
+        self.events += 1;
+        self.news.any = true;
+        if let Some(rejection) = invalid(&event, |id| self.named(id)) {
+            self.strays.observe(event.id());
+            self.rejections += 1;
+            self.news
+                .invalid
+                .push(self.rows.push(event, tag, Fate::Invalid(rejection)));
+            return Integration::Added {
+                late: false,
+                raced: false,
+            };
+        }
+        self.place(&event, tag)
+    }
+
+    fn place(&mut self, event: &Event, tag: Option<ChainTag>) -> Integration {
+        let (id, key) = (event.id(), event.order_key());
+        let slot = self.rows.push(event.clone(), tag, Fate::Pending);
+        for head in event.heads() {
+            self.heads.remove(&head.id);
+        }
+        let raced = !self.heads.is_empty();
+        if raced {
+            self.news.race(slot, self.heads.keys().copied());
+        } else if self.complete {
+            self.past.note(slot, &self.seen);
+        }
+        self.heads.insert(
+            id,
+            Known {
+                tag,
+                timestamp: key.timestamp,
+            },
+        );
+        self.seen.observe(id);
+        self.news.fresh.insert(slot);
+        self.order.push(slot);
+        let mut late = self.last > Some(key);
+        if late {
+            self.unsorted = Some(self.unsorted.map_or(key, |smallest| smallest.min(key)));
+        }
+        self.last = self.last.max(Some(key));
+        if self.replacements.observe(event) {
+            // Which events are skipped has changed, anywhere in the order.
+            self.news.skips = true;
+            late |= self.order.len() > 1;
+        }
+        Integration::Added { late, raced }
+    }
+
+    fn named(&self, id: EventId) -> Option<Named> {
+        if let Some(row) = self.rows.find(id) {
+            let valid = !matches!(row.fate, Fate::Invalid(_));
+            return Some(Named {
+                timestamp: row.event.timestamp(),
+                tag: row.tag,
+                valid,
+            });
+        }
+        // In memory without its history, an aggregate is asked about its heads only.
+        let known = self.heads.get(&id)?;
+        Some(Named {
+            timestamp: known.timestamp,
+            tag: known.tag,
+            valid: true,
+        })
+    }
+
+    fn knows(&self, id: EventId) -> bool {
+        self.seen.contains(id) || self.strays.contains(id)
+    }
+
+    /// The aggregate.
+    pub fn aggregate(&self) -> &AggregateId {
+        &self.aggregate
+    }
+
+    /// The rule it is folded by, if one is bound to it.
+    pub fn route(&self) -> Option<&Route> {
+        self.route.as_ref()
+    }
+
+    /// The last place in the order that is taken; nothing without valid events.
+    pub fn last(&self) -> Option<OrderKey> {
+        self.last
+    }
+
+    /// What the valid events amount to as one past.
+    pub fn vector(&self) -> &VersionVector {
+        &self.seen
+    }
+
+    /// What became of an event, as of the last fold; nothing where it is not in memory, or not
+    /// folded yet.
+    pub fn outcome(&self, id: EventId) -> Option<Outcome> {
+        match &self.rows.find(id)?.fate {
+            Fate::Pending => None,
+            Fate::Applied => Some(Outcome::Applied),
+            Fate::Replaced(by) => Some(Outcome::Replaced(*by)),
+            Fate::Rejected(rejection) | Fate::Invalid(rejection) => {
+                Some(Outcome::Rejected(rejection.clone()))
+            }
+        }
+    }
+
+    /// The events in memory, in canonical order; invalid ones, which have no place in it, follow.
+    /// Costs a sort where events have come since the last fold.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        let mut order = self.order.clone();
+        if self.unsorted.is_some() {
+            order.sort_unstable_by_key(|slot| self.key(*slot));
+        }
+        let valid = order.into_iter().filter_map(|slot| self.rows.row(slot));
+        let strays = self
+            .rows
+            .iter()
+            .filter(|row| matches!(row.fate, Fate::Invalid(_)));
+        valid.chain(strays).map(|row| &row.event)
+    }
+
+    /// An event that is in memory.
+    pub fn event(&self, id: EventId) -> Option<&Event> {
+        self.rows.find(id).map(|row| &row.event)
+    }
+
+    /// Whether an event is in memory.
+    pub fn contains(&self, id: EventId) -> bool {
+        self.rows.slot(id).is_some()
+    }
+
+    /// Whether every event is in memory.
+    pub fn has_history(&self) -> bool {
+        self.complete
+    }
+
+    /// How many events the aggregate has, in memory or not.
+    pub fn len(&self) -> u64 {
+        self.events
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.events == 0
+    }
+
+    /// How many events are refused, invalid ones included; as of the last fold.
+    pub fn rejections(&self) -> u64 {
+        self.rejections
+    }
+
+    /// Roughly how much memory it takes, in bytes. The state counts as the payloads it came from,
+    /// or as its stored form.
+    pub fn bytes(&self) -> usize {
+        let row = size_of::<rows::Row>() + ROW_OVERHEAD;
+        let entries = self.heads.len() + self.seen.len();
+        size_of::<Self>()
+            + self.rows.len() * row
+            + self.rows.payload_bytes() * 2
+            + entries * ENTRY_OVERHEAD
+            + self.fold.state_bytes
+    }
+
+    fn key(&self, slot: usize) -> Option<OrderKey> {
+        self.rows.row(slot).map(|row| row.event.order_key())
+    }
+
+    /// The state as of the newest event.
+    ///
+    /// # Errors
+    /// Why there is none; the last good one may be had all the same.
+    pub fn state(&self) -> Result<&ErasedState, &Unresolved> {
+        static NOT_FOLDED: Unresolved = Unresolved::NotFolded;
+        if let Some(unresolved) = self.condition() {
+            return Err(unresolved);
+        }
+        match &self.fold.state {
+            Some(state) if self.is_folded() => Ok(state),
+            _ => Err(&NOT_FOLDED),
+        }
+    }
+
+    /// The state as of the last event that could be folded.
+    pub fn last_good(&self) -> Option<&ErasedState> {
+        self.fold.state.as_ref()
+    }
+
+    /// What keeps the aggregate from being folded, as of the last attempt.
+    pub fn condition(&self) -> Option<&Unresolved> {
+        self.fold.condition.as_ref()
+    }
+}
+
+/// What an event takes besides its row and payload: its names, heads, digest and index entry.
+const ROW_OVERHEAD: usize = 320;
+/// One entry of a small map.
+const ENTRY_OVERHEAD: usize = 64;

@@ -1,0 +1,96 @@
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::event::{ChainTag, Event, EventId};
+use crate::resolver::Rejection;
+
+/// The events in memory, in the order of arrival. A *slot* is an event's place here and stays the
+/// same.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    arrived: Vec<Row>,
+    slots: BTreeMap<EventId, usize>,
+    payload_bytes: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) event: Event,
+    /// Nothing where the writer's chain up to here is not known.
+    pub(super) tag: Option<ChainTag>,
+    pub(super) fate: Fate,
+    /// Whether it has everything that is before it in canonical order in its past; as of the last
+    /// fold that reached it.
+    pub(super) cut: bool,
+}
+
+/// What is known of an event's outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Not folded yet.
+    Pending,
+    Applied,
+    Rejected(Rejection),
+    Replaced(EventId),
+    /// Never in the canonical order, whatever else comes.
+    Invalid(Rejection),
+}
+
+impl Rows {
+    /// Takes an event that is not here, and returns its slot.
+    pub(super) fn push(&mut self, event: Event, tag: Option<ChainTag>, fate: Fate) -> usize {
+        let slot = self.arrived.len();
+        self.slots.insert(event.id(), slot);
+        self.payload_bytes += event.payload().len();
+        self.arrived.push(Row {
+            event,
+            tag,
+            fate,
+            cut: false,
+        });
+        slot
+    }
+
+    pub(super) fn slot(&self, id: EventId) -> Option<usize> {
+        self.slots.get(&id).copied()
+    }
+
+    pub(super) fn row(&self, slot: usize) -> Option<&Row> {
+        self.arrived.get(slot)
+    }
+
+    pub(super) fn row_mut(&mut self, slot: usize) -> Option<&mut Row> {
+        self.arrived.get_mut(slot)
+    }
+
+    pub(super) fn find(&self, id: EventId) -> Option<&Row> {
+        self.arrived.get(self.slot(id)?)
+    }
+
+    /// An event of the canonical order.
+    pub(super) fn find_valid(&self, id: EventId) -> Option<&Row> {
+        self.find(id)
+            .filter(|row| !matches!(row.fate, Fate::Invalid(_)))
+    }
+
+    pub(super) fn iter(&self) -> core::slice::Iter<'_, Row> {
+        self.arrived.iter()
+    }
+
+    /// The ids in memory from `first` to `last`, ascending.
+    pub(super) fn ids(
+        &self,
+        first: EventId,
+        last: EventId,
+    ) -> impl DoubleEndedIterator<Item = EventId> {
+        self.slots.range(first..=last).map(|(id, _)| *id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.arrived.len()
+    }
+
+    pub(super) fn payload_bytes(&self) -> usize {
+        self.payload_bytes
+    }
+}

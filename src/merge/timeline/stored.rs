@@ -1,0 +1,135 @@
+use alloc::vec::Vec;
+
+use super::folding::Fold;
+use super::heads::Known;
+use super::replacements::Replacements;
+use super::rows::Rows;
+use super::{Past, Timeline};
+use crate::event::{AggregateId, Digest, PayloadError};
+use crate::limits::HEADS_MAX;
+use crate::merge::{StaleFold, StoredFold};
+use crate::resolver::Route;
+
+impl Timeline {
+    /// An aggregate from its stored fold, without its events.
+    ///
+    /// # Errors
+    /// [`StaleFold`] when the fold cannot be used: load the history instead.
+    pub fn from_fold(
+        aggregate: AggregateId,
+        route: Option<Route>,
+        stored: StoredFold,
+    ) -> Result<Self, StaleFold> {
+        let Some(rule) = &route else {
+            return Err(StaleFold::NoResolver);
+        };
+        if rule.fingerprint() != stored.fingerprint {
+            let (stored, current) = (stored.fingerprint, rule.fingerprint());
+            return Err(StaleFold::OtherRule { stored, current });
+        }
+        let state = rule.resolver().decode_state(&stored.state)?;
+        let mut timeline = Self::new(aggregate, route);
+        timeline.complete = false;
+        timeline.fold = Fold {
+            state: Some(state),
+            frontier: stored.heads.iter().map(|(head, _)| head.id).collect(),
+            prefix: stored.seen.clone(),
+            state_bytes: stored.state.len(),
+            ..Fold::default()
+        };
+        let known = |(head, timestamp): (crate::event::Head, _)| {
+            (
+                head.id,
+                Known {
+                    tag: Some(head.tag),
+                    timestamp,
+                },
+            )
+        };
+        timeline.heads = stored.heads.into_iter().map(known).collect();
+        timeline.last = stored.last;
+        timeline.seen = stored.seen;
+        timeline.strays = stored.strays;
+        timeline.replaced_absent = stored.replaced.into_iter().collect();
+        timeline.events = stored.events;
+        timeline.rejections = stored.rejections;
+        Ok(timeline)
+    }
+
+    /// The fold as a store keeps it; nothing while something is not folded, and for an aggregate
+    /// with more than 1,024 heads or one whose tag is not known. Encodes the state, outside any
+    /// guard.
+    pub fn to_fold(&self) -> Option<StoredFold> {
+        let heads = self.heads();
+        if !self.is_storable() || heads.len() != self.heads.len() {
+            return None;
+        }
+        let route = self.route.as_ref()?;
+        let state = self.state().ok()?;
+        Some(StoredFold {
+            fingerprint: route.fingerprint(),
+            state: route.resolver().encode_state(state).ok()?,
+            heads,
+            last: self.last,
+            seen: self.seen.clone(),
+            strays: self.strays.clone(),
+            replaced: self.absent(),
+            events: self.events,
+            rejections: self.rejections,
+        })
+    }
+
+    /// Keeps only the fold in memory. Returns whether that was possible: not while something is not
+    /// folded, and not where [`to_fold`](Self::to_fold) gives nothing.
+    pub fn drop_history(&mut self) -> bool {
+        if !self.is_storable() || self.heads.values().any(|known| known.tag.is_none()) {
+            return false;
+        }
+        if self.complete {
+            self.fold.state_bytes = self.rows.payload_bytes();
+            self.replaced_absent = self.absent().into_iter().collect();
+            self.complete = false;
+            self.forget();
+        }
+        true
+    }
+
+    /// Digest of the encoded state; nothing while there is no current state. Encodes the state,
+    /// outside any guard.
+    pub fn digest(&self) -> Option<Digest> {
+        let state = self.state().ok()?;
+        let bytes = self.route.as_ref()?.resolver().encode_state(state).ok()?;
+        Some(Digest::of(&bytes))
+    }
+
+    /// The state as users read it, in canonical CBOR; of the last good one where there is no
+    /// current one, nothing where there is none. Runs outside any guard.
+    ///
+    /// # Errors
+    /// [`PayloadError`] when the state cannot be written.
+    pub fn present(&self) -> Option<Result<Vec<u8>, PayloadError>> {
+        let resolver = self.route.as_ref()?.resolver();
+        Some(resolver.present(self.last_good()?))
+    }
+
+    /// Lets go of the events in memory; all of them have been folded.
+    pub(super) fn forget(&mut self) {
+        self.rows = Rows::default();
+        self.order = Vec::new();
+        self.fold.done = 0;
+        self.replacements = Replacements::default();
+        self.past = Past::default();
+    }
+
+    fn is_storable(&self) -> bool {
+        self.state().is_ok() && self.news.invalid.is_empty() && self.heads.len() <= HEADS_MAX
+    }
+
+    fn absent(&self) -> Vec<crate::event::EventId> {
+        if self.complete {
+            self.replacements.absent(&self.rows).collect()
+        } else {
+            self.replaced_absent.iter().copied().collect()
+        }
+    }
+}

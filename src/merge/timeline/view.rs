@@ -1,0 +1,91 @@
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cell::{OnceCell, RefCell};
+
+use super::past::Past;
+use super::rows::{Fate, Row, Rows};
+use crate::event::{Causality, Event, EventId, VersionVector};
+use crate::resolver::{ErasedResolver, View};
+
+/// What the fold of one event can see of the events before it.
+pub(super) struct FoldView<'a> {
+    pub(super) resolver: &'a dyn ErasedResolver,
+    pub(super) rows: &'a Rows,
+    pub(super) slot: usize,
+    pub(super) event: &'a Event,
+    /// Slots of the events before it, in canonical order.
+    pub(super) before: &'a [usize],
+    /// Where the event has everything before it in its past: the vector of that.
+    pub(super) everything: Option<&'a VersionVector>,
+    pub(super) past: RefCell<&'a mut Past>,
+    pub(super) vector: OnceCell<Arc<VersionVector>>,
+}
+
+impl FoldView<'_> {
+    fn vector(&self) -> &VersionVector {
+        self.vector
+            .get_or_init(|| self.past.borrow_mut().of(self.slot, self.rows))
+    }
+
+    /// Whether everything before a seen event is seen as well.
+    fn covers(&self, slot: usize, row: &Row) -> bool {
+        row.cut && {
+            let vector = self.past.borrow_mut().of(slot, self.rows);
+            matches!(
+                vector.compare(self.vector()),
+                Causality::Before | Causality::Equal
+            )
+        }
+    }
+}
+
+impl View for FoldView<'_> {
+    fn saw(&self, id: EventId) -> bool {
+        self.everything
+            .unwrap_or_else(|| self.vector())
+            .contains(id)
+    }
+
+    fn rivals(&self) -> Vec<Event> {
+        if self.everything.is_some() {
+            return Vec::new();
+        }
+        let own = self.resolver.footprint(self.event.payload());
+        let mut rivals = Vec::new();
+        for slot in self.before.iter().rev() {
+            let Some(row) = self.rows.row(*slot) else {
+                continue;
+            };
+            if self.vector().contains(row.event.id()) {
+                if self.covers(*slot, row) {
+                    break;
+                }
+                continue;
+            }
+            let skipped = matches!(row.fate, Fate::Replaced(_));
+            if !skipped && own.overlaps(&self.resolver.footprint(row.event.payload())) {
+                rivals.push(row.event.clone());
+            }
+        }
+        rivals.reverse();
+        rivals
+    }
+}
+
+/// What an event that has everything in its past can see: there is no rival.
+pub(super) struct LatestView<'a> {
+    pub(super) seen: &'a VersionVector,
+    /// The event before it in its own commit.
+    pub(super) previous: Option<EventId>,
+}
+
+impl View for LatestView<'_> {
+    fn saw(&self, id: EventId) -> bool {
+        let within = |last: EventId| last.replica == id.replica && id.seq <= last.seq;
+        self.seen.contains(id) || self.previous.is_some_and(within)
+    }
+
+    fn rivals(&self) -> Vec<Event> {
+        Vec::new()
+    }
+}
