@@ -45,7 +45,11 @@ pub fn encode_commit(commit: &Commit, out: &mut Vec<u8>) {
 pub fn decode_commit(bytes: &[u8]) -> Result<Commit, CodecError> {
     if bytes.len() > COMMIT_BYTES_MAX {
         let max = COMMIT_BYTES_MAX;
-        return Err(CommitError::TooLarge { bytes: bytes.len(), max }.into());
+        return Err(CommitError::TooLarge {
+            bytes: bytes.len(),
+            max,
+        }
+        .into());
     }
     let mut input = Input { rest: bytes };
     let header = read_header(&mut input)?;
@@ -55,13 +59,17 @@ pub fn decode_commit(bytes: &[u8]) -> Result<Commit, CodecError> {
         let id = EventId::new(header.replica, id);
         let before = input.rest;
         let parts = read_body(&mut input, &header, id)?;
-        let body = before.get(..before.len() - input.rest.len()).unwrap_or_default();
+        let body = before
+            .get(..before.len() - input.rest.len())
+            .unwrap_or_default();
         let digest = digest(&parts, body);
         events.push(Event::with_digest(parts, digest)?);
         seq = id.seq.next();
     }
     if !input.rest.is_empty() {
-        return Err(CodecError::Trailing { bytes: input.rest.len() });
+        return Err(CodecError::Trailing {
+            bytes: input.rest.len(),
+        });
     }
     Ok(Commit::with_bytes(events, bytes.len())?)
 }
@@ -71,7 +79,11 @@ pub(super) fn commit_bytes(events: &[Event]) -> usize {
     if let Some(first) = events.first() {
         put_header(first.parts(), &mut header);
     }
-    header.len() + events.iter().map(|event| body_bytes(event.parts())).sum::<usize>()
+    header.len()
+        + events
+            .iter()
+            .map(|event| body_bytes(event.parts()))
+            .sum::<usize>()
 }
 
 pub(super) fn digest(parts: &EventParts, body: &[u8]) -> Digest {
@@ -122,11 +134,19 @@ fn body_bytes(parts: &EventParts) -> usize {
     text(parts.aggregate.as_str().len())
         + text(parts.event_type.as_str().len())
         + varint_bytes(parts.heads.len())
-        + parts.heads.iter().map(|head| id(head.id) + 2).sum::<usize>()
+        + parts
+            .heads
+            .iter()
+            .map(|head| id(head.id) + 2)
+            .sum::<usize>()
         + 1
         + parts.replaces.map_or(0, id)
         + varint_bytes(parts.metadata.len())
-        + parts.metadata.iter().map(|(k, v)| text(k.len()) + text(v.len())).sum::<usize>()
+        + parts
+            .metadata
+            .iter()
+            .map(|(k, v)| text(k.len()) + text(v.len()))
+            .sum::<usize>()
         + text(parts.payload.len())
 }
 
@@ -175,7 +195,10 @@ struct Header {
 fn read_header(input: &mut Input<'_>) -> Result<Header, CodecError> {
     let [version] = input.array("format version")?;
     if version != VERSION {
-        return Err(CodecError::Unknown { what: "event format", value: version.into() });
+        return Err(CodecError::Unknown {
+            what: "event format",
+            value: version.into(),
+        });
     }
     let replica = ReplicaId::from_bytes(input.array("replica id")?);
     let first = input.seq()?;
@@ -188,7 +211,11 @@ fn read_header(input: &mut Input<'_>) -> Result<Header, CodecError> {
     })
 }
 
-fn read_body(input: &mut Input<'_>, header: &Header, id: EventId) -> Result<EventParts, CodecError> {
+fn read_body(
+    input: &mut Input<'_>,
+    header: &Header,
+    id: EventId,
+) -> Result<EventParts, CodecError> {
     let aggregate = input.text("aggregate id", AGGREGATE_ID_BYTES_MAX)?;
     let event_type = input.text("event type", EVENT_TYPE_BYTES_MAX)?;
     Ok(EventParts {
@@ -202,7 +229,11 @@ fn read_body(input: &mut Input<'_>, header: &Header, id: EventId) -> Result<Even
         replaces: match input.array("replacement flag")? {
             [0] => None,
             [1] => Some(input.id()?),
-            [_] => return Err(CodecError::OutOfRange { what: "replacement flag" }),
+            [_] => {
+                return Err(CodecError::OutOfRange {
+                    what: "replacement flag",
+                });
+            }
         },
         metadata: read_metadata(input)?,
         payload: Payload::from_bytes(Bytes::copy_from_slice(
@@ -234,7 +265,9 @@ fn read_metadata(input: &mut Input<'_>) -> Result<Metadata, CodecError> {
         let key = input.text("metadata key", METADATA_BYTES_MAX)?;
         let value = input.text("metadata value", METADATA_BYTES_MAX)?;
         if last.is_some_and(|last| last >= key) {
-            return Err(CodecError::Unsorted { what: "metadata keys" });
+            return Err(CodecError::Unsorted {
+                what: "metadata keys",
+            });
         }
         last = Some(key);
         metadata.insert(key, value)?;
@@ -248,14 +281,19 @@ struct Input<'a> {
 
 impl<'a> Input<'a> {
     fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8], CodecError> {
-        let (taken, rest) = self.rest.split_at_checked(len).ok_or(CodecError::Truncated { what })?;
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(len)
+            .ok_or(CodecError::Truncated { what })?;
         self.rest = rest;
         Ok(taken)
     }
 
     fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], CodecError> {
-        let (taken, rest) =
-            self.rest.split_first_chunk::<N>().ok_or(CodecError::Truncated { what })?;
+        let (taken, rest) = self
+            .rest
+            .split_first_chunk::<N>()
+            .ok_or(CodecError::Truncated { what })?;
         self.rest = rest;
         Ok(*taken)
     }
@@ -298,6 +336,9 @@ impl<'a> Input<'a> {
     }
 
     fn id(&mut self) -> Result<EventId, CodecError> {
-        Ok(EventId::new(ReplicaId::from_bytes(self.array("replica id")?), self.seq()?))
+        Ok(EventId::new(
+            ReplicaId::from_bytes(self.array("replica id")?),
+            self.seq()?,
+        ))
     }
 }

@@ -21,11 +21,16 @@ impl CommitSpan {
         if len == 0 {
             return Err(CommitError::Empty);
         }
-        let too_many = CommitError::TooManyEvents { events: len, max: COMMIT_EVENTS_MAX };
+        let too_many = CommitError::TooManyEvents {
+            events: len,
+            max: COMMIT_EVENTS_MAX,
+        };
         if len > COMMIT_EVENTS_MAX {
             return Err(too_many);
         }
-        let Ok(len) = u32::try_from(len) else { return Err(too_many) };
+        let Ok(len) = u32::try_from(len) else {
+            return Err(too_many);
+        };
         if first.get().checked_add(u64::from(len) - 1).is_none() {
             return Err(too_many);
         }
@@ -80,17 +85,25 @@ impl Commit {
     }
 
     pub(super) fn with_bytes(events: Vec<Event>, bytes: usize) -> Result<Self, CommitError> {
-        let Some(first) = events.first() else { return Err(CommitError::Empty) };
+        let Some(first) = events.first() else {
+            return Err(CommitError::Empty);
+        };
         let span = first.commit();
         if events.len() > COMMIT_EVENTS_MAX {
             let max = COMMIT_EVENTS_MAX;
-            return Err(CommitError::TooManyEvents { events: events.len(), max });
+            return Err(CommitError::TooManyEvents {
+                events: events.len(),
+                max,
+            });
         }
         if u32::try_from(events.len()) != Ok(span.len()) || first.id().seq != span.first() {
             return Err(CommitError::OutOfPlace { id: first.id() });
         }
         if bytes > COMMIT_BYTES_MAX {
-            return Err(CommitError::TooLarge { bytes, max: COMMIT_BYTES_MAX });
+            return Err(CommitError::TooLarge {
+                bytes,
+                max: COMMIT_BYTES_MAX,
+            });
         }
         let mut expected = Some(span.first());
         for event in &events {
@@ -113,7 +126,10 @@ impl Commit {
             }
             expected = id.seq.next();
         }
-        Ok(Self { events: events.into(), bytes })
+        Ok(Self {
+            events: events.into(),
+            bytes,
+        })
     }
 
     /// The id of the first event, which names the commit.
@@ -149,11 +165,16 @@ impl Commit {
     /// The chain value after this commit, given the one before it.
     #[must_use]
     pub fn chain_after(&self, before: Chain) -> Chain {
-        self.events.iter().fold(before, |chain, event| chain.extend(event.digest()))
+        self.events
+            .iter()
+            .fold(before, |chain, event| chain.extend(event.digest()))
     }
 
     fn head(&self) -> &Event {
-        #[expect(clippy::indexing_slicing, reason = "checked at construction: a commit is not empty")]
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "checked at construction: a commit is not empty"
+        )]
         &self.events[0]
     }
 }

@@ -113,7 +113,9 @@ pub enum EventError {
         id: EventId,
     },
     /// A replacement of itself, or of another device's event.
-    #[error("event {id} cannot replace {replaced}: only an event of the same device's earlier incarnation can be replaced")]
+    #[error(
+        "event {id} cannot replace {replaced}: only an event of the same device's earlier incarnation can be replaced"
+    )]
     BadReplacement {
         /// The event.
         id: EventId,

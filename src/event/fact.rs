@@ -63,7 +63,11 @@ impl Event {
         if !parts.commit.contains(id.seq) {
             return Err(EventError::OutsideCommit { id });
         }
-        if parts.heads.iter().any(|head| head.id.replica == id.replica && head.id.seq >= id.seq) {
+        if parts
+            .heads
+            .iter()
+            .any(|head| head.id.replica == id.replica && head.id.seq >= id.seq)
+        {
             return Err(EventError::HeadNotBefore { id });
         }
         if let Some(replaced) = parts.replaces
@@ -92,7 +96,11 @@ impl Event {
     /// Position in the order that all replicas share.
     pub fn order_key(&self) -> OrderKey {
         let EventId { replica, seq } = self.0.parts.id;
-        OrderKey { timestamp: self.0.parts.timestamp, replica, seq }
+        OrderKey {
+            timestamp: self.0.parts.timestamp,
+            replica,
+            seq,
+        }
     }
 
     /// What the writer's own clock said, in milliseconds since 1970.

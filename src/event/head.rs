@@ -31,7 +31,10 @@ impl Heads {
     /// [`EventError::TooManyHeads`] above 1,024, [`EventError::HeadTwice`] when an id repeats.
     pub fn new(mut heads: Vec<Head>) -> Result<Self, EventError> {
         if heads.len() > HEADS_MAX {
-            return Err(EventError::TooManyHeads { heads: heads.len(), max: HEADS_MAX });
+            return Err(EventError::TooManyHeads {
+                heads: heads.len(),
+                max: HEADS_MAX,
+            });
         }
         heads.sort_unstable();
         for pair in heads.windows(2) {

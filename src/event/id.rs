@@ -86,7 +86,14 @@ impl FromStr for EventId {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let (replica, seq) = text.split_once(':').ok_or(NameError::NotAnEventId)?;
-        let seq = seq.parse().ok().and_then(Seq::new).ok_or(NameError::NotAnEventId)?;
-        Ok(Self { replica: replica.parse()?, seq })
+        let seq = seq
+            .parse()
+            .ok()
+            .and_then(Seq::new)
+            .ok_or(NameError::NotAnEventId)?;
+        Ok(Self {
+            replica: replica.parse()?,
+            seq,
+        })
     }
 }

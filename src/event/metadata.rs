@@ -17,7 +17,10 @@ pub struct Metadata {
 impl Metadata {
     /// No entries.
     pub const fn new() -> Self {
-        Self { entries: BTreeMap::new(), bytes: 0 }
+        Self {
+            entries: BTreeMap::new(),
+            bytes: 0,
+        }
     }
 
     /// Sets an entry, replacing an earlier one of that key.
@@ -31,11 +34,17 @@ impl Metadata {
         let replaced = self.entries.get(key).map(|old| key.len() + old.len());
         let entries = self.entries.len() + usize::from(replaced.is_none());
         if entries > METADATA_ENTRIES_MAX {
-            return Err(EventError::TooMuchMetadata { entries, max: METADATA_ENTRIES_MAX });
+            return Err(EventError::TooMuchMetadata {
+                entries,
+                max: METADATA_ENTRIES_MAX,
+            });
         }
         let bytes = self.bytes + key.len() + value.len() - replaced.unwrap_or(0);
         if bytes > METADATA_BYTES_MAX {
-            return Err(EventError::MetadataTooLarge { bytes, max: METADATA_BYTES_MAX });
+            return Err(EventError::MetadataTooLarge {
+                bytes,
+                max: METADATA_BYTES_MAX,
+            });
         }
         self.entries.insert(key.into(), value.into());
         self.bytes = bytes;
@@ -49,7 +58,9 @@ impl Metadata {
 
     /// Keys and values in the order of keys.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.entries.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+        self.entries
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// How many entries there are.

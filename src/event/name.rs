@@ -31,7 +31,9 @@ impl AggregateId {
             });
         }
         if text.chars().any(char::is_control) {
-            return Err(NameError::ControlCharacter { what: "aggregate id" });
+            return Err(NameError::ControlCharacter {
+                what: "aggregate id",
+            });
         }
         if !text.contains('/') {
             return Err(NameError::NoName);

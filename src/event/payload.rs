@@ -30,7 +30,10 @@ impl Payload {
     /// [`PayloadError::TooLarge`] above 256 KiB.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, PayloadError> {
         if bytes.len() > PAYLOAD_BYTES_MAX {
-            return Err(PayloadError::TooLarge { bytes: bytes.len(), max: PAYLOAD_BYTES_MAX });
+            return Err(PayloadError::TooLarge {
+                bytes: bytes.len(),
+                max: PAYLOAD_BYTES_MAX,
+            });
         }
         Ok(Self(bytes))
     }

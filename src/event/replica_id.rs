@@ -19,7 +19,10 @@ pub struct ReplicaId {
 impl ReplicaId {
     /// An id from its two halves.
     pub const fn new(device: u64, incarnation: u64) -> Self {
-        Self { device, incarnation }
+        Self {
+            device,
+            incarnation,
+        }
     }
 
     /// The device, equal across the incarnations of one installation.
@@ -39,7 +42,24 @@ impl ReplicaId {
 
     /// The inverse of [`to_bytes`](Self::to_bytes).
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        let [d0, d1, d2, d3, d4, d5, d6, d7, i0, i1, i2, i3, i4, i5, i6, i7] = bytes;
+        let [
+            d0,
+            d1,
+            d2,
+            d3,
+            d4,
+            d5,
+            d6,
+            d7,
+            i0,
+            i1,
+            i2,
+            i3,
+            i4,
+            i5,
+            i6,
+            i7,
+        ] = bytes;
         Self {
             device: u64::from_be_bytes([d0, d1, d2, d3, d4, d5, d6, d7]),
             incarnation: u64::from_be_bytes([i0, i1, i2, i3, i4, i5, i6, i7]),
@@ -76,7 +96,9 @@ impl FromStr for ReplicaId {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let half = |digits: &str| {
-            (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok()).flatten()
+            (digits.len() == 16)
+                .then(|| u64::from_str_radix(digits, 16).ok())
+                .flatten()
         };
         text.split_once('-')
             .and_then(|(device, incarnation)| Some(Self::new(half(device)?, half(incarnation)?)))

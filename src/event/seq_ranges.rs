@@ -27,8 +27,12 @@ impl SeqRanges {
         if first > last {
             return;
         }
-        let from = self.0.partition_point(|(_, end)| end.saturating_add(1) < first);
-        let to = self.0.partition_point(|(start, _)| *start <= last.saturating_add(1));
+        let from = self
+            .0
+            .partition_point(|(_, end)| end.saturating_add(1) < first);
+        let to = self
+            .0
+            .partition_point(|(start, _)| *start <= last.saturating_add(1));
         for (start, end) in self.0.get(from..to).unwrap_or_default() {
             first = first.min(*start);
             last = last.max(*end);
@@ -44,7 +48,10 @@ impl SeqRanges {
 
     /// The last seq of the run that starts at the first one, if the first is in the set.
     pub fn prefix(&self) -> Option<Seq> {
-        self.0.first().filter(|(start, _)| *start == 1).and_then(|(_, end)| Seq::new(*end))
+        self.0
+            .first()
+            .filter(|(start, _)| *start == 1)
+            .and_then(|(_, end)| Seq::new(*end))
     }
 
     /// The greatest seq in the set.
@@ -67,7 +74,9 @@ impl SeqRanges {
                 if first > from {
                     left.push((from, first - 1));
                 }
-                let Some(next) = last.checked_add(1) else { return Self(left) };
+                let Some(next) = last.checked_add(1) else {
+                    return Self(left);
+                };
                 from = from.max(next);
                 if last >= end {
                     break;
@@ -138,7 +147,9 @@ mod tests {
     }
 
     fn members(set: &SeqRanges) -> BTreeSet<u64> {
-        set.iter().flat_map(|range| range.start().get()..=range.end().get()).collect()
+        set.iter()
+            .flat_map(|range| range.start().get()..=range.end().get())
+            .collect()
     }
 
     proptest! {

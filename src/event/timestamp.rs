@@ -25,7 +25,11 @@ impl Timestamp {
 
     /// The first stamp of a millisecond; a reading beyond 48 bits gives the greatest one.
     pub const fn at_millis(millis: u64) -> Self {
-        if millis >> 48 == 0 { Self(millis << 16) } else { Self::MAX }
+        if millis >> 48 == 0 {
+            Self(millis << 16)
+        } else {
+            Self::MAX
+        }
     }
 
     /// The stamp as one number.

@@ -80,10 +80,13 @@ impl Epochs {
     /// Whether a cursor points into this store's actual past: its epoch is listed and it does not
     /// pass that epoch's end. `end` is the end of the log now.
     pub fn honours(&self, cursor: Cursor, end: u64) -> bool {
-        self.0.iter().position(|(epoch, _)| *epoch == cursor.epoch).is_some_and(|at| {
-            let epoch_end = self.0.get(at + 1).map_or(end, |(_, start)| *start);
-            cursor.position <= epoch_end
-        })
+        self.0
+            .iter()
+            .position(|(epoch, _)| *epoch == cursor.epoch)
+            .is_some_and(|at| {
+                let epoch_end = self.0.get(at + 1).map_or(end, |(_, start)| *start);
+                cursor.position <= epoch_end
+            })
     }
 
     /// Each epoch with its start, oldest first.

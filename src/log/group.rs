@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::{Entry, Epochs, Received};
-use crate::event::{AggregateId, Chain, Commit, Digest, Timestamp};
+use crate::event::{AggregateId, Chain, Digest, Timestamp};
 
 /// What an acknowledgement of a write stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -68,8 +68,8 @@ pub struct Opening {
     pub end: u64,
     /// What has been received, per replica, with gaps.
     pub received: Received,
-    /// Commits that wait for their past, in the order of arrival.
-    pub waiting: Vec<Commit>,
+    /// Entries of commits that wait for their past, in the order of arrival.
+    pub waiting: Vec<Entry>,
     /// All notes, in the order of keys.
     pub notes: Vec<(Vec<u8>, Bytes)>,
     /// Whether the last use ended with a close.

@@ -24,7 +24,11 @@ pub struct Track {
 impl Track {
     /// A track with everything up to a seq, as a store read it back.
     pub fn restored(ranges: SeqRanges, chain: Chain, beyond: BTreeMap<Seq, Digest>) -> Self {
-        Self { ranges, chain, beyond }
+        Self {
+            ranges,
+            chain,
+            beyond,
+        }
     }
 
     /// All received seqs.
@@ -45,7 +49,11 @@ impl Track {
 
 impl Default for Track {
     fn default() -> Self {
-        Self { ranges: SeqRanges::new(), chain: Chain::START, beyond: BTreeMap::new() }
+        Self {
+            ranges: SeqRanges::new(),
+            chain: Chain::START,
+            beyond: BTreeMap::new(),
+        }
     }
 }
 
@@ -68,7 +76,9 @@ impl Received {
 
     /// Whether an event is here.
     pub fn contains(&self, id: EventId) -> bool {
-        self.0.get(&id.replica).is_some_and(|track| track.ranges.contains(id.seq))
+        self.0
+            .get(&id.replica)
+            .is_some_and(|track| track.ranges.contains(id.seq))
     }
 
     /// The track of one replica.
@@ -98,7 +108,9 @@ impl Received {
         let before = track.ranges.prefix();
         track.ranges.insert(span.first()..=span.last());
         if span.first().previous() != before {
-            track.beyond.extend(commit.events().iter().map(|e| (e.id().seq, e.digest())));
+            track
+                .beyond
+                .extend(commit.events().iter().map(|e| (e.id().seq, e.digest())));
             return;
         }
         track.chain = commit.chain_after(track.chain);
@@ -118,7 +130,10 @@ impl Received {
         for (replica, track) in &self.0 {
             let there = other.0.get(replica).map_or(&nothing, |track| &track.ranges);
             let missing = track.ranges.without(there);
-            ranges.extend(missing.iter().map(|seqs| IdRange { replica: *replica, seqs }));
+            ranges.extend(missing.iter().map(|seqs| IdRange {
+                replica: *replica,
+                seqs,
+            }));
         }
         ranges
     }

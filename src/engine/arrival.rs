@@ -1,0 +1,370 @@
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::io::{Failure, Ingested};
+use super::link::LinkState;
+use super::reading::Pending;
+use super::writer::{Then, WriteItem};
+use super::{Effect, Engine, LinkId, Ticket};
+use crate::clock;
+use crate::event::{Chain, Commit, Event, EventId, ReplicaId, Timestamp};
+use crate::log::{Durability, Entry, EntryKind, Known};
+use crate::merge::{Integration, Receipt, tags};
+use crate::protocol::{self, Delivery, Reason, Remedy};
+
+/// Commits of others that wait for a look at what the store knows of some events.
+#[derive(Debug)]
+pub(super) enum Parked {
+    Delivery {
+        link: LinkId,
+        delivery: Delivery,
+    },
+    Ingest {
+        ticket: Ticket,
+        commits: Vec<Commit>,
+    },
+}
+
+/// What the store said of the events that were looked up.
+pub(super) type Looked = BTreeMap<EventId, Known>;
+
+/// What is to be done with one commit of somebody else.
+enum Judgement {
+    Take,
+    Duplicate,
+    Forked,
+    Skewed { ahead_ms: u64 },
+}
+
+impl Engine {
+    /// A peer delivered commits: takes them, or first looks up what it needs to judge them.
+    pub(super) fn deliver(&mut self, link: LinkId, state: &mut LinkState, delivery: Delivery) {
+        if state.looking || !state.parked.is_empty() {
+            state.parked.push_back(delivery);
+            return;
+        }
+        let commits = delivery.commits.iter().map(|delivered| &delivered.commit);
+        let ids = self.to_look_up(commits, state.peer);
+        if ids.is_empty() {
+            self.take(link, state, delivery, &Looked::new());
+        } else {
+            state.looking = true;
+            self.look_up(ids, Parked::Delivery { link, delivery });
+        }
+    }
+
+    /// An application hands over commits.
+    pub(super) fn ingest(&mut self, ticket: Ticket, commits: Vec<Commit>) {
+        if let Some(reason) = self.writer.failed.clone() {
+            self.reply(ticket, Err(Failure::Store { reason }));
+            return;
+        }
+        let ids = self.to_look_up(commits.iter(), None);
+        if ids.is_empty() {
+            self.take_ingest(ticket, &commits, &Looked::new());
+        } else {
+            self.look_up(ids, Parked::Ingest { ticket, commits });
+        }
+    }
+
+    fn look_up(&mut self, ids: Vec<EventId>, parked: Parked) {
+        let request = self.request(Pending::Look {
+            ids: ids.clone(),
+            parked,
+        });
+        self.effects.push_back(Effect::Known { request, ids });
+    }
+
+    pub(super) fn looked_up(&mut self, parked: Parked, looked: &Looked) {
+        match parked {
+            Parked::Ingest { ticket, commits } => self.take_ingest(ticket, &commits, looked),
+            Parked::Delivery { link, delivery } => {
+                self.with_link(link, |engine, state| {
+                    state.looking = false;
+                    engine.take(link, state, delivery, looked);
+                    while !state.looking
+                        && let Some(next) = state.parked.pop_front()
+                    {
+                        let rest = core::mem::take(&mut state.parked);
+                        engine.deliver(link, state, next);
+                        state.parked.extend(rest);
+                    }
+                });
+            }
+        }
+    }
+
+    /// Events whose digests or stamps are needed: those that are here already, to tell a duplicate
+    /// from a fork, and what a stamp far ahead of this clock follows, to tell a lift from a skew.
+    fn to_look_up<'a>(
+        &self,
+        commits: impl Iterator<Item = &'a Commit>,
+        peer: Option<ReplicaId>,
+    ) -> Vec<EventId> {
+        let mut ids = Vec::new();
+        for commit in commits {
+            let here = |event: &&Event| self.inbox.received().contains(event.id());
+            ids.extend(commit.events().iter().filter(here).map(Event::id));
+            if peer == Some(commit.replica()) && self.skew(commit.timestamp(), None).is_some() {
+                let heads = commit
+                    .events()
+                    .iter()
+                    .flat_map(|event| event.heads().iter());
+                ids.extend(heads.map(|head| head.id));
+            }
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    fn skew(&self, timestamp: Timestamp, past: Option<Timestamp>) -> Option<u64> {
+        clock::first_hop_skew(timestamp, self.now.wall_ms, past)
+    }
+
+    fn judge(
+        &self,
+        commit: &Commit,
+        continues: Option<Chain>,
+        first_hop: bool,
+        looked: &Looked,
+    ) -> Judgement {
+        let received = self.inbox.received();
+        let here = commit
+            .events()
+            .iter()
+            .filter(|event| received.contains(event.id()))
+            .count();
+        if here > 0 {
+            let differs = |event: &&Event| {
+                looked
+                    .get(&event.id())
+                    .is_some_and(|known| known.digest != event.digest())
+            };
+            let forked =
+                here < commit.events().len() || commit.events().iter().any(|e| differs(&e));
+            return if forked {
+                Judgement::Forked
+            } else {
+                Judgement::Duplicate
+            };
+        }
+        let before = received.chain_before(commit.replica(), commit.span().first());
+        if let (Some(theirs), Some(ours)) = (continues, before)
+            && theirs != ours
+        {
+            return Judgement::Forked;
+        }
+        if first_hop {
+            let heads = commit
+                .events()
+                .iter()
+                .flat_map(|event| event.heads().iter());
+            let past = heads
+                .filter_map(|head| Some(looked.get(&head.id)?.timestamp))
+                .max();
+            if let Some(ahead_ms) = self.skew(commit.timestamp(), past) {
+                return Judgement::Skewed { ahead_ms };
+            }
+        }
+        Judgement::Take
+    }
+
+    fn take(&mut self, link: LinkId, state: &mut LinkState, delivery: Delivery, looked: &Looked) {
+        let Some(peer) = state.peer else { return };
+        let mut item = WriteItem {
+            durability: Durability::Durable,
+            ..WriteItem::default()
+        };
+        let mut refused = false;
+        for delivered in &delivery.commits {
+            let commit = &delivered.commit;
+            let events = u64::from(commit.span().len());
+            let first_hop = commit.replica() == peer;
+            match self.judge(commit, delivered.continues, first_hop, looked) {
+                Judgement::Take => {
+                    state.took(commit);
+                    self.accept(commit, Some(peer), &mut item);
+                }
+                Judgement::Duplicate => state.report.duplicates += events,
+                Judgement::Forked if !first_hop => state.forked.push(commit.id()),
+                Judgement::Forked => {
+                    self.refuse(state, commit, Reason::Forked);
+                    refused = true;
+                }
+                Judgement::Skewed { ahead_ms } => {
+                    let max_ms = crate::limits::DRIFT_MS_MAX;
+                    self.refuse(state, commit, Reason::ClockSkew { ahead_ms, max_ms });
+                    refused = true;
+                }
+            }
+            if refused {
+                break;
+            }
+        }
+        if let Some(cursor) = delivery.cursor.filter(|_| !refused) {
+            item.notes.push(self.peers.advance(peer, cursor));
+        }
+        if let Some(commit) = delivery.unstage {
+            item.notes.extend(self.peers.unstage(peer, commit));
+        }
+        let number = delivery.number;
+        state.delivered = number + 1;
+        state.input(
+            self.now,
+            protocol::Input::Taken {
+                delivery: number,
+                durable: false,
+            },
+        );
+        item.then.push(Then::Delivered { link, number });
+        self.writer.push(item);
+    }
+
+    fn refuse(&self, state: &mut LinkState, commit: &Commit, why: Reason) {
+        let remedy = Remedy::Restamp;
+        state.input(
+            self.now,
+            protocol::Input::Refuse {
+                commit: commit.id(),
+                why,
+                remedy,
+            },
+        );
+    }
+
+    fn take_ingest(&mut self, ticket: Ticket, commits: &[Commit], looked: &Looked) {
+        let mut item = WriteItem {
+            durability: Durability::Durable,
+            ..WriteItem::default()
+        };
+        let mut ingested = Ingested::default();
+        let mut forked = None;
+        let mut accepted = Vec::new();
+        for commit in commits {
+            let events = u64::from(commit.span().len());
+            match self.judge(commit, None, false, looked) {
+                Judgement::Take | Judgement::Skewed { .. } => {
+                    self.accept(commit, None, &mut item);
+                    ingested.accepted += events;
+                    accepted.push((commit.id(), events));
+                }
+                Judgement::Duplicate => ingested.duplicates += events,
+                Judgement::Forked => {
+                    forked = Some(commit.id());
+                    break;
+                }
+            }
+        }
+        let waits = |id: &EventId| !self.inbox.is_ready(*id);
+        ingested.waiting = accepted
+            .iter()
+            .filter(|(id, _)| waits(id))
+            .map(|(_, n)| *n)
+            .sum();
+        if let Some(commit) = forked {
+            self.writer.push(item);
+            self.reply(ticket, Err(Failure::Forked { commit }));
+            return;
+        }
+        item.then.push(Then::Ingested(ticket, ingested));
+        self.writer.push(item);
+    }
+
+    /// Takes a commit into the set: the log gets an entry, and everything that is ready now is
+    /// integrated.
+    pub(super) fn accept(
+        &mut self,
+        commit: &Commit,
+        from: Option<ReplicaId>,
+        item: &mut WriteItem,
+    ) {
+        let Receipt::Arrived {
+            ready,
+            chain_before,
+            released,
+        } = self.inbox.receive(commit.clone())
+        else {
+            return;
+        };
+        if self.clock_adopts(commit) {
+            let wall = self.now.wall_ms.saturating_add_signed(self.clock_offset_ms);
+            self.clock.observe(wall, commit.timestamp());
+        }
+        let kind = if ready {
+            EntryKind::Ready
+        } else {
+            EntryKind::Waiting
+        };
+        self.append(
+            Entry {
+                commit: commit.clone(),
+                kind,
+                from,
+                chain_before,
+            },
+            item,
+        );
+        if ready {
+            self.ready(commit, chain_before);
+        }
+        for waited in released {
+            self.release(&waited.commit, waited.chain_before, from, item);
+        }
+    }
+
+    /// A commit that waited is ready: the log says so, and its aggregates take it.
+    pub(super) fn release(
+        &mut self,
+        commit: &Commit,
+        chain_before: Option<Chain>,
+        from: Option<ReplicaId>,
+        item: &mut WriteItem,
+    ) {
+        let entry = Entry {
+            commit: commit.clone(),
+            kind: EntryKind::Released,
+            from,
+            chain_before,
+        };
+        self.append(entry, item);
+        self.ready(commit, chain_before);
+    }
+
+    fn clock_adopts(&self, commit: &Commit) -> bool {
+        commit.replica() != self.identity.replica
+    }
+
+    pub(super) fn append(&mut self, entry: Entry, item: &mut WriteItem) {
+        item.entries.push(entry.clone());
+        self.log.append(entry);
+    }
+
+    /// Hands the events of a ready commit to the aggregates that are in memory; the others find
+    /// them in the store when they are touched.
+    fn ready(&mut self, commit: &Commit, chain_before: Option<Chain>) {
+        for (event, tag) in commit.events().iter().zip(tags(commit, chain_before)) {
+            let watched = self.watches.wants(event.aggregate());
+            let integration = self.cache.with(event.aggregate(), |timeline| {
+                match timeline.integrate(event.clone(), tag) {
+                    added @ Integration::Added { .. } => (added, 1),
+                    other => (other, 0),
+                }
+            });
+            match integration {
+                Some(Integration::Added { late, raced }) if watched => {
+                    self.changed(event, late, raced);
+                }
+                Some(Integration::HistoryMissing) => {
+                    self.watches.expect_if(watched, event);
+                    self.reload(event.aggregate(), true);
+                }
+                None if watched => {
+                    self.watches.expect_if(true, event);
+                    self.want(event.aggregate(), false);
+                }
+                Some(_) | None => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use crate::event::{AggregateId, EventId};
+use crate::limits::FOLD_EVENTS_MAX;
+use crate::merge::{Guard, Timeline};
+
+/// Timelines in memory, the coldest leaving first when their bytes pass a bound.
+///
+/// A timeline that holds events its stored fold lacks is stored before it leaves, so that touching
+/// the aggregate again costs one read.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    slots: BTreeMap<AggregateId, Slot>,
+    /// Hot aggregates by when they were last used.
+    by_use: BTreeMap<u64, AggregateId>,
+    uses: u64,
+    bytes: usize,
+    bytes_max: usize,
+    /// Aggregates whose fold is to be stored with the next group.
+    due: BTreeSet<AggregateId>,
+    /// Everything that is unsaved is due: the replica is being closed.
+    settling: bool,
+    /// Events found to be rejected while folds were stored, until somebody counts them.
+    rejected: Vec<EventId>,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Loading { whole: bool },
+    Hot(Hot),
+}
+
+#[derive(Debug)]
+struct Hot {
+    timeline: Timeline,
+    used: u64,
+    bytes: usize,
+    /// Events integrated since the fold was last stored.
+    unsaved: u64,
+    /// As many of them as the fold holds that is being stored.
+    saving: u64,
+}
+
+/// Where an aggregate is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Cold,
+    Loading { whole: bool },
+    Hot,
+}
+
+impl Cache {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self {
+            bytes_max,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn place(&self, aggregate: &AggregateId) -> Place {
+        match self.slots.get(aggregate) {
+            None => Place::Cold,
+            Some(Slot::Loading { whole }) => Place::Loading { whole: *whole },
+            Some(Slot::Hot(_)) => Place::Hot,
+        }
+    }
+
+    pub(super) fn timeline(&self, aggregate: &AggregateId) -> Option<&Timeline> {
+        match self.slots.get(aggregate)? {
+            Slot::Hot(hot) => Some(&hot.timeline),
+            Slot::Loading { .. } => None,
+        }
+    }
+
+    pub(super) fn load(&mut self, aggregate: &AggregateId, whole: bool) {
+        self.forget(aggregate);
+        self.slots
+            .insert(aggregate.clone(), Slot::Loading { whole });
+    }
+
+    pub(super) fn loaded(&mut self, timeline: Timeline, unsaved: u64) {
+        let aggregate = timeline.aggregate().clone();
+        self.forget(&aggregate);
+        self.uses += 1;
+        self.by_use.insert(self.uses, aggregate.clone());
+        let bytes = timeline.bytes();
+        self.bytes += bytes;
+        let hot = Hot {
+            timeline,
+            used: self.uses,
+            bytes,
+            unsaved,
+            saving: 0,
+        };
+        if hot.unsaved >= threshold() {
+            self.due.insert(aggregate.clone());
+        }
+        self.slots.insert(aggregate, Slot::Hot(hot));
+        self.shrink();
+    }
+
+    /// Lends the timeline of a hot aggregate and counts the use; `events` of them are new in it.
+    pub(super) fn with<R>(
+        &mut self,
+        aggregate: &AggregateId,
+        work: impl FnOnce(&mut Timeline) -> (R, u64),
+    ) -> Option<R> {
+        let Some(Slot::Hot(hot)) = self.slots.get_mut(aggregate) else {
+            return None;
+        };
+        let (result, events) = work(&mut hot.timeline);
+        hot.unsaved += events;
+        if hot.unsaved >= threshold() {
+            self.due.insert(aggregate.clone());
+        }
+        self.uses += 1;
+        self.by_use.remove(&hot.used);
+        hot.used = self.uses;
+        self.by_use.insert(self.uses, aggregate.clone());
+        let bytes = hot.timeline.bytes();
+        self.bytes = self.bytes - hot.bytes + bytes;
+        hot.bytes = bytes;
+        self.shrink();
+        Some(result)
+    }
+
+    /// Folds a hot aggregate, if that is still to be done.
+    pub(super) fn fold<R>(
+        &mut self,
+        aggregate: &AggregateId,
+        guard: &dyn Guard,
+        report: impl FnOnce(&Timeline, crate::merge::FoldOutcome) -> R,
+    ) -> Option<R> {
+        self.with(aggregate, |timeline| {
+            let outcome = timeline.fold(guard);
+            (report(timeline, outcome), 0)
+        })
+    }
+
+    pub(super) fn forget(&mut self, aggregate: &AggregateId) {
+        if let Some(Slot::Hot(hot)) = self.slots.remove(aggregate) {
+            self.by_use.remove(&hot.used);
+            self.bytes -= hot.bytes;
+        }
+        self.due.remove(aggregate);
+    }
+
+    /// Lets the coldest go. One with unsaved events is stored first and goes when that is done.
+    fn shrink(&mut self) {
+        if self.bytes <= self.bytes_max {
+            return;
+        }
+        let mut surplus = self.bytes - self.bytes_max;
+        let mut leaving = Vec::new();
+        for aggregate in self.by_use.values() {
+            if surplus == 0 || self.by_use.len() - leaving.len() <= 1 {
+                break;
+            }
+            let Some(Slot::Hot(hot)) = self.slots.get(aggregate) else {
+                continue;
+            };
+            surplus = surplus.saturating_sub(hot.bytes);
+            leaving.push((aggregate.clone(), hot.unsaved == 0));
+        }
+        for (aggregate, clean) in leaving {
+            if clean {
+                self.forget(&aggregate);
+            } else {
+                self.due.insert(aggregate);
+            }
+        }
+    }
+
+    pub(super) fn wants_saving(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// From now on every unsaved fold is due at once.
+    pub(super) fn settle(&mut self) {
+        self.settling = true;
+        for (aggregate, slot) in &self.slots {
+            if matches!(slot, Slot::Hot(hot) if hot.unsaved > 0) {
+                self.due.insert(aggregate.clone());
+            }
+        }
+    }
+
+    /// Folds and encodes what is due. An aggregate that has no state is not stored.
+    pub(super) fn folds_to_save(&mut self, guard: &dyn Guard) -> Vec<(AggregateId, Vec<u8>)> {
+        let due = core::mem::take(&mut self.due);
+        let mut folds = Vec::new();
+        for aggregate in due {
+            let Some(Slot::Hot(hot)) = self.slots.get_mut(&aggregate) else {
+                continue;
+            };
+            self.rejected.extend(
+                hot.timeline
+                    .fold(guard)
+                    .rejected
+                    .into_iter()
+                    .map(|(id, _)| id),
+            );
+            let mut fold = None;
+            let encoded = guard.run(&mut || fold = hot.timeline.to_fold().map(|f| f.encode()));
+            match (encoded, fold) {
+                (Ok(()), Some(bytes)) => {
+                    hot.saving = hot.unsaved;
+                    folds.push((aggregate, bytes));
+                }
+                // Nothing worth storing: it is rebuilt from its events when it is touched again.
+                _ => hot.unsaved = 0,
+            }
+        }
+        folds
+    }
+
+    /// Events found to be rejected while folds were stored.
+    pub(super) fn take_rejected(&mut self) -> Vec<EventId> {
+        core::mem::take(&mut self.rejected)
+    }
+
+    /// A fold was stored.
+    pub(super) fn saved(&mut self, aggregate: &AggregateId) {
+        if let Some(Slot::Hot(hot)) = self.slots.get_mut(aggregate) {
+            hot.unsaved = hot.unsaved.saturating_sub(core::mem::take(&mut hot.saving));
+            if hot.unsaved == 0 && self.bytes > self.bytes_max && !self.settling {
+                self.shrink();
+            }
+        }
+    }
+
+    /// Every hot timeline, in the order of ids.
+    pub(super) fn hot(&self) -> impl Iterator<Item = &Timeline> {
+        self.slots.values().filter_map(|slot| match slot {
+            Slot::Hot(hot) => Some(&hot.timeline),
+            Slot::Loading { .. } => None,
+        })
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+fn threshold() -> u64 {
+    u64::try_from(FOLD_EVENTS_MAX).unwrap_or(u64::MAX)
+}

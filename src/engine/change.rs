@@ -1,0 +1,50 @@
+use alloc::vec::Vec;
+
+use crate::event::{AggregateId, EventId};
+use crate::limits::{CHANGE_CAUSES_MAX, CHANGE_KEYS_MAX};
+use crate::resolver::Footprint;
+
+/// What a watch tells of one aggregate: everything since it was last told, as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The aggregate whose state may be another now.
+    pub aggregate: AggregateId,
+    /// The newest events that caused it, at most 64, in the order in which they became ready.
+    pub causes: Vec<EventId>,
+    /// How many events caused it.
+    pub events: u64,
+    /// Which places of the state they touch, as far as their resolver says.
+    pub keys: Footprint,
+    /// An event took its place before others that had been shown: what a reader saw was rewritten.
+    pub late: bool,
+    /// An event is concurrent with another that touches the same keys.
+    pub raced: bool,
+    /// Everything that caused it is fsynced here.
+    pub durable: bool,
+}
+
+impl Change {
+    /// Takes a later change of the same aggregate into this one.
+    pub(super) fn absorb(&mut self, later: Self) {
+        self.causes.extend(later.causes);
+        let surplus = self.causes.len().saturating_sub(CHANGE_CAUSES_MAX);
+        self.causes.drain(..surplus);
+        self.events = self.events.saturating_add(later.events);
+        self.late |= later.late;
+        self.raced |= later.raced;
+        self.durable &= later.durable;
+        match (&mut self.keys, later.keys) {
+            (Footprint::Keys(ours), Footprint::Keys(theirs)) => {
+                for key in theirs {
+                    if !ours.contains(&key) {
+                        ours.push(key);
+                    }
+                }
+                if ours.len() > CHANGE_KEYS_MAX {
+                    self.keys = Footprint::Everything;
+                }
+            }
+            (keys, _) => *keys = Footprint::Everything,
+        }
+    }
+}

@@ -1,0 +1,192 @@
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
+
+use super::cache::Cache;
+use super::identity::{Birth, Identity};
+use super::io::{Effect, Failure, Input, Outside, Reply};
+use super::log_tail::LogTail;
+use super::notes::{self, Key};
+use super::peers::Peers;
+use super::record::RecordWaiting;
+use super::watching::Watches;
+use super::writer::{Then, WriteItem, Writer};
+use super::{Engine, Ticket};
+use crate::clock::HybridClock;
+use crate::log::{Durability, Opening};
+use crate::merge::{Guard, Inbox};
+use crate::protocol;
+use crate::resolver::Registry;
+
+impl Engine {
+    /// A replica over what its store told when it was opened.
+    ///
+    /// `guard` catches panics of user-written rules. `cache_bytes` bounds the timelines in memory.
+    /// Effects may be waiting afterwards: see [`poll_effect`](Self::poll_effect).
+    pub fn open(
+        opening: Opening,
+        birth: &Birth,
+        registry: Registry,
+        guard: Arc<dyn Guard + Send + Sync>,
+        cache_bytes: usize,
+        outside: Outside,
+    ) -> Self {
+        let mut identity = None;
+        let mut peers = Peers::default();
+        for (key, value) in &opening.notes {
+            match Key::decode(key) {
+                Some(Key::Identity) => identity = notes::read::<Identity>(value),
+                Some(key) => peers.restore(key, value),
+                None => {}
+            }
+        }
+        let is_new = identity.is_none();
+        let identity = identity.unwrap_or_else(|| Identity::new(birth));
+        let waiting = opening
+            .waiting
+            .into_iter()
+            .map(|entry| (entry.commit, entry.chain_before));
+        let (inbox, released) = Inbox::restored(opening.received, waiting);
+        let mut engine = Self {
+            clock: HybridClock::resume(identity.clock_mark),
+            identity,
+            registry,
+            guard,
+            clock_offset_ms: 0,
+            inbox,
+            log: LogTail::new(opening.epochs, opening.end),
+            writer: Writer::default(),
+            cache: Cache::new(cache_bytes),
+            peers,
+            links: BTreeMap::new(),
+            watches: Watches::default(),
+            records: BTreeMap::new(),
+            loads: BTreeMap::new(),
+            settling: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            next_request: 0,
+            flush_due: None,
+            effects: VecDeque::new(),
+            now: outside.now,
+            entropy: outside.entropy,
+        };
+        let mut item = WriteItem {
+            durability: Durability::Durable,
+            ..WriteItem::default()
+        };
+        if is_new {
+            item.notes.push(engine.identity_note());
+        }
+        for ready in released {
+            engine.release(&ready.commit, ready.chain_before, None, &mut item);
+        }
+        if !item.notes.is_empty() || !item.entries.is_empty() {
+            engine.writer.push(item);
+        }
+        engine.pump();
+        engine
+    }
+
+    /// Takes one input. Carry out the effects that [`poll_effect`](Self::poll_effect) gives before
+    /// the next one, in their order.
+    pub fn handle(&mut self, outside: Outside, input: Input) {
+        self.now = outside.now;
+        self.entropy = outside.entropy;
+        match input {
+            Input::Record {
+                ticket,
+                drafts,
+                durability,
+            } => {
+                self.record(RecordWaiting {
+                    ticket,
+                    drafts,
+                    durability,
+                });
+            }
+            Input::Ingest { ticket, commits } => self.ingest(ticket, commits),
+            Input::Load {
+                ticket,
+                aggregate,
+                whole,
+            } => self.load(ticket, aggregate, whole),
+            Input::Flush { ticket } => self.flush(ticket),
+            Input::Settle { ticket } => {
+                self.cache.settle();
+                self.flush(ticket);
+            }
+            Input::Written => self.on_written(),
+            Input::WriteFailed { reason } => self.on_write_failed(reason),
+            Input::HistoryRead { request, result } => self.on_history(request, result),
+            Input::PageRead { request, result } => self.on_page(request, result),
+            Input::Located { request, result } => self.on_located(request, result),
+            Input::KnownFound { request, result } => self.on_known(request, result),
+            Input::LinkOpened {
+                link,
+                role,
+                options,
+            } => self.open_link(link, role, options),
+            Input::LinkFrame { link, frame } => {
+                self.tell_session(link, protocol::Input::Frame(frame));
+            }
+            Input::LinkClosed { link, code, reason } => self.link_closed(link, code, reason),
+            Input::LinkEnd { link, code, reason } => {
+                self.tell_session(link, protocol::Input::Close { code, reason });
+            }
+            Input::Watch { watch, filter } => self.watches.insert(watch, filter),
+            Input::Unwatch { watch } => self.watches.remove(watch),
+            Input::Tick => self.tick(),
+        }
+        self.pump();
+    }
+
+    /// The next effect to carry out.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When [`Input::Tick`] is due, in milliseconds of the monotonic clock.
+    pub fn deadline(&self) -> Option<u64> {
+        let sessions = self
+            .links
+            .values()
+            .filter_map(|state| state.session.deadline());
+        sessions.chain(self.flush_due).min()
+    }
+
+    fn pump(&mut self) {
+        self.broadcast();
+        self.pump_writer();
+    }
+
+    fn tick(&mut self) {
+        let links: alloc::vec::Vec<_> = self.links.keys().copied().collect();
+        for link in links {
+            self.tell_session(link, protocol::Input::Tick);
+        }
+    }
+
+    fn flush(&mut self, ticket: Ticket) {
+        if let Some(reason) = self.writer.failed.clone() {
+            self.reply(ticket, Err(Failure::Store { reason }));
+            return;
+        }
+        self.writer.push(WriteItem {
+            durability: Durability::Durable,
+            then: alloc::vec![Then::Done(ticket)],
+            ..WriteItem::default()
+        });
+    }
+
+    pub(super) fn reply(&mut self, ticket: Ticket, reply: Result<Reply, Failure>) {
+        self.effects.push_back(Effect::Reply { ticket, reply });
+    }
+}
+
+impl core::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Engine")
+            .field("replica", &self.identity.replica)
+            .field("end", &self.log.end())
+            .finish_non_exhaustive()
+    }
+}

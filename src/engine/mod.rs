@@ -1,0 +1,86 @@
+//! All logic of one replica as one state machine: `(now, entropy, input) -> effects`.
+//!
+//! What to write and when to acknowledge it, what to send to whom, what a subscriber sees, which
+//! aggregates are in memory: every such decision is taken here, over [`merge`](crate::merge) and
+//! [`protocol`](crate::protocol). The shell around it carries out the [`Effect`]s and reports what
+//! came of them as [`Input`]s; it decides nothing.
+//!
+//! Invariants: at most one group write is in flight; positions of the log are assigned here and
+//! nowhere else; nothing that this replica wrote is sent before it is fsynced; nothing is
+//! acknowledged to a peer as durable before it is.
+//!
+//! The engine knows no store, no carrier and no executor.
+
+mod arrival;
+mod cache;
+mod change;
+mod filter;
+mod handling;
+mod identity;
+mod io;
+mod link;
+mod log_tail;
+mod notes;
+mod peers;
+mod reading;
+mod record;
+mod report;
+mod restamp;
+mod status;
+mod watching;
+mod writer;
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+pub use change::Change;
+pub use filter::{Filter, FilterError};
+pub use identity::Birth;
+pub use io::{
+    Effect, Failure, Ingested, Input, LinkId, LinkOptions, Outside, Recorded, Reply, RequestId,
+    Tailed, Ticket, WatchId, tailed,
+};
+pub use report::{RefusedCommit, SyncReport};
+pub use status::{AggregateStatus, LinkStatus, ReplicaStatus, WaitingCommit};
+pub use watching::Watched;
+
+use self::cache::Cache;
+use self::identity::Identity;
+use self::link::LinkState;
+use self::log_tail::LogTail;
+use self::peers::Peers;
+use self::reading::{LoadWaiting, Pending};
+use self::record::RecordWaiting;
+use self::watching::Watches;
+use self::writer::Writer;
+use crate::clock::{HybridClock, Now};
+use crate::event::AggregateId;
+use crate::merge::{Guard, Inbox};
+use crate::resolver::Registry;
+
+/// One replica's decisions.
+pub struct Engine {
+    identity: Identity,
+    registry: Registry,
+    guard: Arc<dyn Guard + Send + Sync>,
+    clock: HybridClock,
+    /// Added to the wall clock when stamping: negative once a peer has shown this clock to be ahead.
+    clock_offset_ms: i64,
+    inbox: Inbox,
+    log: LogTail,
+    writer: Writer,
+    cache: Cache,
+    peers: Peers,
+    links: BTreeMap<LinkId, LinkState>,
+    watches: Watches,
+    records: BTreeMap<AggregateId, Vec<RecordWaiting>>,
+    loads: BTreeMap<AggregateId, Vec<LoadWaiting>>,
+    settling: BTreeMap<AggregateId, Vec<LinkId>>,
+    pending: BTreeMap<RequestId, Pending>,
+    next_request: u64,
+    flush_due: Option<u64>,
+    effects: VecDeque<Effect>,
+    now: Now,
+    entropy: u64,
+}

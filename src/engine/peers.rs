@@ -1,0 +1,185 @@
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::notes::{self, Key};
+use crate::event::{EventId, ReplicaId, Seq};
+use crate::limits::HELLO_PEERS_MAX;
+use crate::log::{Cursor, Note, Received};
+use crate::protocol::{KnownPeer, Staged};
+
+/// What is remembered of other replicas between sessions.
+#[derive(Debug, Default)]
+pub(super) struct Peers {
+    cursors: BTreeMap<ReplicaId, PeerNote>,
+    addresses: BTreeMap<String, ReplicaId>,
+    staged: BTreeMap<(ReplicaId, EventId), BTreeMap<u32, Bytes>>,
+    /// Own commits that were refused and written again under a later incarnation: from which seq
+    /// on nothing of that incarnation is sent.
+    withdrawn: BTreeMap<ReplicaId, Seq>,
+    sessions: u64,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct PeerNote {
+    cursor: Cursor,
+    /// Grows with every session, so that the latest peers are listed first.
+    session: u64,
+}
+
+impl Peers {
+    /// Takes a note that a store read back.
+    pub(super) fn restore(&mut self, key: Key, value: &Bytes) {
+        match key {
+            Key::Identity => {}
+            Key::Peer(peer) => {
+                if let Some(note) = notes::read::<PeerNote>(value) {
+                    self.sessions = self.sessions.max(note.session);
+                    self.cursors.insert(peer, note);
+                }
+            }
+            Key::Address(address) => {
+                if let Some(peer) = notes::read(value) {
+                    self.addresses.insert(address, peer);
+                }
+            }
+            Key::Staged {
+                peer,
+                commit,
+                index,
+            } => {
+                self.staged
+                    .entry((peer, commit))
+                    .or_default()
+                    .insert(index, value.clone());
+            }
+            Key::Withdrawn(replica) => {
+                if let Some(seq) = notes::read(value) {
+                    self.withdrawn.insert(replica, seq);
+                }
+            }
+        }
+    }
+
+    pub(super) fn session_begins(&mut self) -> u64 {
+        self.sessions = self.sessions.saturating_add(1);
+        self.sessions
+    }
+
+    /// The peer's log was read up to here; the note belongs in the group that holds what was read.
+    pub(super) fn advance(&mut self, peer: ReplicaId, cursor: Cursor) -> Note {
+        let note = PeerNote {
+            cursor,
+            session: self.sessions,
+        };
+        self.cursors.insert(peer, note);
+        Key::Peer(peer).put(&note)
+    }
+
+    /// Remembers who answers at an address, if that is news.
+    pub(super) fn met_at(&mut self, address: &str, peer: ReplicaId) -> Option<Note> {
+        if self.addresses.get(address) == Some(&peer) {
+            return None;
+        }
+        self.addresses.insert(address.into(), peer);
+        Some(Key::Address(address.into()).put(&peer))
+    }
+
+    pub(super) fn known(&self, peer: ReplicaId, received: &Received) -> Option<KnownPeer> {
+        let cursor = self.cursors.get(&peer)?.cursor;
+        Some(KnownPeer {
+            replica: peer,
+            cursor,
+            own: received.chain(peer),
+        })
+    }
+
+    /// Who may answer at an address: the one who did last time first, then the latest met.
+    pub(super) fn likely(&self, address: Option<&str>, received: &Received) -> Vec<KnownPeer> {
+        let expected = address
+            .and_then(|address| self.addresses.get(address))
+            .copied();
+        let mut latest: Vec<_> = self.cursors.iter().collect();
+        latest.sort_by_key(|(peer, note)| (Some(**peer) != expected, u64::MAX - note.session));
+        latest
+            .into_iter()
+            .take(HELLO_PEERS_MAX)
+            .filter_map(|(peer, _)| self.known(*peer, received))
+            .collect()
+    }
+
+    /// Keeps a part of a large commit.
+    pub(super) fn stage(
+        &mut self,
+        peer: ReplicaId,
+        commit: EventId,
+        index: u32,
+        part: Bytes,
+    ) -> Note {
+        let note = Key::Staged {
+            peer,
+            commit,
+            index,
+        }
+        .put_bytes(part.clone());
+        self.staged
+            .entry((peer, commit))
+            .or_default()
+            .insert(index, part);
+        note
+    }
+
+    /// Lets the parts of a commit go.
+    pub(super) fn unstage(&mut self, peer: ReplicaId, commit: EventId) -> Vec<Note> {
+        let parts = self.staged.remove(&(peer, commit)).unwrap_or_default();
+        parts
+            .keys()
+            .map(|index| {
+                Key::Staged {
+                    peer,
+                    commit,
+                    index: *index,
+                }
+                .remove()
+            })
+            .collect()
+    }
+
+    /// The parts that an earlier session with one of these peers staged, from the first on.
+    pub(super) fn staged(&self, peers: &[KnownPeer]) -> Option<Staged> {
+        let ((peer, commit), parts) = self
+            .staged
+            .iter()
+            .find(|((peer, _), _)| peers.iter().any(|known| known.replica == *peer))?;
+        let parts = (0..)
+            .zip(parts)
+            .map_while(|(at, (index, part))| (at == *index).then(|| part.clone()));
+        Some(Staged {
+            peer: *peer,
+            commit: *commit,
+            parts: parts.collect(),
+        })
+    }
+
+    pub(super) fn withdraw(&mut self, replica: ReplicaId, from: Seq) -> Note {
+        let from = self
+            .withdrawn
+            .get(&replica)
+            .map_or(from, |earlier| from.min(*earlier));
+        self.withdrawn.insert(replica, from);
+        Key::Withdrawn(replica).put(&from)
+    }
+
+    pub(super) fn is_withdrawn(&self, commit: EventId) -> bool {
+        self.withdrawn
+            .get(&commit.replica)
+            .is_some_and(|from| *from <= commit.seq)
+    }
+
+    pub(super) fn cursors(&self) -> impl Iterator<Item = (ReplicaId, Cursor)> {
+        self.cursors.iter().map(|(peer, note)| (*peer, note.cursor))
+    }
+}

@@ -1,0 +1,320 @@
+use alloc::vec::Vec;
+
+use super::arrival::{Looked, Parked};
+use super::cache::Place;
+use super::io::{Failure, Reply};
+use super::{Effect, Engine, LinkId, RequestId, Ticket};
+use crate::event::{AggregateId, Chain, Event, EventId};
+use crate::log::{Entry, EntryKind, History, HistoryFrom, Known, Page};
+use crate::merge::{Integration, StoredFold, Timeline, tags};
+
+/// What a read of the store is for.
+#[derive(Debug)]
+pub(super) enum Pending {
+    History {
+        aggregate: AggregateId,
+        from: HistoryFrom,
+        began: u64,
+    },
+    Look {
+        ids: Vec<EventId>,
+        parked: Parked,
+    },
+    Page {
+        link: LinkId,
+    },
+    Located {
+        link: LinkId,
+        end: u64,
+    },
+    OwnPast {
+        link: LinkId,
+        chain: Chain,
+    },
+    RestampLocated {
+        link: LinkId,
+    },
+    RestampRead {
+        link: LinkId,
+    },
+    RestampLook {
+        link: LinkId,
+        page: Page,
+        ids: Vec<EventId>,
+    },
+}
+
+/// A caller who waits until an aggregate is in memory.
+#[derive(Debug)]
+pub(super) struct LoadWaiting {
+    pub(super) ticket: Ticket,
+    pub(super) whole: bool,
+}
+
+impl Engine {
+    pub(super) fn request(&mut self, pending: Pending) -> RequestId {
+        self.next_request += 1;
+        let request = RequestId(self.next_request);
+        self.pending.insert(request, pending);
+        request
+    }
+
+    /// Somebody reads: the answer comes when the aggregate is in memory and folded.
+    pub(super) fn load(&mut self, ticket: Ticket, aggregate: AggregateId, whole: bool) {
+        if self.is_here(&aggregate, whole) {
+            self.fold(&aggregate);
+            self.reply(ticket, Ok(Reply::Done));
+            return;
+        }
+        self.want(&aggregate, whole);
+        self.loads
+            .entry(aggregate)
+            .or_default()
+            .push(LoadWaiting { ticket, whole });
+    }
+
+    fn is_here(&self, aggregate: &AggregateId, whole: bool) -> bool {
+        self.cache
+            .timeline(aggregate)
+            .is_some_and(|timeline| !timeline.wants_history() && (!whole || timeline.has_history()))
+    }
+
+    /// Sees to it that an aggregate comes into memory, with its events if `whole`.
+    pub(super) fn want(&mut self, aggregate: &AggregateId, whole: bool) {
+        match self.cache.place(aggregate) {
+            Place::Cold => self.reload(aggregate, whole),
+            Place::Hot if !self.is_here(aggregate, whole) => self.reload(aggregate, true),
+            Place::Loading { whole: false } if whole => self.reload(aggregate, true),
+            Place::Hot | Place::Loading { .. } => {}
+        }
+    }
+
+    /// Reads an aggregate, whether or not it is in memory. An earlier read under way is ignored
+    /// when it returns.
+    pub(super) fn reload(&mut self, aggregate: &AggregateId, whole: bool) {
+        let from = if whole {
+            HistoryFrom::Start
+        } else {
+            HistoryFrom::Fold
+        };
+        self.cache.load(aggregate, whole);
+        let began = self.log.read_began();
+        let request = self.request(Pending::History {
+            aggregate: aggregate.clone(),
+            from,
+            began,
+        });
+        let aggregate = aggregate.clone();
+        self.effects.push_back(Effect::ReadHistory {
+            request,
+            aggregate,
+            from,
+        });
+    }
+
+    pub(super) fn on_history(&mut self, request: RequestId, result: Result<History, Failure>) {
+        let Some(Pending::History {
+            aggregate,
+            from,
+            began,
+        }) = self.pending.remove(&request)
+        else {
+            return;
+        };
+        let expected = Place::Loading {
+            whole: from == HistoryFrom::Start,
+        };
+        if self.cache.place(&aggregate) != expected {
+            self.log.read_ended(began);
+            return;
+        }
+        let built = result.map(|history| self.rebuild(&aggregate, history));
+        self.log.read_ended(began);
+        match built {
+            Ok(Some((timeline, news))) => {
+                let unsaved = u64::try_from(news.len()).unwrap_or(u64::MAX);
+                self.cache.loaded(timeline, unsaved);
+                self.tell_expected(&aggregate, &news);
+                self.is_in_memory(&aggregate);
+            }
+            Ok(None) => self.reload(&aggregate, true),
+            Err(failure) => {
+                self.cache.forget(&aggregate);
+                for waiting in self.loads.remove(&aggregate).unwrap_or_default() {
+                    self.reply(waiting.ticket, Err(failure.clone()));
+                }
+                self.fail_records(&aggregate, &failure);
+                self.settled_failed(&aggregate);
+            }
+        }
+    }
+
+    /// The timeline, and what was integrated with how it came in; nothing if the stored fold cannot
+    /// take what came after it, so that all events are needed.
+    #[expect(
+        clippy::type_complexity,
+        reason = "two lists that live for three lines"
+    )]
+    fn rebuild(
+        &self,
+        aggregate: &AggregateId,
+        history: History,
+    ) -> Option<(Timeline, Vec<(Event, bool, bool)>)> {
+        let route = self.registry.route(aggregate).cloned();
+        let mut timeline = match history.fold {
+            None => Timeline::new(aggregate.clone(), route),
+            Some(bytes) => {
+                let fold = StoredFold::decode(&bytes).ok()?;
+                Timeline::from_fold(aggregate.clone(), route, fold).ok()?
+            }
+        };
+        let mut news = Vec::new();
+        let stored = history.entries.into_iter().map(|(_, entry)| entry);
+        for entry in stored.chain(self.log.ready_of(aggregate)) {
+            let tags = tags(&entry.commit, entry.chain_before);
+            for (event, tag) in entry.commit.events().iter().zip(tags) {
+                if event.aggregate() != aggregate || entry.kind == EntryKind::Waiting {
+                    continue;
+                }
+                match timeline.integrate(event.clone(), tag) {
+                    Integration::Added { late, raced } => news.push((event.clone(), late, raced)),
+                    Integration::HistoryMissing => return None,
+                    Integration::Duplicate => {}
+                }
+            }
+        }
+        Some((timeline, news))
+    }
+
+    fn is_in_memory(&mut self, aggregate: &AggregateId) {
+        self.retry_records(aggregate);
+        for waiting in self.loads.remove(aggregate).unwrap_or_default() {
+            self.load(waiting.ticket, aggregate.clone(), waiting.whole);
+        }
+        self.settled(aggregate);
+    }
+
+    /// Folds an aggregate that is in memory and takes note of what that says.
+    pub(super) fn fold(&mut self, aggregate: &AggregateId) {
+        let guard = self.guard.clone();
+        let outcome = self.cache.fold(aggregate, &*guard, |_, outcome| outcome);
+        if let Some(outcome) = outcome {
+            for (event, _) in &outcome.rejected {
+                self.count_rejection(*event);
+            }
+        }
+        let stuck = |timeline: &Timeline| timeline.wants_history();
+        if self.cache.timeline(aggregate).is_some_and(stuck) {
+            self.reload(aggregate, true);
+        }
+    }
+
+    pub(super) fn on_known(
+        &mut self,
+        request: RequestId,
+        result: Result<Vec<Option<Known>>, Failure>,
+    ) {
+        let (ids, parked) = match self.pending.remove(&request) {
+            Some(Pending::Look { ids, parked }) => (ids, parked),
+            Some(Pending::OwnPast { link, chain }) => {
+                let ours = result
+                    .ok()
+                    .and_then(|known| known.first().copied().flatten()?.chain);
+                if ours.is_some_and(|ours| ours != chain) {
+                    self.with_link(link, |engine, state| {
+                        engine.take_new_incarnation(link, state)
+                    });
+                }
+                return;
+            }
+            Some(Pending::RestampLook { link, page, ids }) => {
+                match result {
+                    Ok(known) => self.restamp(link, &page, &looked(ids, known)),
+                    Err(failure) => self.end_link_failed(link, &failure),
+                }
+                return;
+            }
+            _ => return,
+        };
+        match result {
+            Ok(known) => {
+                let mut looked = looked(ids, known);
+                self.look_into_memory(&mut looked, &parked);
+                self.looked_up(parked, &looked);
+            }
+            Err(failure) => match parked {
+                Parked::Ingest { ticket, .. } => self.reply(ticket, Err(failure)),
+                Parked::Delivery { link, .. } => self.end_link_failed(link, &failure),
+            },
+        }
+    }
+
+    /// Events that were accepted but are not stored yet are known from the end of the log.
+    fn look_into_memory(&self, looked: &mut Looked, parked: &Parked) {
+        let wanted: Vec<EventId> = match parked {
+            Parked::Delivery { delivery, .. } => delivery
+                .commits
+                .iter()
+                .flat_map(|d| wanted_of(&d.commit))
+                .collect(),
+            Parked::Ingest { commits, .. } => commits.iter().flat_map(wanted_of).collect(),
+        };
+        for entry in self.log.kept() {
+            for event in entry.commit.events() {
+                if wanted.contains(&event.id()) {
+                    looked.entry(event.id()).or_insert(Known {
+                        digest: event.digest(),
+                        chain: None,
+                        timestamp: event.timestamp(),
+                    });
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_page(&mut self, request: RequestId, result: Result<Page, Failure>) {
+        match (self.pending.remove(&request), result) {
+            (Some(Pending::Page { link }), Ok(page)) => self.page_for(link, page),
+            (Some(Pending::RestampRead { link }), Ok(page)) => self.look_to_restamp(link, page),
+            (Some(Pending::Page { link } | Pending::RestampRead { link }), Err(failure)) => {
+                self.end_link_failed(link, &failure)
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_located(&mut self, request: RequestId, result: Result<Vec<u64>, Failure>) {
+        match (self.pending.remove(&request), result) {
+            (Some(Pending::Located { link, end }), Ok(positions)) => {
+                self.located_for(link, positions, end);
+            }
+            (Some(Pending::RestampLocated { link }), Ok(positions)) => {
+                self.read_to_restamp(link, positions);
+            }
+            (
+                Some(Pending::Located { link, .. } | Pending::RestampLocated { link }),
+                Err(failure),
+            ) => self.end_link_failed(link, &failure),
+            _ => {}
+        }
+    }
+
+    /// Entries of a page that may be sent: not those that were withdrawn.
+    pub(super) fn sendable(&self, entries: Vec<(u64, Entry)>) -> Vec<(u64, Entry)> {
+        let kept = |(_, entry): &(u64, Entry)| !self.peers.is_withdrawn(entry.commit.id());
+        entries.into_iter().filter(kept).collect()
+    }
+}
+
+fn wanted_of(commit: &crate::event::Commit) -> impl Iterator<Item = EventId> + '_ {
+    commit.events().iter().flat_map(|event| {
+        core::iter::once(event.id()).chain(event.heads().iter().map(|head| head.id))
+    })
+}
+
+fn looked(ids: Vec<EventId>, known: Vec<Option<Known>>) -> Looked {
+    ids.into_iter()
+        .zip(known)
+        .filter_map(|(id, known)| Some((id, known?)))
+        .collect()
+}

@@ -1,0 +1,359 @@
+use std::collections::BTreeMap;
+use std::string::ToString;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use std::vec::Vec;
+
+use futures::future::BoxFuture;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use super::environment::Environment;
+use super::port::{Closed, Port};
+use crate::engine::{
+    Effect, Engine, Failure, Filter, Input, LinkId, Outside, Reply, RequestId, Ticket, WatchId,
+};
+use crate::log::Group;
+use crate::store::{EventStore, StoreError};
+use crate::transport::Transport;
+
+type Answer = oneshot::Sender<Result<Reply, Failure>>;
+
+/// Carries out effects. Decides nothing.
+pub(super) struct Shell {
+    me: Weak<Self>,
+    pub(super) store: Arc<dyn EventStore>,
+    pub(super) transports: Vec<Arc<dyn Transport>>,
+    environment: Arc<dyn Environment>,
+    runtime: Handle,
+    core: Mutex<Core>,
+    writes: mpsc::UnboundedSender<Group>,
+    stored_end: watch::Sender<u64>,
+    retime: Arc<Notify>,
+    ids: AtomicU64,
+    random: AtomicU64,
+    closed: AtomicBool,
+    pub(super) stopping: watch::Sender<bool>,
+}
+
+struct Core {
+    engine: Engine,
+    deadline: Option<u64>,
+    tickets: BTreeMap<Ticket, Answer>,
+    ports: BTreeMap<LinkId, Arc<Port>>,
+    watches: BTreeMap<WatchId, Arc<Notify>>,
+    link_changes: BTreeMap<LinkId, Arc<Notify>>,
+}
+
+impl Shell {
+    pub(super) fn start(
+        engine: Engine,
+        store: Arc<dyn EventStore>,
+        transports: Vec<Arc<dyn Transport>>,
+        environment: Arc<dyn Environment>,
+        runtime: Handle,
+    ) -> Arc<Self> {
+        let (writes, groups) = mpsc::unbounded_channel();
+        let stored_end = engine.stored_end();
+        let random = environment.entropy();
+        let retime = Arc::new(Notify::new());
+        let shell = Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            store: store.clone(),
+            transports,
+            environment,
+            runtime: runtime.clone(),
+            core: Mutex::new(Core {
+                engine,
+                deadline: None,
+                tickets: BTreeMap::new(),
+                ports: BTreeMap::new(),
+                watches: BTreeMap::new(),
+                link_changes: BTreeMap::new(),
+            }),
+            writes,
+            stored_end: watch::Sender::new(stored_end),
+            retime: retime.clone(),
+            ids: AtomicU64::new(0),
+            random: AtomicU64::new(random),
+            closed: AtomicBool::new(false),
+            stopping: watch::Sender::new(false),
+        });
+        runtime.spawn(write_groups(shell.me.clone(), store, groups));
+        runtime.spawn(keep_time(shell.me.clone(), retime));
+        shell.perform(&mut shell.lock());
+        shell
+    }
+
+    /// Looks at the engine. Effects that this brings about are carried out.
+    pub(super) fn with<R>(&self, look: impl FnOnce(&mut Engine) -> R) -> R {
+        let mut core = self.lock();
+        let result = look(&mut core.engine);
+        self.perform(&mut core);
+        result
+    }
+
+    /// Gives the engine one input and carries out what it wants.
+    pub(super) fn drive(&self, input: Input) {
+        let outside = self.outside();
+        let mut core = self.lock();
+        core.engine.handle(outside, input);
+        self.perform(&mut core);
+    }
+
+    /// Gives the engine an input that is answered, and waits for the answer.
+    pub(super) async fn ask(&self, input: impl FnOnce(Ticket) -> Input) -> Result<Reply, Failure> {
+        if self.is_closed() {
+            return Err(Failure::Closed);
+        }
+        let ticket = Ticket(self.next_id());
+        let (answer, answered) = oneshot::channel();
+        self.lock().tickets.insert(ticket, answer);
+        self.drive(input(ticket));
+        answered.await.unwrap_or(Err(Failure::Closed))
+    }
+
+    pub(super) fn outside(&self) -> Outside {
+        Outside {
+            now: self.environment.now(),
+            entropy: self.random(),
+        }
+    }
+
+    /// `SplitMix64` from a seed of the operating system: enough for ids and jitter.
+    pub(super) fn random(&self) -> u64 {
+        let state = self
+            .random
+            .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_closed(&self) -> bool {
+        self.closed.swap(true, Ordering::AcqRel)
+    }
+
+    pub(super) fn stored_end(&self) -> watch::Receiver<u64> {
+        self.stored_end.subscribe()
+    }
+
+    pub(super) fn add_port(&self, port: Arc<Port>) -> LinkId {
+        let link = LinkId(self.next_id());
+        self.lock().ports.insert(link, port);
+        link
+    }
+
+    pub(super) fn remove_port(&self, link: LinkId) {
+        let mut core = self.lock();
+        core.ports.remove(&link);
+        core.link_changes.remove(&link);
+    }
+
+    /// Is notified whenever a connection's status changes.
+    pub(super) fn link_changes(&self, link: LinkId) -> Arc<Notify> {
+        self.lock().link_changes.entry(link).or_default().clone()
+    }
+
+    pub(super) fn add_watch(&self, filter: Filter) -> (WatchId, Arc<Notify>) {
+        let watch = WatchId(self.next_id());
+        let notify = Arc::new(Notify::new());
+        self.lock().watches.insert(watch, notify.clone());
+        self.drive(Input::Watch { watch, filter });
+        (watch, notify)
+    }
+
+    pub(super) fn remove_watch(&self, watch: WatchId) {
+        self.lock().watches.remove(&watch);
+        self.drive(Input::Unwatch { watch });
+    }
+
+    fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn perform(&self, core: &mut Core) {
+        while let Some(effect) = core.engine.poll_effect() {
+            self.carry_out(core, effect);
+        }
+        let deadline = core.engine.deadline();
+        if deadline != core.deadline {
+            core.deadline = deadline;
+            self.retime.notify_one();
+        }
+    }
+
+    fn carry_out(&self, core: &mut Core, effect: Effect) {
+        match effect {
+            Effect::Write(group) => drop(self.writes.send(group)),
+            Effect::ReadHistory {
+                request,
+                aggregate,
+                from,
+            } => {
+                self.read(
+                    request,
+                    move |store| store.history(aggregate, from),
+                    |request, result| Input::HistoryRead { request, result },
+                );
+            }
+            Effect::ReadSince {
+                request,
+                position,
+                limit,
+            } => {
+                self.read(
+                    request,
+                    move |store| store.since(position, limit),
+                    |request, result| Input::PageRead { request, result },
+                );
+            }
+            Effect::ReadAt {
+                request,
+                positions,
+                limit,
+            } => {
+                self.read(
+                    request,
+                    move |store| store.at(positions, limit),
+                    |request, result| Input::PageRead { request, result },
+                );
+            }
+            Effect::Locate { request, ranges } => {
+                self.read(
+                    request,
+                    move |store| store.locate(ranges),
+                    |request, result| Input::Located { request, result },
+                );
+            }
+            Effect::Known { request, ids } => {
+                self.read(
+                    request,
+                    move |store| store.known(ids),
+                    |request, result| Input::KnownFound { request, result },
+                );
+            }
+            Effect::Send { link, frame } => {
+                if let Some(port) = core.ports.get(&link) {
+                    port.send(frame);
+                }
+            }
+            Effect::CloseLink {
+                link,
+                code,
+                reason,
+                report,
+            } => {
+                if let Some(port) = core.ports.get(&link) {
+                    port.close(Closed {
+                        code,
+                        reason,
+                        report: *report,
+                    });
+                }
+            }
+            Effect::Reply { ticket, reply } => {
+                if let Some(answer) = core.tickets.remove(&ticket) {
+                    drop(answer.send(reply));
+                }
+            }
+            Effect::Wake(watch) => {
+                if let Some(notify) = core.watches.get(&watch) {
+                    notify.notify_one();
+                }
+            }
+            Effect::Appended { end } => drop(self.stored_end.send_replace(end)),
+            Effect::LinkChanged(link) => {
+                if let Some(notify) = core.link_changes.get(&link) {
+                    notify.notify_one();
+                }
+            }
+        }
+    }
+
+    /// Asks the store in a task of its own and hands the engine what it says.
+    fn read<T: Send + 'static>(
+        &self,
+        request: RequestId,
+        ask: impl for<'a> FnOnce(&'a dyn EventStore) -> BoxFuture<'a, Result<T, StoreError>>
+        + Send
+        + 'static,
+        tell: impl FnOnce(RequestId, Result<T, Failure>) -> Input + Send + 'static,
+    ) {
+        let (me, store) = (self.me.clone(), self.store.clone());
+        self.runtime.spawn(async move {
+            let result = ask(&*store).await;
+            let result = result.map_err(|error| Failure::store(error.to_string()));
+            if let Some(shell) = me.upgrade() {
+                shell.drive(tell(request, result));
+            }
+        });
+    }
+}
+
+/// Waits until a flag is up, or nobody can raise it any more.
+pub(super) async fn told(flag: &mut watch::Receiver<bool>) {
+    drop(flag.wait_for(|up| *up).await);
+}
+
+/// Writes one group after the other.
+async fn write_groups(
+    shell: Weak<Shell>,
+    store: Arc<dyn EventStore>,
+    mut groups: mpsc::UnboundedReceiver<Group>,
+) {
+    while let Some(group) = groups.recv().await {
+        let input = match store.append(group).await {
+            Ok(_) => Input::Written,
+            Err(error) => Input::WriteFailed {
+                reason: error.to_string().into(),
+            },
+        };
+        match shell.upgrade() {
+            Some(shell) => shell.drive(input),
+            None => return,
+        }
+    }
+}
+
+/// Tells the engine when its deadlines are due. Holds no handle while it waits, so it ends with the
+/// last one.
+async fn keep_time(shell: Weak<Shell>, retime: Arc<Notify>) {
+    loop {
+        let wait = {
+            let Some(shell) = shell.upgrade() else { return };
+            let deadline = shell.lock().deadline;
+            let now = shell.environment.now().mono_ms;
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                shell.drive(Input::Tick);
+            }
+            shell
+                .lock()
+                .deadline
+                .map(|next| Duration::from_millis(next.saturating_sub(now).max(1)))
+        };
+        match wait {
+            Some(wait) => drop(tokio::time::timeout(wait, retime.notified()).await),
+            None => retime.notified().await,
+        }
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        self.retime.notify_one();
+    }
+}
