@@ -131,3 +131,21 @@ pub const STALL_MS: u64 = 250;
 pub const CHANGE_EVENTS_MAX: usize = 256;
 /// Concurrent events that are looked at to tell whether a new event raced; beyond it, it did. Local.
 pub const RACE_LOOK_MAX: usize = 64;
+/// Greatest key of one of the engine's notes, in bytes. Local; far below the 65,535 of a store's key.
+pub const NOTE_KEY_BYTES_MAX: usize = 1024;
+/// Entries that are verified when a store is opened after an unclean end. Local; a constant, or
+/// opening would cost as much as history.
+pub const STORE_TAIL_ENTRIES: u64 = 1024;
+/// Bytes of commits that are read for that, at most. Local.
+pub const STORE_TAIL_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of blocks that a disk store keeps in memory. Local.
+pub const STORE_CACHE_BYTES: u64 = 16 * 1024 * 1024;
+/// Bytes that one of a disk store's tables gathers in memory before it writes a file. Local; four
+/// tables have up to this much, so it bounds an idle store.
+pub const STORE_TABLE_BYTES: u64 = 8 * 1024 * 1024;
+/// Bytes of journals a disk store may keep, the least that fjall accepts; what a crash leaves of them
+/// is read when the store is opened. Local.
+pub const STORE_JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of journal that a close leaves for the next open to read, rather than fold them into
+/// tables. Local.
+pub const STORE_CLOSE_JOURNAL_BYTES: u64 = 1024 * 1024;

@@ -9,7 +9,9 @@
 mod error;
 #[cfg(feature = "fjall")]
 pub mod fjall;
+mod ledger;
 pub mod memory;
+mod names;
 
 use std::string::String;
 use std::vec::Vec;

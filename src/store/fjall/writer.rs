@@ -1,0 +1,304 @@
+//! The one thread that writes.
+//!
+//! Invariant: a durable append is answered after its rows are fsynced and the mark says so, in that
+//! order. What is queued meanwhile becomes one write with one fsync. After a write that failed none
+//! is tried again, for nobody knows what an fsync that failed has left behind.
+
+use std::string::{String, ToString};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::vec::Vec;
+
+use futures::channel::oneshot;
+
+use super::folder::Folder;
+use super::mark::Extent;
+use super::reader::{Reader, pair};
+use super::recovery::Recovered;
+use super::rows;
+use super::staged::Staged;
+use super::tables::{Tables, empty_journal, failed, guarded, journal_bytes};
+use crate::limits::{GROUP_BYTES_MAX, STORE_CLOSE_JOURNAL_BYTES};
+use crate::log::{Durability, Epoch, Epochs, Group, Opening};
+use crate::store::StoreError;
+use crate::store::ledger::Ledger;
+
+pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+pub(super) type Job = Box<dyn FnOnce(&Reader) + Send>;
+
+/// What the writer is asked for.
+pub(super) enum Request {
+    Begin(Epoch, Answer<Opening>),
+    Append(Group, Answer<u64>),
+    Flush(Answer<()>),
+    Close(Answer<()>),
+}
+
+/// What the reader is asked for.
+pub(super) enum Read {
+    Job(Job),
+    Stop,
+}
+
+pub(super) struct Writer {
+    tables: Arc<Tables>,
+    folder: Folder,
+    ledger: Ledger,
+    epochs: Epochs,
+    extent: Extent,
+    begun: bool,
+    poisoned: Option<String>,
+    journal_bytes: u64,
+    /// The end of the log for readers.
+    end: Arc<AtomicU64>,
+    reads: mpsc::Sender<Read>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        tables: Arc<Tables>,
+        folder: Folder,
+        recovered: Recovered,
+        end: Arc<AtomicU64>,
+        reads: mpsc::Sender<Read>,
+        reader: JoinHandle<()>,
+    ) -> Self {
+        let Recovered {
+            ledger,
+            epochs,
+            extent,
+        } = recovered;
+        Self {
+            tables,
+            journal_bytes: journal_bytes(&folder.data()),
+            folder,
+            ledger,
+            epochs,
+            extent,
+            begun: false,
+            poisoned: None,
+            end,
+            reads,
+            reader: Some(reader),
+        }
+    }
+
+    /// Serves requests until a close, or until nobody is left who could ask.
+    pub(super) fn run(mut self, requests: &mpsc::Receiver<Request>) {
+        let mut next = requests.recv().ok();
+        while let Some(request) = next.take() {
+            match request {
+                Request::Begin(epoch, answer) => drop(answer.send(self.begin(epoch))),
+                Request::Flush(answer) => drop(answer.send(self.flush())),
+                Request::Append(group, answer) => {
+                    let (groups, other) = gather(group, answer, requests);
+                    self.append(groups);
+                    next = other;
+                }
+                Request::Close(answer) => {
+                    let closed = self.close();
+                    drop(answer.send(closed));
+                    return;
+                }
+            }
+            if next.is_none() {
+                next = requests.recv().ok();
+            }
+        }
+        self.stop_reader();
+    }
+
+    fn begin(&mut self, epoch: Epoch) -> Result<Opening, StoreError> {
+        self.refuse_if_poisoned()?;
+        let clean = self.folder.mark.clean;
+        let begun = self.try_begin(epoch);
+        self.poison_on_error(&begun);
+        begun?;
+        let mut waiting: Vec<u64> = self.ledger.waiting().collect();
+        waiting.sort_unstable();
+        let reader = Reader::new(Arc::clone(&self.tables), Arc::clone(&self.end));
+        let waiting: Result<_, _> = waiting.into_iter().map(|at| reader.entry_at(at)).collect();
+        let mut notes = Vec::new();
+        for row in self.tables.notes.prefix([rows::NOTE]) {
+            let (key, row) = pair(row, "notes")?;
+            let note = key.get(1..).unwrap_or_default();
+            let value = rows::unseal(&key, &row, || format!("note {}", note.escape_ascii()))?;
+            notes.push((note.to_vec(), bytes::Bytes::copy_from_slice(value)));
+        }
+        Ok(Opening {
+            epochs: self.epochs.clone(),
+            end: self.ledger.end(),
+            received: self.ledger.received().clone(),
+            waiting: waiting?,
+            notes,
+            clean,
+        })
+    }
+
+    /// The mark loses its cleanliness durably before anything is written that a crash could spoil.
+    fn try_begin(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        if self.folder.mark.clean {
+            let extent = self.folder.mark.extent;
+            self.folder.mark.write(false, extent)?;
+            self.folder.mark.sync()?;
+        }
+        let mut epochs = self.epochs.clone();
+        epochs.begin(epoch, self.ledger.end());
+        self.epochs = epochs;
+        let tables = Arc::clone(&self.tables);
+        let mut staged = Staged::new(&tables);
+        staged.epochs(&self.epochs);
+        self.commit(staged)?;
+        self.sync()?;
+        self.begun = true;
+        Ok(())
+    }
+
+    fn append(&mut self, groups: Vec<(Group, Answer<u64>)>) {
+        let tables = Arc::clone(&self.tables);
+        let mut staged = Staged::new(&tables);
+        let mut accepted = Vec::with_capacity(groups.len());
+        let mut durable = false;
+        for (group, answer) in groups {
+            let checked = if self.begun {
+                self.refuse_if_poisoned()
+            } else {
+                Err(StoreError::Closed)
+            };
+            match checked.and_then(|()| self.ledger.check(&group)) {
+                Ok(()) => {
+                    staged.group(&group, &mut self.ledger);
+                    durable |= group.durability == Durability::Durable;
+                    accepted.push((self.ledger.end(), answer));
+                }
+                Err(error) => drop(answer.send(Err(error))),
+            }
+        }
+        if accepted.is_empty() {
+            return;
+        }
+        let mut written = self.commit(staged);
+        if written.is_ok() && durable {
+            written = self.sync();
+        }
+        self.poison_on_error(&written);
+        if written.is_ok() {
+            self.end.store(self.ledger.end(), Ordering::Release);
+        }
+        for (end, answer) in accepted {
+            drop(answer.send(written.clone().map(|()| end)));
+        }
+    }
+
+    fn commit(&mut self, staged: Staged<'_>) -> Result<(), StoreError> {
+        let extent = Extent {
+            end: self.ledger.end(),
+            writes: self.extent.writes.saturating_add(1),
+        };
+        let written = guarded("journal", || {
+            let committed = staged.commit(&self.ledger, extent);
+            committed.map_err(|error| failed("write to the journal", "journal", &error))
+        })?;
+        self.journal_bytes = self.journal_bytes.saturating_add(written);
+        self.extent = extent;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        self.tables.sync()?;
+        self.folder.mark.write(false, self.extent)
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.refuse_if_poisoned()?;
+        if self.folder.mark.extent == self.extent {
+            return Ok(());
+        }
+        let synced = self.sync();
+        self.poison_on_error(&synced);
+        synced
+    }
+
+    fn refuse_if_poisoned(&self) -> Result<(), StoreError> {
+        match &self.poisoned {
+            Some(reason) => Err(StoreError::Poisoned {
+                reason: reason.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn poison_on_error<T>(&mut self, outcome: &Result<T, StoreError>) {
+        if let Err(error) = outcome {
+            self.poisoned.get_or_insert_with(|| error.to_string());
+        }
+    }
+
+    /// Lets go of everything. Where the journal has grown, its content goes to tables and it is
+    /// emptied, since the next open reads all of it.
+    fn close(mut self) -> Result<(), StoreError> {
+        self.stop_reader();
+        let flushed = self.flush();
+        let settled = flushed.is_ok()
+            && self.journal_bytes > STORE_CLOSE_JOURNAL_BYTES
+            && guarded("tables", || Ok(self.tables.settle())).unwrap_or(false);
+        let Self {
+            tables,
+            mut folder,
+            extent,
+            ..
+        } = self;
+        drop(tables);
+        flushed?;
+        if settled {
+            empty_journal(&folder.data())?;
+        }
+        folder.mark.write(true, extent)?;
+        folder.mark.sync()
+    }
+
+    fn stop_reader(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            drop(self.reads.send(Read::Stop));
+            drop(reader.join());
+        }
+    }
+}
+
+/// Takes the groups that are queued behind one, up to a bound, and the first other request.
+fn gather(
+    group: Group,
+    answer: Answer<u64>,
+    requests: &mpsc::Receiver<Request>,
+) -> (Vec<(Group, Answer<u64>)>, Option<Request>) {
+    let size = |group: &Group| {
+        group
+            .entries
+            .iter()
+            .map(|e| e.commit.bytes())
+            .sum::<usize>()
+    };
+    let mut bytes = size(&group);
+    let mut groups = Vec::from([(group, answer)]);
+    while bytes < GROUP_BYTES_MAX {
+        match requests.try_recv() {
+            Ok(Request::Append(group, answer)) => {
+                bytes = bytes.saturating_add(size(&group));
+                groups.push((group, answer));
+            }
+            Ok(other) => return (groups, Some(other)),
+            Err(_) => break,
+        }
+    }
+    (groups, None)
+}
+
+/// Serves reads until it is told to stop.
+pub(super) fn serve_reads(reader: &Reader, reads: &mpsc::Receiver<Read>) {
+    while let Ok(Read::Job(job)) = reads.recv() {
+        job(reader);
+    }
+}

@@ -1,0 +1,81 @@
+use std::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::event::{
+    AggregateId, Commit, CommitSpan, Event, EventId, EventParts, EventType, Heads, Metadata,
+    Payload, ReplicaId, Seq, Timestamp,
+};
+use crate::log::{Entry, EntryKind};
+
+/// A writer whose commits follow one another without holes.
+#[derive(Clone, Debug)]
+pub(super) struct Author {
+    replica: ReplicaId,
+    next: u64,
+}
+
+impl Author {
+    pub(super) fn new(number: u64) -> Self {
+        Self {
+            replica: ReplicaId::new(number, number << 8),
+            next: 1,
+        }
+    }
+
+    pub(super) fn replica(&self) -> ReplicaId {
+        self.replica
+    }
+
+    /// The next commit: one event for each name, with a small payload that is unlike any other.
+    pub(super) fn commit(&mut self, names: &[&str]) -> Commit {
+        let payload = std::format!("{}:{}", self.replica, self.next);
+        self.commit_with(names, &Bytes::from(payload))
+    }
+
+    pub(super) fn commit_with(&mut self, names: &[&str], payload: &Bytes) -> Commit {
+        let first = Seq::new(self.next).unwrap();
+        let commit = CommitSpan::new(first, names.len()).unwrap();
+        let mut events = Vec::with_capacity(names.len());
+        for name in names {
+            let id = EventId::new(self.replica, Seq::new(self.next).unwrap());
+            self.next += 1;
+            let parts = EventParts {
+                id,
+                commit,
+                timestamp: Timestamp::at_millis(1_000 + first.get()),
+                written_ms: 1_000 + first.get(),
+                aggregate: AggregateId::new(name).unwrap(),
+                event_type: EventType::new("changed").unwrap(),
+                heads: Heads::NONE,
+                replaces: None,
+                metadata: Metadata::new(),
+                payload: Payload::from_bytes(payload.clone()).unwrap(),
+            };
+            events.push(Event::assemble(parts).unwrap());
+        }
+        Commit::new(events).unwrap()
+    }
+}
+
+/// An entry of a commit that came from nobody.
+pub(super) fn entry(kind: EntryKind, commit: &Commit) -> Entry {
+    Entry {
+        commit: commit.clone(),
+        kind,
+        from: None,
+        chain_before: None,
+    }
+}
+
+pub(super) fn ready(commit: &Commit) -> Entry {
+    entry(EntryKind::Ready, commit)
+}
+
+pub(super) fn waiting(commit: &Commit) -> Entry {
+    entry(EntryKind::Waiting, commit)
+}
+
+pub(super) fn released(commit: &Commit) -> Entry {
+    entry(EntryKind::Released, commit)
+}

@@ -1,0 +1,115 @@
+//! A power cut for a store on real files.
+//!
+//! fjall says in its log when it fsyncs a journal, and with which mode. At that moment the files
+//! hold exactly what the fsync makes durable, so this listener copies them; what is written later is
+//! thrown away when the power is cut. Take the fsync out of the store, or weaken its mode, and the
+//! copy is never made.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, Once, PoisonError};
+
+use anabranch::store::FjallStore;
+use anabranch::testing::conformance::store::StoreHome;
+use log::{LevelFilter, Log, Metadata, Record};
+use tempfile::TempDir;
+
+/// A directory in which what was not fsynced can be thrown away.
+pub struct FjallHome {
+    folder: TempDir,
+}
+
+impl FjallHome {
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    fn image(&self) -> PathBuf {
+        self.folder.path().join("image")
+    }
+}
+
+impl StoreHome for FjallHome {
+    type Store = FjallStore;
+
+    fn new() -> Self {
+        static LISTEN: Once = Once::new();
+        LISTEN.call_once(|| {
+            log::set_logger(&Listener).unwrap();
+            log::set_max_level(LevelFilter::Trace);
+        });
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("image")).unwrap();
+        Self { folder }
+    }
+
+    fn open(&self) -> FjallStore {
+        FjallStore::open(self.path()).unwrap()
+    }
+
+    fn lose_power(&self, store: FjallStore) {
+        let image = self.folder.path().join("cut");
+        copy(&self.image(), &image);
+        drop(store);
+        // The mark is no journal: it is overwritten after each fsync, so the newest is the worst.
+        fs::copy(self.path().join("mark"), image.join("mark")).unwrap();
+        fs::remove_dir_all(self.path()).unwrap();
+        fs::rename(image, self.path()).unwrap();
+    }
+}
+
+struct Listener;
+
+impl Log for Listener {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "fjall::journal::writer"
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let text = record.args().to_string();
+        let path = text
+            .strip_prefix("Persisting journal at ")
+            .and_then(|rest| rest.strip_suffix(" with mode=SyncAll"));
+        // .../store/data/0.jnl, and the image beside it, where a test has asked for one.
+        let store = path.and_then(|path| Path::new(path).parent()?.parent());
+        let image = store.and_then(|store| Some(store.parent()?.join("image")));
+        if let (Some(store), Some(image)) = (store, image.filter(|image| image.is_dir())) {
+            static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+            let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+            fs::remove_dir_all(&image).unwrap();
+            copy(store, &image);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Copies a directory; a journal up to the empty room at its end.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for name in fs::read_dir(from).unwrap() {
+        let name = name.unwrap();
+        let target = to.join(name.file_name());
+        if name.file_type().unwrap().is_dir() {
+            copy(&name.path(), &target);
+        } else {
+            copy_file(&name.path(), &target);
+        }
+    }
+}
+
+fn copy_file(from: &Path, to: &Path) {
+    let (mut from, mut to) = (File::open(from).unwrap(), File::create(to).unwrap());
+    let mut chunk = vec![0; 1 << 20];
+    loop {
+        let read = from.read(&mut chunk).unwrap();
+        if chunk[..read].iter().all(|byte| *byte == 0) {
+            return;
+        }
+        to.write_all(&chunk[..read]).unwrap();
+    }
+}
