@@ -44,7 +44,7 @@ impl CommitSpan {
 
     /// The last seq.
     pub fn last(self) -> Seq {
-        Seq::new(self.first.get() + u64::from(self.len) - 1).unwrap_or(self.first)
+        Seq::new(self.first.get() + (u64::from(self.len) - 1)).unwrap_or(self.first)
     }
 
     /// How many events, 1 to 8,192.
