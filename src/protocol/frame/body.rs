@@ -1,0 +1,263 @@
+//! The content of each message, after the frame's header.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::reader::Reader;
+use super::writer::Writer;
+use super::{hello, summary};
+use crate::event::{CodecError, decode_commit, encode_commit};
+use crate::limits::{
+    COMMIT_BYTES_MAX, COMMIT_EVENTS_MAX, FRAME_BYTES_MAX, PART_BYTES_MAX, REASON_BYTES_MAX,
+};
+use crate::protocol::{Batch, Delivered, Message, Part, Reason, Refusal, Remedy};
+
+const HELLO: u8 = 1;
+const SUMMARY: u8 = 2;
+const NEED_SUMMARY: u8 = 3;
+const FILL: u8 = 4;
+const BATCH: u8 = 5;
+const PART: u8 = 6;
+const ACK: u8 = 7;
+const CREDIT: u8 = 8;
+const CAUGHT_UP: u8 = 9;
+const REFUSE: u8 = 10;
+const AGAIN: u8 = 11;
+const PING: u8 = 12;
+const PONG: u8 = 13;
+const ERROR: u8 = 14;
+
+/// Most parts of one commit.
+const PARTS_MAX: usize = COMMIT_BYTES_MAX.div_ceil(PART_BYTES_MAX);
+
+/// Number and name of a kind of message, if there is one of that number.
+pub(super) fn kind_name(kind: u8) -> Option<&'static str> {
+    Some(match kind {
+        HELLO => "hello",
+        SUMMARY => "summary",
+        NEED_SUMMARY => "need-summary",
+        FILL => "fill",
+        BATCH => "batch",
+        PART => "part",
+        ACK => "ack",
+        CREDIT => "credit",
+        CAUGHT_UP => "caught-up",
+        REFUSE => "refuse",
+        AGAIN => "again",
+        PING => "ping",
+        PONG => "pong",
+        ERROR => "error",
+        _ => return None,
+    })
+}
+
+/// Appends the body and returns the kind.
+pub(super) fn put(message: &Message, out: &mut Writer) -> u8 {
+    match message {
+        Message::Hello(hello) => {
+            hello::put(hello, out);
+            HELLO
+        }
+        Message::Summary(piece) => {
+            summary::put(piece, out);
+            SUMMARY
+        }
+        Message::NeedSummary => NEED_SUMMARY,
+        Message::Fill => FILL,
+        Message::Batch(batch) => {
+            put_batch(batch, out);
+            BATCH
+        }
+        Message::Part(part) => {
+            put_part(part, out);
+            PART
+        }
+        Message::Ack { batch, durable } => {
+            out.number(*batch);
+            out.flag(*durable);
+            ACK
+        }
+        Message::Credit { bytes } => {
+            out.number(*bytes);
+            CREDIT
+        }
+        Message::CaughtUp => CAUGHT_UP,
+        Message::Refuse(refusal) => {
+            put_refusal(refusal, out);
+            REFUSE
+        }
+        Message::Again => AGAIN,
+        Message::Ping { clock_ms } => {
+            out.number(*clock_ms);
+            PING
+        }
+        Message::Pong { clock_ms } => {
+            out.number(*clock_ms);
+            PONG
+        }
+        Message::Error { code, text } => {
+            out.number((*code).into());
+            out.bytes(cut(text).as_bytes());
+            ERROR
+        }
+    }
+}
+
+pub(super) fn read(kind: u8, input: &mut Reader<'_>) -> Result<Message, CodecError> {
+    Ok(match kind {
+        HELLO => Message::Hello(hello::read(input)?),
+        SUMMARY => Message::Summary(summary::read(input)?),
+        NEED_SUMMARY => Message::NeedSummary,
+        FILL => Message::Fill,
+        BATCH => Message::Batch(read_batch(input)?),
+        PART => Message::Part(read_part(input)?),
+        ACK => Message::Ack {
+            batch: input.number("number of a batch")?,
+            durable: input.flag("durability flag")?,
+        },
+        CREDIT => Message::Credit {
+            bytes: input.number("credit")?,
+        },
+        CAUGHT_UP => Message::CaughtUp,
+        REFUSE => Message::Refuse(read_refusal(input)?),
+        AGAIN => Message::Again,
+        PING => Message::Ping {
+            clock_ms: input.number("clock")?,
+        },
+        PONG => Message::Pong {
+            clock_ms: input.number("clock")?,
+        },
+        ERROR => Message::Error {
+            code: input.small("close code")?,
+            text: String::from(input.text("text of an error", REASON_BYTES_MAX)?),
+        },
+        _ => {
+            return Err(CodecError::Unknown {
+                what: "message",
+                value: kind.into(),
+            });
+        }
+    })
+}
+
+fn put_batch(batch: &Batch, out: &mut Writer) {
+    out.cursor(batch.cursor);
+    out.len_of(batch.commits.len());
+    for Delivered { commit, continues } in &batch.commits {
+        out.chain(*continues);
+        out.len_of(commit.bytes());
+        encode_commit(commit, out.buffer());
+    }
+}
+
+fn read_batch(input: &mut Reader<'_>) -> Result<Batch, CodecError> {
+    let cursor = input.cursor()?;
+    let mut commits = Vec::new();
+    for _ in 0..input.count("number of commits", COMMIT_EVENTS_MAX)? {
+        let continues = input.chain()?;
+        let commit = decode_commit(input.bytes("commit", FRAME_BYTES_MAX)?)?;
+        commits.push(Delivered { commit, continues });
+    }
+    Ok(Batch { cursor, commits })
+}
+
+fn put_part(part: &Part, out: &mut Writer) {
+    out.id(part.commit);
+    out.number(part.index.into());
+    out.number(part.total.into());
+    out.chain(part.continues);
+    out.cursor(part.cursor);
+    out.bytes(&part.bytes);
+}
+
+fn read_part(input: &mut Reader<'_>) -> Result<Part, CodecError> {
+    let part = Part {
+        commit: input.id()?,
+        index: input.small("number of a part")?,
+        total: input.small("number of parts")?,
+        continues: input.chain()?,
+        cursor: input.cursor()?,
+        bytes: input.shared("part of a commit", PART_BYTES_MAX)?,
+    };
+    let parts = usize::try_from(part.total).unwrap_or(usize::MAX);
+    if !(2..=PARTS_MAX).contains(&parts) {
+        return Err(CodecError::OutOfRange {
+            what: "number of parts",
+        });
+    }
+    if part.index >= part.total {
+        return Err(CodecError::OutOfRange {
+            what: "number of a part",
+        });
+    }
+    let is_last = part.index + 1 == part.total;
+    if part.bytes.is_empty() || (!is_last && part.bytes.len() != PART_BYTES_MAX) {
+        return Err(CodecError::OutOfRange {
+            what: "part of a commit",
+        });
+    }
+    Ok(part)
+}
+
+fn put_refusal(refusal: &Refusal, out: &mut Writer) {
+    out.id(refusal.commit);
+    match refusal.why {
+        Reason::ClockSkew { ahead_ms, max_ms } => {
+            out.byte(1);
+            out.number(ahead_ms);
+            out.number(max_ms);
+        }
+        Reason::Forked => out.byte(2),
+        Reason::Behind(id) => {
+            out.byte(3);
+            out.id(id);
+        }
+    }
+    out.byte(match refusal.remedy {
+        Remedy::Restamp => 1,
+        Remedy::Drop => 2,
+    });
+    out.number(refusal.clock_ms);
+}
+
+fn read_refusal(input: &mut Reader<'_>) -> Result<Refusal, CodecError> {
+    let commit = input.id()?;
+    let why = match input.byte("reason")? {
+        1 => Reason::ClockSkew {
+            ahead_ms: input.number("clock skew")?,
+            max_ms: input.number("clock skew")?,
+        },
+        2 => Reason::Forked,
+        3 => Reason::Behind(input.id()?),
+        value => {
+            return Err(CodecError::Unknown {
+                what: "reason",
+                value: value.into(),
+            });
+        }
+    };
+    let remedy = match input.byte("remedy")? {
+        1 => Remedy::Restamp,
+        2 => Remedy::Drop,
+        value => {
+            return Err(CodecError::Unknown {
+                what: "remedy",
+                value: value.into(),
+            });
+        }
+    };
+    Ok(Refusal {
+        commit,
+        why,
+        remedy,
+        clock_ms: input.number("clock")?,
+    })
+}
+
+/// The text up to the bound, cut between characters.
+fn cut(text: &str) -> &str {
+    let end = (0..=REASON_BYTES_MAX.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at));
+    text.get(..end.unwrap_or(0)).unwrap_or("")
+}

@@ -1,0 +1,153 @@
+//! Messages as bytes.
+//!
+//! ```text
+//! frame   kind u8: format 1 in the high half, kind of message in the low half
+//!         | xxh3-64 of the body, seeded with the kind, u64 little-endian | body
+//! ```
+//!
+//! One message has one encoding. What is read is bounded by the bytes that are there, never by a
+//! length that they claim; every byte has to be used; a frame that was damaged, cut or joined with
+//! another on its way is told from one that was written wrongly.
+
+mod body;
+mod hello;
+mod reader;
+mod summary;
+mod writer;
+
+use bytes::Bytes;
+use thiserror::Error;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use self::reader::Reader;
+use self::writer::Writer;
+use super::{CloseCode, Message};
+use crate::event::CodecError;
+use crate::limits::FRAME_BYTES_MAX;
+
+const FORMAT: u8 = 1;
+const HEADER_BYTES: usize = 9;
+
+/// Bytes that are not a frame of this protocol.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// Longer than any frame.
+    #[error("frame has {bytes} bytes, at most {max} are allowed")]
+    TooLarge {
+        /// Bytes found.
+        bytes: usize,
+        /// The bound.
+        max: usize,
+    },
+    /// Shorter than its own header.
+    #[error("frame has {bytes} bytes, its header alone takes {header}")]
+    TooShort {
+        /// Bytes found.
+        bytes: usize,
+        /// Bytes of the header.
+        header: usize,
+    },
+    /// A format that this build does not read.
+    #[error("frame has format {format}, only {known} is known")]
+    UnknownFormat {
+        /// The number found.
+        format: u8,
+        /// The number known.
+        known: u8,
+    },
+    /// A message that this build does not know.
+    #[error("frame holds a message of unknown kind {kind}")]
+    UnknownKind {
+        /// The number found.
+        kind: u8,
+    },
+    /// The bytes were damaged, cut or put in another order on their way.
+    #[error("checksum of the {kind} message does not match")]
+    Checksum {
+        /// Which message.
+        kind: &'static str,
+    },
+    /// The message itself is wrong.
+    #[error("{kind} message: {source}")]
+    Body {
+        /// Which message.
+        kind: &'static str,
+        /// What is wrong with it.
+        source: CodecError,
+    },
+}
+
+impl FrameError {
+    /// The code to close a connection with on which such a frame came.
+    pub const fn close_code(&self) -> CloseCode {
+        match self {
+            Self::TooLarge { .. } => CloseCode::TOO_BIG,
+            _ => CloseCode::PROTOCOL_VIOLATION,
+        }
+    }
+}
+
+/// Writes a message as one frame. Texts longer than 512 bytes are cut.
+///
+/// # Errors
+/// [`FrameError::TooLarge`] when it does not fit one frame.
+pub fn encode_frame(message: &Message) -> Result<Bytes, FrameError> {
+    let mut out = Writer::new();
+    out.raw(&[0; HEADER_BYTES]);
+    let kind = (FORMAT << 4) | body::put(message, &mut out);
+    if out.len() > FRAME_BYTES_MAX {
+        return Err(FrameError::TooLarge {
+            bytes: out.len(),
+            max: FRAME_BYTES_MAX,
+        });
+    }
+    let mut frame = out.into_bytes();
+    if let Some((header, body)) = frame.split_first_chunk_mut::<HEADER_BYTES>() {
+        let [c0, c1, c2, c3, c4, c5, c6, c7] = checksum(kind, body).to_le_bytes();
+        *header = [kind, c0, c1, c2, c3, c4, c5, c6, c7];
+    }
+    Ok(frame.into())
+}
+
+/// Reads one frame, which must fill the bytes.
+///
+/// # Errors
+/// [`FrameError`] names what is wrong; nothing is allocated from a length that the bytes claim.
+pub fn decode_frame(frame: &Bytes) -> Result<Message, FrameError> {
+    if frame.len() > FRAME_BYTES_MAX {
+        return Err(FrameError::TooLarge {
+            bytes: frame.len(),
+            max: FRAME_BYTES_MAX,
+        });
+    }
+    let Some(([first, sum @ ..], rest)) = frame.split_first_chunk::<HEADER_BYTES>() else {
+        return Err(FrameError::TooShort {
+            bytes: frame.len(),
+            header: HEADER_BYTES,
+        });
+    };
+    let (format, number) = (first >> 4, first & 0x0f);
+    if format != FORMAT {
+        return Err(FrameError::UnknownFormat {
+            format,
+            known: FORMAT,
+        });
+    }
+    let Some(kind) = body::kind_name(number) else {
+        return Err(FrameError::UnknownKind { kind: number });
+    };
+    if checksum(*first, rest) != u64::from_le_bytes(*sum) {
+        return Err(FrameError::Checksum { kind });
+    }
+    let body = frame.slice_ref(rest);
+    let mut input = Reader::new(&body);
+    let wrong = |source| FrameError::Body { kind, source };
+    let message = body::read(number, &mut input).map_err(wrong)?;
+    input.finish().map_err(wrong)?;
+    Ok(message)
+}
+
+fn checksum(kind: u8, body: &[u8]) -> u64 {
+    xxh3_64_with_seed(body, kind.into())
+}

@@ -1,0 +1,36 @@
+//! The exchange of events between two replicas, as one state machine without IO.
+//!
+//! A [`Session`] is one end of one connection. Its owner feeds it [`Input`]s (frames that came,
+//! pages of the log that were read, the time) and carries out the [`Output`]s that it is asked for.
+//! Both ends are equal; only who speaks first differs.
+//!
+//! Invariants: a cursor never covers a commit that was not delivered before it or with it; no more
+//! bytes are under way than the receiver has granted; nothing that a peer sends makes a session
+//! panic, wait for ever or allocate what the peer merely claims.
+//!
+//! This module knows neither stores nor carriers, reads no clock and draws no random number.
+
+mod backoff;
+mod close_code;
+mod frame;
+mod io;
+mod lineage;
+mod message;
+mod prepared;
+mod refusal;
+mod session;
+
+pub use backoff::Backoff;
+pub use close_code::CloseCode;
+pub use frame::{FrameError, decode_frame, encode_frame};
+pub use io::{
+    Delivered, Delivery, Direction, Greeting, Input, KnownPeer, Local, Output, Role, Staged,
+    Standing,
+};
+pub use lineage::Lineage;
+pub use message::{
+    Batch, Hello, HelloPeer, HelloStaged, Message, Part, Refusal, Summary, SummaryTrack, Versions,
+};
+pub use prepared::Prepared;
+pub use refusal::{Reason, Remedy};
+pub use session::{Phase, Session, SessionOptions, Status, Traffic};

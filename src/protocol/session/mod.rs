@@ -1,0 +1,354 @@
+//! One end of one connection.
+//!
+//! [`greeting`] opens a session, [`outgoing`] and [`streaming`] send, [`incoming`] receives,
+//! [`pulse`] watches the time; this file sorts inputs and messages to them. Whatever arrives in a
+//! state in which it has no meaning ends the session.
+
+mod assembly;
+mod greeting;
+mod incoming;
+mod options;
+mod outbox;
+mod outgoing;
+mod pulse;
+mod status;
+mod streaming;
+mod summary;
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use bytes::Bytes;
+
+use self::greeting::Opening;
+use self::incoming::{Cursors, Incoming};
+pub use self::options::SessionOptions;
+use self::outbox::{Ending, Outbox, Outcome};
+use self::outgoing::Outgoing;
+use self::pulse::{Pulse, Silence};
+pub use self::status::{Phase, Status, Traffic};
+use self::summary::Gathering;
+use super::{CloseCode, Input, Local, Message, Output, Role, Standing, decode_frame};
+use crate::clock::Now;
+use crate::event::ReplicaId;
+use crate::limits::{DEAD_MS, HELLO_MS};
+use crate::log::Epoch;
+
+/// One end of one connection, as a state machine without IO.
+///
+/// After each [`handle`](Self::handle) the owner polls until nothing comes, carries out what it is
+/// asked, and calls `handle` with [`Input::Tick`] when [`deadline`](Self::deadline) has passed. A
+/// question is answered in the order of asking, at once or later; several sessions may share one
+/// log. When [`Output::Closed`] has come the session is over and ignores everything.
+///
+/// Memory: what the owner has not polled yet, the numbers of batches that are under way, the
+/// positions that a summary lacks, and the parts of at most one large commit (8 MiB) each way.
+/// Nothing that a peer sends makes it panic.
+#[derive(Debug)]
+pub struct Session {
+    role: Role,
+    phase: Phase,
+    opening: Option<Box<Opening>>,
+    peer: Option<ReplicaId>,
+    peer_clock_ms: Option<u64>,
+    /// Whether the peer had been met before this session.
+    was_known: bool,
+    /// The owner was asked where it stands, for a summary.
+    is_standing_due: bool,
+    clock_ms: u64,
+    pulse: Pulse,
+    outgoing: Outgoing,
+    incoming: Incoming,
+    gathering: Gathering,
+    out: Outbox,
+}
+
+impl Session {
+    /// A session on a connection that has just been made. A dialer has its hello to send.
+    pub fn new(role: Role, local: Local, options: SessionOptions, now: Now) -> Self {
+        let epoch = local.epochs.current().unwrap_or(Epoch::from_bits(0));
+        let mut session = Self {
+            role,
+            phase: Phase::Hello,
+            peer: None,
+            peer_clock_ms: None,
+            was_known: false,
+            is_standing_due: false,
+            clock_ms: now.wall_ms,
+            pulse: Pulse::new(now.mono_ms),
+            outgoing: Outgoing::new(options.bounded(), local.replica, epoch, local.end),
+            incoming: Incoming::new(),
+            gathering: Gathering::default(),
+            out: Outbox::default(),
+            opening: Some(Box::new(Opening::new(local))),
+        };
+        if role == Role::Dialer
+            && let Err(ending) = session.say_hello_to_anyone(now.wall_ms)
+        {
+            session.end(ending);
+        }
+        session
+    }
+
+    /// Takes one input. Cost: proportional to the input; at most one page of the log is encoded.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        if self.phase == Phase::Closed {
+            return;
+        }
+        self.clock_ms = now.wall_ms;
+        let outcome = self
+            .on_input(now, input)
+            .and_then(|()| self.watch_time(now))
+            .and_then(|()| {
+                if self.phase == Phase::Open {
+                    self.proceed()
+                } else {
+                    Ok(())
+                }
+            });
+        if let Err(ending) = outcome {
+            self.end(ending);
+        }
+        if self.out.take_has_sent() {
+            self.pulse.sent(now.mono_ms);
+        }
+    }
+
+    /// The next thing the owner is asked to do or told, if there is one.
+    ///
+    /// Acknowledgements and credit are gathered until everything else has been polled.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if self.out.is_empty()
+            && self.phase == Phase::Open
+            && let Err(ending) = self.incoming.flush(&mut self.out)
+        {
+            self.end(ending);
+        }
+        self.out.pop()
+    }
+
+    /// When to call [`handle`](Self::handle) at the latest, in milliseconds of the monotonic clock.
+    pub fn deadline(&self) -> Option<u64> {
+        matches!(self.phase, Phase::Hello | Phase::Open).then(|| self.pulse.deadline())
+    }
+
+    /// What can be seen from outside.
+    pub fn status(&self) -> Status {
+        Status {
+            phase: self.phase,
+            peer: self.peer,
+            sent: self.out.sent,
+            received: self.incoming.received,
+            peer_clock_ms: self.peer_clock_ms,
+        }
+    }
+
+    /// Whether each end has sent everything it had, so that what follows is live.
+    pub fn is_live(&self) -> bool {
+        self.phase == Phase::Open
+            && (self.outgoing.caught_up || !self.outgoing.active)
+            && (self.incoming.caught_up || !self.incoming.active)
+    }
+
+    /// Whether everything that was sent is fsynced at the peer. Once [`Output::CaughtUp`] has come
+    /// this means that the peer lacks nothing.
+    pub fn all_acked(&self) -> bool {
+        self.phase == Phase::Open && self.outgoing.all_acked()
+    }
+
+    fn on_input(&mut self, now: Now, input: Input) -> Outcome {
+        let two_way = self.is_two_way();
+        let out = &mut self.out;
+        match input {
+            Input::Frame(frame) => {
+                self.pulse.heard(now.mono_ms);
+                return self.on_frame(&frame);
+            }
+            Input::Standing(standing) => return self.on_standing(&standing, now.wall_ms),
+            Input::Entries { entries, next, end } => {
+                return self.outgoing.entries(&entries, next, end, out);
+            }
+            Input::Located { positions, end } => {
+                return self.outgoing.located(positions, end, two_way, out);
+            }
+            Input::Appended(prepared) => return self.outgoing.appended(&prepared, out),
+            Input::Taken { delivery, durable } => self.incoming.taken(delivery, durable),
+            Input::Staged { commit, index } => self.incoming.staged(commit, index),
+            Input::Refuse {
+                commit,
+                why,
+                remedy,
+            } => {
+                return self.incoming.refuse(commit, why, remedy, now.wall_ms, out);
+            }
+            Input::Again => return self.outgoing.again(out),
+            Input::Close { code, reason } => return Err(Ending::new(code, reason)),
+            Input::Tick => {}
+        }
+        Ok(())
+    }
+
+    fn on_standing(&mut self, standing: &Standing, clock_ms: u64) -> Outcome {
+        match self.phase {
+            Phase::Greeted => self.on_greeted(standing, clock_ms),
+            Phase::Open if core::mem::take(&mut self.is_standing_due) => {
+                self.tell_summary(standing)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn on_frame(&mut self, frame: &Bytes) -> Outcome {
+        let bytes = u64::try_from(frame.len()).unwrap_or(u64::MAX);
+        let message = decode_frame(frame)
+            .map_err(|error| Ending::new(error.close_code(), error.to_string()))?;
+        if let Message::Error { code, text } = message {
+            let reason = format!("the peer closed: {text}");
+            return Err(Ending::by_peer(CloseCode::new(code), reason));
+        }
+        match (self.phase, self.role, message) {
+            (Phase::Hello, _, Message::Hello(hello)) => {
+                self.count(bytes);
+                self.on_hello(hello)
+            }
+            (Phase::Hello, _, other) => Err(Ending::misplaced(other.kind(), "before the hello")),
+            (Phase::Open | Phase::Greeted, _, Message::Hello(_)) => {
+                Err(Ending::misplaced("hello", "after the first one"))
+            }
+            (Phase::Greeted, Role::Dialer, _) => self.defer(frame.clone()),
+            (Phase::Greeted, Role::Listener, other) => {
+                Err(Ending::misplaced(other.kind(), "before this end's hello"))
+            }
+            (Phase::Open, _, message) => {
+                self.count(bytes);
+                self.on_message(message, frame.len())
+            }
+            (Phase::Closed, ..) => Ok(()),
+        }
+    }
+
+    fn on_message(&mut self, message: Message, bytes: usize) -> Outcome {
+        let whole = self.outgoing.is_whole();
+        let out = &mut self.out;
+        match message {
+            Message::Batch(batch) => self.incoming.batch(batch, bytes, whole, out)?,
+            Message::Part(part) => self.incoming.part(part, bytes, whole, out)?,
+            Message::Ack { batch, durable } => self.outgoing.ack(batch, durable, out)?,
+            Message::Credit { bytes } => self.outgoing.add_credit(bytes)?,
+            Message::Refuse(refusal) => {
+                self.peer_clock_ms = Some(refusal.clock_ms);
+                self.outgoing.refused(&refusal, out)?;
+            }
+            Message::Summary(_) if !self.outgoing.active => {
+                return Err(Ending::misplaced("summary", "to an end that does not send"));
+            }
+            Message::Summary(piece) => {
+                if let Some(received) = self.gathering.add(piece)? {
+                    let two_way = self.is_two_way();
+                    self.outgoing.summary(received, two_way, &mut self.out)?;
+                }
+            }
+            Message::NeedSummary => self.on_need_summary()?,
+            Message::Fill | Message::CaughtUp | Message::Again if !self.incoming.active => {
+                return Err(Ending::misplaced(
+                    message.kind(),
+                    "to an end that does not receive",
+                ));
+            }
+            Message::Fill => self.incoming.fill()?,
+            Message::CaughtUp => self.incoming.caught_up(out),
+            Message::Again => self.incoming.again()?,
+            Message::Ping { clock_ms } => {
+                self.peer_clock_ms = Some(clock_ms);
+                out.send(&Message::Pong {
+                    clock_ms: self.clock_ms,
+                })?;
+            }
+            Message::Pong { clock_ms } => self.peer_clock_ms = Some(clock_ms),
+            Message::Hello(_) | Message::Error { .. } => {}
+        }
+        if !whole && self.outgoing.is_whole() {
+            self.incoming.peer_is_whole(&mut self.out);
+        }
+        Ok(())
+    }
+
+    /// The peer does not honour this end's cursor. In a two-way session this end's own sending
+    /// waits for the peer's summary too, which follows.
+    fn on_need_summary(&mut self) -> Outcome {
+        if !self.incoming.active || self.incoming.cursors != Cursors::Count {
+            return Err(Ending::misplaced(
+                "need-summary",
+                "without a cursor to be honoured",
+            ));
+        }
+        self.go_by_summary();
+        if self.outgoing.active {
+            self.outgoing.await_summary();
+        }
+        self.is_standing_due = true;
+        self.out.push(Output::Stand);
+        Ok(())
+    }
+
+    fn watch_time(&mut self, now: Now) -> Outcome {
+        if self.deadline().is_none() {
+            return Ok(());
+        }
+        match self.pulse.check(now.mono_ms) {
+            Some(Silence::HelloTimeout) => Err(Ending::new(
+                CloseCode::HELLO_TIMEOUT,
+                format!("the peer did not introduce itself within {HELLO_MS} ms"),
+            )),
+            Some(Silence::Dead) => Err(Ending::new(
+                CloseCode::DEAD_PEER,
+                format!("nothing was heard from the peer for {DEAD_MS} ms"),
+            )),
+            Some(Silence::Ping) => self
+                .out
+                .send(&Message::Ping {
+                    clock_ms: now.wall_ms,
+                })
+                .map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    fn proceed(&mut self) -> Outcome {
+        self.outgoing.pump(&mut self.out)
+    }
+
+    fn is_two_way(&self) -> bool {
+        self.outgoing.active && self.incoming.active
+    }
+
+    fn count(&mut self, bytes: u64) {
+        self.incoming.received.bytes = self.incoming.received.bytes.saturating_add(bytes);
+    }
+
+    /// Ends the session; the peer is told why, unless it said so itself.
+    fn end(&mut self, ending: Ending) {
+        if self.phase == Phase::Closed {
+            return;
+        }
+        let Ending {
+            code,
+            reason,
+            by_peer,
+        } = ending;
+        if !by_peer {
+            if self.phase == Phase::Open {
+                drop(self.incoming.flush(&mut self.out));
+            }
+            let text = String::from(reason.as_str());
+            drop(self.out.send(&Message::Error {
+                code: code.get(),
+                text,
+            }));
+        }
+        self.phase = Phase::Closed;
+        self.opening = None;
+        self.out.push(Output::Closed { code, reason });
+    }
+}

@@ -1,0 +1,94 @@
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::String;
+
+use bytes::Bytes;
+
+use super::Traffic;
+use crate::protocol::{CloseCode, Message, Output, encode_frame};
+
+/// Why a session ends.
+#[derive(Debug)]
+pub(super) struct Ending {
+    pub(super) code: CloseCode,
+    pub(super) reason: String,
+    /// The peer has said so, and need not be told.
+    pub(super) by_peer: bool,
+}
+
+impl Ending {
+    pub(super) fn new(code: CloseCode, reason: impl Into<String>) -> Self {
+        Self {
+            code,
+            reason: reason.into(),
+            by_peer: false,
+        }
+    }
+
+    /// The peer ended the session.
+    pub(super) fn by_peer(code: CloseCode, reason: String) -> Self {
+        Self {
+            code,
+            reason,
+            by_peer: true,
+        }
+    }
+
+    /// The peer sent what it may not send, or not now.
+    pub(super) fn violation(reason: impl Into<String>) -> Self {
+        Self::new(CloseCode::PROTOCOL_VIOLATION, reason)
+    }
+
+    /// A message that is fine in itself, but not in this state.
+    pub(super) fn misplaced(message: &'static str, state: &str) -> Self {
+        Self::violation(format!("{message} message {state}"))
+    }
+}
+
+pub(super) type Outcome = Result<(), Ending>;
+
+/// What waits to be polled, and what has been sent so far.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    outputs: VecDeque<Output>,
+    pub(super) sent: Traffic,
+    has_sent: bool,
+}
+
+impl Outbox {
+    pub(super) fn push(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.outputs.is_empty()
+    }
+
+    /// Sends a message and returns the bytes of its frame.
+    pub(super) fn send(&mut self, message: &Message) -> Result<u64, Ending> {
+        match encode_frame(message) {
+            Ok(frame) => Ok(self.send_frame(frame)),
+            Err(error) => Err(Ending::new(
+                CloseCode::INTERNAL,
+                format!("cannot send: {error}"),
+            )),
+        }
+    }
+
+    pub(super) fn send_frame(&mut self, frame: Bytes) -> u64 {
+        let bytes = u64::try_from(frame.len()).unwrap_or(u64::MAX);
+        self.sent.bytes = self.sent.bytes.saturating_add(bytes);
+        self.has_sent = true;
+        self.outputs.push_back(Output::Send(frame));
+        bytes
+    }
+
+    /// Whether anything was sent since this was last asked.
+    pub(super) fn take_has_sent(&mut self) -> bool {
+        core::mem::take(&mut self.has_sent)
+    }
+}

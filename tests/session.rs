@@ -1,0 +1,21 @@
+//! The protocol between two or three replicas, with a naive log behind each session and nothing but
+//! queues between them. Everything is driven with a bound, so a livelock is a failure.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "so does an entry that the log does not have"
+)]
+#![expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "the logs of these tests are short"
+)]
+
+#[path = "session/node.rs"]
+mod node;
+#[path = "session/pair.rs"]
+mod pair;
+
+#[path = "session/contact.rs"]
+mod contact;

@@ -1,0 +1,282 @@
+//! Two sessions, the two nodes that own them, and nothing between but two queues.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use anabranch::clock::Now;
+use anabranch::protocol::{
+    CloseCode, Direction, Input, Message, Output, Prepared, Role, Session, SessionOptions,
+    decode_frame,
+};
+use bytes::Bytes;
+
+use crate::node::Node;
+
+pub(crate) const BOTH: Direction = Direction {
+    push: true,
+    pull: true,
+};
+pub(crate) const PUSH: Direction = Direction {
+    push: true,
+    pull: false,
+};
+pub(crate) const PULL: Direction = Direction {
+    push: false,
+    pull: true,
+};
+
+/// Options for small batches, so that a handful of events makes a handful of frames.
+pub(crate) fn small(direction: Direction) -> SessionOptions {
+    SessionOptions {
+        direction,
+        batch_events: 3,
+        ..SessionOptions::default()
+    }
+}
+
+/// One end: a session, what it was told and what it has to say.
+pub(crate) struct End {
+    pub(crate) session: Session,
+    pub(crate) wire: VecDeque<Bytes>,
+    pub(crate) closed: Option<(CloseCode, String)>,
+    /// Everything that came out, except frames.
+    pub(crate) outputs: Vec<Output>,
+    /// Kinds of messages sent, in order.
+    pub(crate) said: Vec<&'static str>,
+    /// Deliveries that are not taken yet, where the owner is slow.
+    pub(crate) untaken: VecDeque<u64>,
+    pub(crate) is_slow: bool,
+    /// Refuse this commit when it comes.
+    pub(crate) refuses: Option<anabranch::event::EventId>,
+}
+
+/// A connection; index 0 is the dialer.
+pub(crate) struct Pair {
+    pub(crate) ends: [End; 2],
+    pub(crate) now: Now,
+    /// Frames carried so far.
+    pub(crate) carried: usize,
+}
+
+impl Pair {
+    pub(crate) fn connect(nodes: &[Node; 2], directions: [Direction; 2]) -> Self {
+        Self::with_options(nodes, directions.map(small))
+    }
+
+    pub(crate) fn with_options(nodes: &[Node; 2], options: [SessionOptions; 2]) -> Self {
+        let now = Now {
+            wall_ms: 1_000_000,
+            mono_ms: 1_000,
+        };
+        let locals = [
+            nodes[0].local(&[nodes[1].replica]),
+            nodes[1].local(&[nodes[0].replica]),
+        ];
+        let [dialer, listener] = locals;
+        let ends = [
+            End::new(Session::new(Role::Dialer, dialer, options[0], now)),
+            End::new(Session::new(Role::Listener, listener, options[1], now)),
+        ];
+        Self {
+            ends,
+            now,
+            carried: 0,
+        }
+    }
+
+    /// Carries out what the session of one end asks for, until it asks for nothing.
+    pub(crate) fn settle(&mut self, nodes: &mut [Node; 2], at: usize) {
+        let peer = nodes[1 - at].replica;
+        let now = self.now;
+        for _ in 0..100_000 {
+            let end = &mut self.ends[at];
+            let Some(output) = end.session.poll_output() else {
+                return;
+            };
+            if let Some(answer) = nodes[at].answer(peer, &output) {
+                end.session.handle(now, answer);
+            }
+            end.carry_out(now, &mut nodes[at], peer, output);
+        }
+        panic!("end {at} never rests");
+    }
+
+    /// Carries one frame from one end to the other; false if there is none.
+    pub(crate) fn carry(&mut self, nodes: &mut [Node; 2], from: usize) -> bool {
+        let Some(frame) = self.ends[from].wire.pop_front() else {
+            return false;
+        };
+        self.carried += 1;
+        self.ends[1 - from]
+            .session
+            .handle(self.now, Input::Frame(frame));
+        self.settle(nodes, 1 - from);
+        true
+    }
+
+    /// Runs until both ends rest or so many frames were carried.
+    pub(crate) fn run(&mut self, nodes: &mut [Node; 2], frames_max: usize) {
+        self.settle(nodes, 0);
+        self.settle(nodes, 1);
+        let mut turn = 0;
+        while self.carried < frames_max {
+            if !self.carry(nodes, turn) && !self.carry(nodes, 1 - turn) {
+                return;
+            }
+            turn = 1 - turn;
+        }
+    }
+
+    /// Runs until both ends rest, which takes a bounded number of frames, and everything is there.
+    pub(crate) fn finish(&mut self, nodes: &mut [Node; 2]) {
+        self.run(nodes, 20_000);
+        assert!(self.carried < 20_000, "the ends never rest");
+        for end in &self.ends {
+            assert_eq!(end.closed, None);
+            assert!(
+                end.session.is_live(),
+                "not live: {:?}",
+                end.session.status()
+            );
+            assert!(
+                end.session.all_acked(),
+                "not acknowledged: {:?}",
+                end.session.status()
+            );
+        }
+    }
+
+    pub(crate) fn append(&mut self, nodes: &mut [Node; 2], at: usize, prepared: Arc<Prepared>) {
+        self.ends[at]
+            .session
+            .handle(self.now, Input::Appended(prepared));
+        self.settle(nodes, at);
+    }
+
+    pub(crate) fn pass(&mut self, nodes: &mut [Node; 2], ms: u64) {
+        self.now.mono_ms += ms;
+        self.now.wall_ms += ms;
+        for at in [0, 1] {
+            self.ends[at].session.handle(self.now, Input::Tick);
+            self.settle(nodes, at);
+        }
+    }
+
+    pub(crate) fn tell(&mut self, nodes: &mut [Node; 2], at: usize, input: Input) {
+        self.ends[at].session.handle(self.now, input);
+        self.settle(nodes, at);
+    }
+}
+
+impl End {
+    pub(crate) fn new(session: Session) -> Self {
+        Self {
+            session,
+            wire: VecDeque::new(),
+            closed: None,
+            outputs: Vec::new(),
+            said: Vec::new(),
+            untaken: VecDeque::new(),
+            is_slow: false,
+            refuses: None,
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        now: Now,
+        node: &mut Node,
+        peer: anabranch::event::ReplicaId,
+        output: Output,
+    ) {
+        match &output {
+            Output::Send(frame) => {
+                assert_eq!(self.closed, None, "nothing follows the end");
+                self.said.push(decode_frame(frame).unwrap().kind());
+                self.wire.push_back(frame.clone());
+                return;
+            }
+            Output::Deliver(delivery) => {
+                let refused = delivery
+                    .commits
+                    .iter()
+                    .position(|d| Some(d.commit.id()) == self.refuses);
+                let mut taken = delivery.clone();
+                if let Some(at) = refused {
+                    let commit = delivery.commits[at].commit.id();
+                    taken.commits.truncate(at);
+                    taken.cursor = None;
+                    let why = anabranch::protocol::Reason::Forked;
+                    let remedy = anabranch::protocol::Remedy::Restamp;
+                    self.session.handle(
+                        now,
+                        Input::Refuse {
+                            commit,
+                            why,
+                            remedy,
+                        },
+                    );
+                }
+                for prepared in node.take(peer, &taken) {
+                    self.session.handle(now, Input::Appended(prepared));
+                }
+                if self.is_slow {
+                    self.untaken.push_back(delivery.number);
+                } else {
+                    let delivery = delivery.number;
+                    self.session.handle(
+                        now,
+                        Input::Taken {
+                            delivery,
+                            durable: false,
+                        },
+                    );
+                    self.session.handle(
+                        now,
+                        Input::Taken {
+                            delivery,
+                            durable: true,
+                        },
+                    );
+                }
+            }
+            Output::Stage {
+                commit,
+                index,
+                bytes,
+            } => {
+                node.stage(peer, *commit, *index, bytes);
+                self.session.handle(
+                    now,
+                    Input::Staged {
+                        commit: *commit,
+                        index: *index,
+                    },
+                );
+            }
+            Output::Closed { code, reason } => {
+                assert_eq!(self.closed, None, "the end comes once");
+                self.closed = Some((*code, reason.clone()));
+            }
+            _ => {}
+        }
+        self.outputs.push(output);
+    }
+
+    /// Batches with commits that were sent.
+    pub(crate) fn batches(&self) -> usize {
+        self.said.iter().filter(|kind| **kind == "batch").count()
+    }
+}
+
+/// Connects and runs to the end.
+pub(crate) fn sync(nodes: &mut [Node; 2]) -> Pair {
+    let mut pair = Pair::connect(nodes, [BOTH, BOTH]);
+    pair.finish(nodes);
+    pair
+}
+
+/// Reads a frame that a test has taken off a wire.
+pub(crate) fn read(frame: &Bytes) -> Message {
+    decode_frame(frame).unwrap()
+}
