@@ -13,12 +13,16 @@ pub(super) struct Known {
 
 impl Timeline {
     /// The maximal valid events with their timestamps, in the order of ids. One whose tag is not
-    /// known is left out, as nobody can name it.
+    /// known is left out, as nobody can name it; so is one that was replaced, as nobody else may
+    /// ever get it.
     pub fn heads(&self) -> Vec<(Head, Timestamp)> {
         let head = |(id, known): (&EventId, &Known)| {
+            let id = *id;
+            let named = !self.replacements.is_replaced(id);
             known
                 .tag
-                .map(|tag| (Head { id: *id, tag }, known.timestamp))
+                .filter(|_| named)
+                .map(|tag| (Head { id, tag }, known.timestamp))
         };
         self.heads.iter().filter_map(head).collect()
     }
@@ -48,9 +52,12 @@ impl Timeline {
         Heads::new(heads.into_iter().map(|(head, _)| head).collect()).unwrap_or_default()
     }
 
-    /// The greatest timestamp of the valid events, above which a new one must lie.
+    /// The greatest timestamp of the [heads](Self::heads), above which a new event must lie.
     pub fn latest(&self) -> Option<Timestamp> {
-        self.last.map(|key| key.timestamp)
+        self.heads()
+            .into_iter()
+            .map(|(_, timestamp)| timestamp)
+            .max()
     }
 
     /// The newest valid event of one writer, where it is in memory.

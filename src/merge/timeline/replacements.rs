@@ -25,6 +25,11 @@ impl Replacements {
         event.replaces().is_some() || self.counting.contains_key(&event.id())
     }
 
+    /// Whether another event stands for this one.
+    pub(super) fn is_replaced(&self, id: EventId) -> bool {
+        self.counting.contains_key(&id)
+    }
+
     /// Why the fold skips an event: the replacement that stands in its place.
     pub(super) fn skip(&self, event: &Event, rows: &Rows) -> Option<EventId> {
         if self.counting.is_empty() {
