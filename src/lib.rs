@@ -11,6 +11,8 @@ pub mod event;
 pub mod limits;
 pub mod log;
 pub mod merge;
+#[cfg(feature = "replica")]
+pub mod open;
 pub mod protocol;
 #[cfg(feature = "replica")]
 pub mod replica;
