@@ -11,6 +11,8 @@ mod frame;
 mod mutation;
 #[path = "fuzz_corpus/seeds.rs"]
 mod seeds;
+#[path = "../fuzz/checks/session.rs"]
+mod session;
 
 use std::fs;
 use std::path::Path;
@@ -87,6 +89,11 @@ fn no_bytes_make_the_cbor_reader_panic_or_lie() {
 #[test]
 fn no_bytes_make_the_frame_codec_panic_or_lie() {
     replay("frame", seeds::frames(), frame::check);
+}
+
+#[test]
+fn no_bytes_make_a_session_panic_or_loop() {
+    replay("session", seeds::scripts(), session::check);
 }
 
 #[test]

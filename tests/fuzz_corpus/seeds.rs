@@ -216,3 +216,30 @@ pub(crate) fn frames() -> Vec<Vec<u8>> {
         .map(|message| encode_frame(message).unwrap().to_vec())
         .collect()
 }
+
+/// Conversations as the session target reads them: circumstances, then records. Each begins with
+/// the hello and says everything, a second hello included, in an order of its own.
+pub(crate) fn scripts() -> Vec<Vec<u8>> {
+    let record = |what: u8, content: &[u8]| {
+        let len = u16::try_from(content.len()).unwrap().to_le_bytes();
+        [&[what], len.as_slice(), content].concat()
+    };
+    let is_error = |frame: &[u8]| frame.first().is_some_and(|kind| kind & 0x0f == 14);
+    let spoken = |frame: &[u8]| record(frame.first().unwrap() & 0x0f, frame.get(9..).unwrap());
+    let hello = Message::Hello(Hello {
+        staged: None,
+        ..hello()
+    });
+    let opening = spoken(&encode_frame(&hello).unwrap());
+    let others = frames()
+        .into_iter()
+        .skip(1)
+        .filter(|frame| !is_error(frame));
+    let mut records: Vec<_> = others.map(|frame| spoken(&frame)).collect();
+    records.extend([opening.clone(), record(0x20, &[110])]);
+    let script = |byte: u8| {
+        records.rotate_left(1);
+        [&[byte], opening.as_slice(), &records.concat()].concat()
+    };
+    (0..64_u8).step_by(3).map(script).collect()
+}
