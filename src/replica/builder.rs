@@ -106,7 +106,7 @@ impl ReplicaBuilder {
             self.store,
             self.transports,
             self.environment,
-            runtime,
+            &runtime,
         );
         Ok(Replica { shell })
     }

@@ -52,7 +52,7 @@ impl Shell {
         store: Arc<dyn EventStore>,
         transports: Vec<Arc<dyn Transport>>,
         environment: Arc<dyn Environment>,
-        runtime: Handle,
+        runtime: &Handle,
     ) -> Arc<Self> {
         let (writes, groups) = mpsc::unbounded_channel();
         let stored_end = engine.stored_end();
@@ -107,6 +107,14 @@ impl Shell {
         if self.is_closed() {
             return Err(Failure::Closed);
         }
+        self.ask_to_the_last(input).await
+    }
+
+    /// [`ask`](Self::ask) that is answered even while the replica is being closed.
+    pub(super) async fn ask_to_the_last(
+        &self,
+        input: impl FnOnce(Ticket) -> Input,
+    ) -> Result<Reply, Failure> {
         let ticket = Ticket(self.next_id());
         let (answer, answered) = oneshot::channel();
         self.lock().tickets.insert(ticket, answer);

@@ -8,7 +8,7 @@ use super::connection::AutoSync;
 use super::port::{Closed, Serving};
 use super::shell::told;
 use super::{Replica, SyncError};
-use crate::engine::{Input, LinkOptions, SyncReport};
+use crate::engine::{Engine, Input, LinkOptions, SyncReport};
 use crate::limits::BATCH_EVENTS_MAX;
 use crate::protocol::{CloseCode, Direction, Role};
 use crate::transport::{Link, Transport, in_process};
@@ -176,6 +176,15 @@ impl Replica {
     /// Serves a connection that somebody else opened, until it ends. This is what a hub does with
     /// each of its connections. Dropping the future closes the connection.
     pub async fn accept(&self, link: Link) -> Closed {
+        if self.shell.is_closed() {
+            let report = SyncReport::default();
+            let reason = String::from("the replica is closed");
+            return Closed {
+                code: CloseCode::GOING_AWAY,
+                reason,
+                report,
+            };
+        }
         let options = SyncOptions::default().link(None, false);
         Serving::open(&self.shell, link, Role::Listener, options)
             .run()
@@ -222,13 +231,17 @@ impl Replica {
     /// # Errors
     /// The store's failure, if it could not be flushed or closed.
     pub async fn close(&self) -> Result<(), crate::store::StoreError> {
-        let settled = self.shell.ask(|ticket| Input::Settle { ticket }).await;
         if self.shell.set_closed() {
             return Ok(());
         }
         self.shell.stopping.send_replace(true);
-        self.shell.with(|engine| engine.say_goodbye());
-        drop(settled);
+        self.shell.with(Engine::say_goodbye);
+        // A store that failed has nothing to settle; closing it says what is wrong.
+        drop(
+            self.shell
+                .ask_to_the_last(|ticket| Input::Settle { ticket })
+                .await,
+        );
         self.shell.store.close().await
     }
 }
