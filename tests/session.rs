@@ -19,3 +19,11 @@ mod pair;
 
 #[path = "session/contact.rs"]
 mod contact;
+#[path = "session/hello.rs"]
+mod hello;
+#[path = "session/large.rs"]
+mod large;
+#[path = "session/refusal.rs"]
+mod refusal;
+#[path = "session/time.rs"]
+mod time;

@@ -67,7 +67,7 @@ struct Pending {
 pub(super) struct Incoming {
     pub(super) active: bool,
     pub(super) cursors: Cursors,
-    pub(super) caught_up: bool,
+    caught_up: bool,
     /// Parts of a large commit that an earlier session staged.
     pub(super) resumed: Option<Assembly>,
     assembly: Option<Assembly>,
@@ -173,7 +173,10 @@ impl Incoming {
             return Ok(());
         }
         if self.assembly.is_none() || part.index == 0 {
-            let resumed = self.resumed.take_if(|resumed| resumed.is_of(part.commit));
+            let resumed = self
+                .resumed
+                .take()
+                .filter(|resumed| resumed.is_of(part.commit));
             self.assembly = Some(Assembly::begin(&part, resumed));
         }
         if let Some(assembly) = &mut self.assembly {
@@ -322,6 +325,11 @@ impl Incoming {
         } else {
             Err(Ending::misplaced("again", "without a refusal"))
         }
+    }
+
+    /// Whether what arrives is what the peer has to say now.
+    pub(super) fn is_live(&self) -> bool {
+        !self.active || (self.caught_up && !self.discarding)
     }
 
     /// Sends acknowledgements and credit that have gathered since the last time.

@@ -146,9 +146,7 @@ impl Session {
 
     /// Whether each end has sent everything it had, so that what follows is live.
     pub fn is_live(&self) -> bool {
-        self.phase == Phase::Open
-            && (self.outgoing.caught_up || !self.outgoing.active)
-            && (self.incoming.caught_up || !self.incoming.active)
+        self.phase == Phase::Open && self.outgoing.is_live() && self.incoming.is_live()
     }
 
     /// Whether everything that was sent is fsynced at the peer. Once [`Output::CaughtUp`] has come

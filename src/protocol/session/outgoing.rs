@@ -365,6 +365,11 @@ impl Outgoing {
         !self.active || self.whole_at.is_none()
     }
 
+    /// Whether everything has been sent and what is appended goes out at once.
+    pub(super) fn is_live(&self) -> bool {
+        !self.active || (self.caught_up && !self.paused)
+    }
+
     pub(super) fn all_acked(&self) -> bool {
         self.large.is_none() && self.durable == self.batches
     }

@@ -225,12 +225,16 @@ impl Outgoing {
         }
     }
 
-    /// Begins a commit that is too large for a batch, after the parts that the peer has staged.
+    /// Begins a commit that is too large for a batch, after the parts that the peer has staged. Only
+    /// the first one can go on from there: an owner stages one commit at a time.
     fn begin_large(&mut self, entry: &Entry, after: Progress) {
         let commit = &entry.commit;
         let mut encoded = Vec::new();
         encode_commit(commit, &mut encoded);
-        let staged = self.staged.take_if(|staged| staged.commit == commit.id());
+        let staged = self
+            .staged
+            .take()
+            .filter(|staged| staged.commit == commit.id());
         let index = staged.map_or(0, |staged| {
             let count = usize::try_from(staged.parts).unwrap_or(usize::MAX);
             let there = encoded.get(..count.saturating_mul(PART_BYTES_MAX));
