@@ -57,11 +57,10 @@ impl Timeline {
     }
 
     /// The fold as a store keeps it; nothing while something is not folded, and for an aggregate
-    /// with more than 1,024 heads or one whose tag is not known. Encodes the state, outside any
-    /// guard.
+    /// with more than 1,024 heads, or one whose tag is not known or that was replaced. Encodes the
+    /// state, outside any guard.
     pub fn to_fold(&self) -> Option<StoredFold> {
-        let heads = self.heads();
-        if !self.is_storable() || heads.len() != self.heads.len() {
+        if !self.is_storable() {
             return None;
         }
         let route = self.route.as_ref()?;
@@ -69,7 +68,7 @@ impl Timeline {
         Some(StoredFold {
             fingerprint: route.fingerprint(),
             state: route.resolver().encode_state(state).ok()?,
-            heads,
+            heads: self.heads(),
             last: self.last,
             seen: self.seen.clone(),
             strays: self.strays.clone(),
@@ -82,7 +81,7 @@ impl Timeline {
     /// Keeps only the fold in memory. Returns whether that was possible: not while something is not
     /// folded, and not where [`to_fold`](Self::to_fold) gives nothing.
     pub fn drop_history(&mut self) -> bool {
-        if !self.is_storable() || self.heads.values().any(|known| known.tag.is_none()) {
+        if !self.is_storable() {
             return false;
         }
         if self.complete {
@@ -122,7 +121,10 @@ impl Timeline {
     }
 
     fn is_storable(&self) -> bool {
-        self.state().is_ok() && self.news.invalid.is_empty() && self.heads.len() <= HEADS_MAX
+        self.state().is_ok()
+            && self.news.invalid.is_empty()
+            && self.heads.len() <= HEADS_MAX
+            && self.heads().len() == self.heads.len()
     }
 
     fn absent(&self) -> Vec<crate::event::EventId> {

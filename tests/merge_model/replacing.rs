@@ -1,0 +1,127 @@
+//! Events that were written again under a new incarnation count once.
+
+use std::collections::BTreeSet;
+
+use anabranch::event::{EventId, ReplicaId, Timestamp};
+use anabranch::merge::{Integration, Outcome, Timeline, Unguarded};
+use anabranch::resolver::Route;
+
+use crate::authors::{Authors, Line, aggregate, seq};
+use crate::journal::{Entry, Journal};
+
+fn life(incarnation: u64) -> ReplicaId {
+    ReplicaId::new(1, incarnation)
+}
+
+fn again(authors: &mut Authors, incarnation: u64, replaced: EventId, clock: u64) -> EventId {
+    let line = Line {
+        replaces: Some(replaced),
+        ..Line::new(0, 4)
+    };
+    let number = authors.write(life(incarnation), &BTreeSet::new(), &[line], clock);
+    authors.commits[number].id()
+}
+
+/// The timeline after these commits in this order, looked at after each.
+fn folded(authors: &Authors, order: impl IntoIterator<Item = usize>) -> Timeline {
+    let mut timeline = Timeline::new(aggregate(0), Some(Route::new(Journal)));
+    for number in order {
+        let event = authors.commits[number].events()[0].clone();
+        let tag = authors.head(event.id()).tag;
+        timeline.integrate(event, tag);
+        timeline.fold(&Unguarded);
+    }
+    timeline
+}
+
+fn entries(timeline: &Timeline) -> Vec<EventId> {
+    let state = timeline
+        .state()
+        .unwrap()
+        .downcast_ref::<Vec<Entry>>()
+        .unwrap();
+    state.iter().map(|entry| entry.id).collect()
+}
+
+#[test]
+fn the_replacement_stands_and_the_replaced_one_is_skipped_whichever_comes_first() {
+    let mut authors = Authors::default();
+    authors.write(life(1), &BTreeSet::new(), &[Line::new(0, 4)], 50);
+    let original = authors.commits[0].id();
+    let copy = again(&mut authors, 2, original, 10);
+    for order in [[0, 1], [1, 0]] {
+        let timeline = folded(&authors, order);
+        assert_eq!(entries(&timeline), [copy]);
+        assert_eq!(timeline.outcome(original), Some(Outcome::Replaced(copy)));
+        assert_eq!(timeline.outcome(copy), Some(Outcome::Applied));
+        let heads: Vec<_> = timeline.heads().iter().map(|(head, _)| head.id).collect();
+        assert_eq!(heads, [copy], "nobody else may ever get what was replaced");
+        assert_eq!(timeline.latest().map(Timestamp::to_bits), Some(10));
+        assert_eq!(timeline.to_fold(), None);
+    }
+}
+
+#[test]
+fn of_several_replacements_the_first_in_order_counts_even_if_nobody_has_the_original() {
+    let mut authors = Authors::default();
+    authors.write(life(1), &BTreeSet::new(), &[Line::new(0, 4)], 50);
+    let original = authors.commits[0].id();
+    let later = again(&mut authors, 2, original, 30);
+    let first = again(&mut authors, 3, original, 20);
+    for order in [
+        vec![1, 2],
+        vec![2, 1],
+        vec![0, 1, 2],
+        vec![1, 0, 2],
+        vec![2, 1, 0],
+    ] {
+        let timeline = folded(&authors, order);
+        assert_eq!(entries(&timeline), [first]);
+        assert_eq!(timeline.outcome(later), Some(Outcome::Replaced(first)));
+    }
+    // What stands for one that does not count does not count either.
+    let copy_of_later = again(&mut authors, 4, later, 5);
+    let timeline = folded(&authors, 0..4);
+    assert_eq!(entries(&timeline), [first]);
+    assert_eq!(
+        timeline.outcome(copy_of_later),
+        Some(Outcome::Replaced(first))
+    );
+    // What stands for the one that counts does.
+    let copy_of_first = again(&mut authors, 5, first, 90);
+    let timeline = folded(&authors, 0..5);
+    assert_eq!(entries(&timeline), [copy_of_first]);
+}
+
+#[test]
+fn a_ring_of_replacements_ends() {
+    let mut authors = Authors::default();
+    let one = again(&mut authors, 1, EventId::new(life(2), seq(1)), 10);
+    let other = again(&mut authors, 2, one, 20);
+    for order in [[0, 1], [1, 0]] {
+        let timeline = folded(&authors, order);
+        assert_eq!(entries(&timeline), []);
+        assert_eq!(timeline.outcome(one), Some(Outcome::Replaced(other)));
+    }
+}
+
+#[test]
+fn a_replacement_and_what_it_names_need_the_history() {
+    let mut authors = Authors::default();
+    authors.write(life(1), &BTreeSet::new(), &[Line::new(0, 4)], 50);
+    let original = authors.commits[0].id();
+    again(&mut authors, 2, original, 10);
+    let event = |number: usize| authors.commits[number].events()[0].clone();
+    let mut timeline = folded(&authors, []);
+    timeline.fold(&Unguarded);
+    assert!(timeline.drop_history());
+    assert!(!timeline.needs_history(&event(0)));
+    assert!(timeline.needs_history(&event(1)));
+
+    let mut timeline = folded(&authors, [1]);
+    assert!(timeline.drop_history());
+    assert_eq!(
+        timeline.integrate(event(0), None),
+        Integration::HistoryMissing
+    );
+}
