@@ -25,5 +25,7 @@ mod hello;
 mod large;
 #[path = "session/refusal.rs"]
 mod refusal;
+#[path = "session/states.rs"]
+mod states;
 #[path = "session/time.rs"]
 mod time;
