@@ -14,8 +14,8 @@ use crate::random::{Step, play, steps, within};
 
 type History = Vec<(Event, Option<ChainTag>)>;
 
-fn route() -> Option<Route> {
-    Some(Route::new(Journal))
+fn route() -> Route {
+    Route::new(Journal)
 }
 
 /// What becomes ready, in that order, from commits that arrive in this one.
@@ -101,13 +101,13 @@ proptest! {
         let mut stored: BTreeMap<AggregateId, History> = BTreeMap::new();
         for ((event, tag), pause) in ready(&authors, &order).into_iter().zip(pauses.iter().cycle()) {
             let id = event.aggregate().clone();
-            let new = || Timeline::new(id.clone(), route());
+            let new = || Timeline::new(id.clone(), Some(route()));
             let (full, lean) =
                 (full.entry(id.clone()).or_insert_with(new), lean.entry(id.clone()).or_insert_with(new));
             let history = stored.entry(id.clone()).or_default();
             if lean.needs_history(&event) {
                 prop_assert_eq!(lean.integrate(event.clone(), tag), Integration::HistoryMissing);
-                *lean = Timeline::with_history(id.clone(), route(), history.clone());
+                *lean = Timeline::with_history(id.clone(), Some(route()), history.clone());
             }
             history.push((event.clone(), tag));
             prop_assert_eq!(lean.integrate(event.clone(), tag), full.integrate(event, tag));
@@ -122,7 +122,7 @@ proptest! {
                     prop_assert_eq!(lean.to_fold().is_some(), full_can_be_stored(full));
                     if let Some(fold) = lean.to_fold() {
                         let fold = StoredFold::decode(&fold.encode()).unwrap();
-                        *lean = Timeline::from_fold(id, route(), fold).unwrap();
+                        *lean = Timeline::from_fold(id, Some(route()), fold).unwrap();
                     }
                 }
                 _ => {}
@@ -158,7 +158,7 @@ fn straight(events: u8) -> History {
 
 #[test]
 fn events_one_after_the_other_never_need_the_history() {
-    let mut lean = Timeline::new(aggregate(0), route());
+    let mut lean = Timeline::new(aggregate(0), Some(route()));
     lean.fold(&Unguarded);
     assert!(lean.drop_history());
     for (event, tag) in straight(30) {
@@ -180,7 +180,7 @@ fn events_one_after_the_other_never_need_the_history() {
 #[test]
 fn several_events_may_wait_to_be_folded_without_the_history() {
     let mut history = straight(9).into_iter();
-    let mut lean = Timeline::with_history(aggregate(0), route(), history.by_ref().take(4));
+    let mut lean = Timeline::with_history(aggregate(0), Some(route()), history.by_ref().take(4));
     lean.fold(&Unguarded);
     assert!(lean.drop_history());
     for (event, tag) in history {
@@ -190,14 +190,14 @@ fn several_events_may_wait_to_be_folded_without_the_history() {
         assert!(!lean.drop_history());
     }
     assert_eq!(lean.fold(&Unguarded).applied, 5);
-    let mut full = Timeline::with_history(aggregate(0), route(), straight(9));
+    let mut full = Timeline::with_history(aggregate(0), Some(route()), straight(9));
     same(&mut lean, &mut full);
 }
 
 #[test]
 fn a_duplicate_needs_the_history_and_changes_nothing() {
     let history = straight(3);
-    let mut lean = Timeline::with_history(aggregate(0), route(), history.clone());
+    let mut lean = Timeline::with_history(aggregate(0), Some(route()), history.clone());
     lean.fold(&Unguarded);
     assert_eq!(
         lean.integrate(history[1].0.clone(), history[1].1),
@@ -212,7 +212,7 @@ fn a_duplicate_needs_the_history_and_changes_nothing() {
 
 #[test]
 fn a_fold_of_another_rule_is_not_gone_on_from() {
-    let mut timeline = Timeline::with_history(aggregate(0), route(), straight(3));
+    let mut timeline = Timeline::with_history(aggregate(0), Some(route()), straight(3));
     timeline.fold(&Unguarded);
     let fold = timeline.to_fold().unwrap();
     let open = |route| Timeline::from_fold(aggregate(0), route, fold.clone()).unwrap_err();
@@ -228,7 +228,7 @@ fn a_fold_of_another_rule_is_not_gone_on_from() {
 
 #[test]
 fn damaged_folds_are_told_from_sound_ones() {
-    let mut timeline = Timeline::with_history(aggregate(0), route(), straight(3));
+    let mut timeline = Timeline::with_history(aggregate(0), Some(route()), straight(3));
     timeline.fold(&Unguarded);
     let bytes = timeline.to_fold().unwrap().encode();
     assert!(StoredFold::decode(&bytes).is_ok());

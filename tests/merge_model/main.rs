@@ -1,5 +1,15 @@
 //! The merge core against a model that gathers, sorts and folds, and nothing else.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "so does a commit that was never written"
+)]
+#![expect(
+    clippy::as_conversions,
+    reason = "the histories of these tests are short"
+)]
+
 mod authors;
 mod exhaustive;
 mod forms;
