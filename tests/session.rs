@@ -17,12 +17,16 @@ mod node;
 #[path = "session/pair.rs"]
 mod pair;
 
+#[path = "session/codec.rs"]
+mod codec;
 #[path = "session/contact.rs"]
 mod contact;
 #[path = "session/hello.rs"]
 mod hello;
 #[path = "session/large.rs"]
 mod large;
+#[path = "session/line.rs"]
+mod line;
 #[path = "session/refusal.rs"]
 mod refusal;
 #[path = "session/states.rs"]

@@ -229,3 +229,32 @@ fn a_connection_that_is_lost_after_any_frame_is_resumed_until_both_are_equal() {
         assert!(!pair.ends[0].said.contains(&"summary"));
     }
 }
+
+/// The pusher's second life renews the receiver's cursor while its own, older one still counts; what
+/// it lost in between must come back all the same.
+#[test]
+fn a_peer_that_was_restored_between_one_way_sessions_gets_its_lost_events_back() {
+    let mut nodes = nodes(0, 1);
+    Pair::connect(&nodes, [PULL, BOTH]).finish(&mut nodes);
+    let copy = nodes[0].clone();
+    for _ in 0..7 {
+        nodes[0].record(1, 10);
+    }
+    let mut pair = Pair::connect(&nodes, [PUSH, BOTH]);
+    while nodes[1].arrived == 0 {
+        let carried = pair.carried + 1;
+        pair.run(&mut nodes, carried);
+    }
+    drop(pair);
+    assert_eq!(
+        nodes[1].known(nodes[0].replica),
+        None,
+        "the push was cut before its end"
+    );
+    nodes[0] = copy;
+    nodes[0].reopen(9_999);
+    Pair::connect(&nodes, [PUSH, BOTH]).finish(&mut nodes);
+    sync(&mut nodes);
+    assert_equal(&nodes);
+    assert_eq!(nodes[0].log.len(), 4);
+}

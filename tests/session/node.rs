@@ -12,6 +12,15 @@ use anabranch::protocol::{
     Delivery, Input, KnownPeer, Lineage, Local, Output, Prepared, Staged, Standing,
 };
 
+/// One thing that was stored. What a node is follows from the list of these, so cutting the list
+/// is losing power, or putting an old copy back.
+#[derive(Clone, Debug)]
+enum Write {
+    Opened(Epoch),
+    Entry(Entry),
+    Cursor(ReplicaId, Cursor),
+}
+
 /// One replica, as far as the protocol can see it.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
@@ -27,29 +36,60 @@ pub(crate) struct Node {
     pub(crate) duplicates: u64,
     /// Events that came at all.
     pub(crate) arrived: u64,
+    writes: Vec<Write>,
 }
 
 impl Node {
     pub(crate) fn new(number: u64) -> Self {
-        let mut epochs = Epochs::new();
-        epochs.begin(Epoch::from_bits(number * 1000 + 1), 0);
-        Self {
+        let mut node = Self {
             replica: ReplicaId::new(number, 7),
             lineage: Lineage::from_bits(42),
             lineage_shared: true,
-            epochs,
+            epochs: Epochs::new(),
             log: Vec::new(),
             received: Received::new(),
             cursors: BTreeMap::new(),
             staged: None,
             duplicates: 0,
             arrived: 0,
-        }
+            writes: Vec::new(),
+        };
+        node.reopen(number * 1000 + 1);
+        node
     }
 
     /// Opens the store again: a crash, or a copy that was put back.
     pub(crate) fn reopen(&mut self, epoch: u64) {
-        self.epochs.begin(Epoch::from_bits(epoch), self.end());
+        self.store(Write::Opened(Epoch::from_bits(epoch)));
+    }
+
+    /// How many writes there are; see [`rewind`](Self::rewind).
+    pub(crate) fn writes(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// Loses all writes but the first ones.
+    pub(crate) fn rewind(&mut self, writes: usize) {
+        let kept: Vec<Write> = self.writes.drain(..).take(writes).collect();
+        (self.epochs, self.log, self.received) = Default::default();
+        (self.cursors, self.staged) = Default::default();
+        for write in kept {
+            self.store(write);
+        }
+    }
+
+    fn store(&mut self, write: Write) {
+        match write.clone() {
+            Write::Opened(epoch) => self.epochs.begin(epoch, self.end()),
+            Write::Entry(entry) => {
+                self.received.insert(&entry.commit);
+                self.log.push(entry);
+            }
+            Write::Cursor(peer, cursor) => {
+                self.cursors.insert(peer, cursor);
+            }
+        }
+        self.writes.push(write);
     }
 
     pub(crate) fn end(&self) -> u64 {
@@ -70,7 +110,6 @@ impl Node {
         let chain_before = self
             .received
             .chain_before(commit.replica(), commit.span().first());
-        self.received.insert(&commit);
         let at = self.end();
         let entry = Entry {
             commit,
@@ -78,7 +117,7 @@ impl Node {
             from,
             chain_before,
         };
-        self.log.push(entry.clone());
+        self.store(Write::Entry(entry.clone()));
         let epoch = self.epochs.current().unwrap();
         Arc::new(Prepared::new(epoch, at, at + 1, vec![(at, entry)]))
     }
@@ -181,7 +220,7 @@ impl Node {
             appended.push(self.append(commit.clone(), Some(peer)));
         }
         if let Some(cursor) = delivery.cursor {
-            self.cursors.insert(peer, cursor);
+            self.store(Write::Cursor(peer, cursor));
         }
         if self.staged.as_ref().map(|staged| staged.commit) == delivery.unstage {
             self.staged = None;

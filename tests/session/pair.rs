@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use anabranch::clock::Now;
+use anabranch::event::{EventId, ReplicaId};
 use anabranch::protocol::{
-    CloseCode, Direction, Input, Message, Output, Prepared, Role, Session, SessionOptions,
-    decode_frame,
+    CloseCode, Direction, Input, Message, Output, Prepared, Reason, Remedy, Role, Session,
+    SessionOptions, decode_frame,
 };
 use bytes::Bytes;
 
@@ -47,7 +48,7 @@ pub(crate) struct End {
     pub(crate) untaken: VecDeque<u64>,
     pub(crate) is_slow: bool,
     /// Refuse this commit when it comes.
-    pub(crate) refuses: Option<anabranch::event::EventId>,
+    pub(crate) refuses: Option<EventId>,
 }
 
 /// A connection; index 0 is the dialer.
@@ -90,13 +91,12 @@ impl Pair {
         let now = self.now;
         for _ in 0..100_000 {
             let end = &mut self.ends[at];
-            let Some(output) = end.session.poll_output() else {
+            let Some(appended) = end.step(now, &mut nodes[at], peer) else {
                 return;
             };
-            if let Some(answer) = nodes[at].answer(peer, &output) {
-                end.session.handle(now, answer);
+            for prepared in appended {
+                end.session.handle(now, Input::Appended(prepared));
             }
-            end.carry_out(now, &mut nodes[at], peer, output);
         }
         panic!("end {at} never rests");
     }
@@ -182,19 +182,25 @@ impl End {
         }
     }
 
-    fn carry_out(
+    /// Carries out the next thing that the session asks for, and tells what was appended to the
+    /// log; nothing if there is nothing to do.
+    pub(crate) fn step(
         &mut self,
         now: Now,
         node: &mut Node,
-        peer: anabranch::event::ReplicaId,
-        output: Output,
-    ) {
+        peer: ReplicaId,
+    ) -> Option<Vec<Arc<Prepared>>> {
+        let output = self.session.poll_output()?;
+        if let Some(answer) = node.answer(peer, &output) {
+            self.session.handle(now, answer);
+        }
+        let mut appended = Vec::new();
         match &output {
             Output::Send(frame) => {
                 assert_eq!(self.closed, None, "nothing follows the end");
                 self.said.push(decode_frame(frame).unwrap().kind());
                 self.wire.push_back(frame.clone());
-                return;
+                return Some(appended);
             }
             Output::Deliver(delivery) => {
                 let refused = delivery
@@ -206,8 +212,8 @@ impl End {
                     let commit = delivery.commits[at].commit.id();
                     taken.commits.truncate(at);
                     taken.cursor = None;
-                    let why = anabranch::protocol::Reason::Forked;
-                    let remedy = anabranch::protocol::Remedy::Restamp;
+                    let why = Reason::Forked;
+                    let remedy = Remedy::Restamp;
                     self.session.handle(
                         now,
                         Input::Refuse {
@@ -217,9 +223,7 @@ impl End {
                         },
                     );
                 }
-                for prepared in node.take(peer, &taken) {
-                    self.session.handle(now, Input::Appended(prepared));
-                }
+                appended = node.take(peer, &taken);
                 if self.is_slow {
                     self.untaken.push_back(delivery.number);
                 } else {
@@ -261,11 +265,7 @@ impl End {
             _ => {}
         }
         self.outputs.push(output);
-    }
-
-    /// Batches with commits that were sent.
-    pub(crate) fn batches(&self) -> usize {
-        self.said.iter().filter(|kind| **kind == "batch").count()
+        Some(appended)
     }
 }
 

@@ -15,14 +15,20 @@ use anabranch::protocol::{
 use crate::node::{Node, commit, seq};
 use crate::pair::{BOTH, PULL, PUSH};
 
-const NOW: Now = Now { wall_ms: 1_000_000, mono_ms: 50 };
+const NOW: Now = Now {
+    wall_ms: 1_000_000,
+    mono_ms: 50,
+};
 
 fn peer() -> ReplicaId {
     Node::new(2).replica
 }
 
 fn cursor_into(node: &Node) -> Cursor {
-    Cursor { epoch: node.epochs.current().unwrap(), position: 0 }
+    Cursor {
+        epoch: node.epochs.current().unwrap(),
+        position: 0,
+    }
 }
 
 /// The hello of a peer that knows this end (if `cursor`) and wants `direction`.
@@ -36,15 +42,25 @@ fn hello(cursor: Option<Cursor>, direction: Direction) -> Message {
         clock_ms: 5,
         direction,
         resumes: false,
-        peers: vec![HelloPeer { replica: Node::new(1).replica, cursor, own: None }],
+        peers: vec![HelloPeer {
+            replica: Node::new(1).replica,
+            cursor,
+            own: None,
+        }],
         staged: None,
     })
 }
 
 fn batch() -> Message {
     let commit = commit(peer(), 1, 1, 10);
-    let commits = vec![Delivered { commit, continues: None }];
-    Message::Batch(Batch { cursor: None, commits })
+    let commits = vec![Delivered {
+        commit,
+        continues: None,
+    }];
+    Message::Batch(Batch {
+        cursor: None,
+        commits,
+    })
 }
 
 fn part(index: u32) -> Message {
@@ -71,20 +87,29 @@ fn refuse() -> Message {
 fn messages() -> Vec<Message> {
     vec![
         hello(None, BOTH),
-        Message::Summary(Summary { more: false, tracks: Vec::new() }),
+        Message::Summary(Summary {
+            more: false,
+            tracks: Vec::new(),
+        }),
         Message::NeedSummary,
         Message::Fill,
         batch(),
         part(0),
         part(1),
-        Message::Ack { batch: 0, durable: false },
+        Message::Ack {
+            batch: 0,
+            durable: false,
+        },
         Message::Credit { bytes: 10 },
         Message::CaughtUp,
         refuse(),
         Message::Again,
         Message::Ping { clock_ms: 1 },
         Message::Pong { clock_ms: 1 },
-        Message::Error { code: 1000, text: "done".into() },
+        Message::Error {
+            code: 1000,
+            text: "done".into(),
+        },
     ]
 }
 
@@ -92,6 +117,8 @@ struct Driven {
     session: Session,
     node: Node,
     closed: Option<CloseCode>,
+    /// Cursors that came with deliveries.
+    cursors: Vec<Option<Cursor>>,
     /// Whether the owner answers greetings, and takes what is delivered.
     answers: bool,
 }
@@ -102,15 +129,27 @@ impl Driven {
         for _ in 0..events {
             node.record(1, 10);
         }
-        let options = SessionOptions { direction, ..SessionOptions::default() };
+        let options = SessionOptions {
+            direction,
+            ..SessionOptions::default()
+        };
         let session = Session::new(role, node.local(&[]), options, NOW);
-        Self { session, node, closed: None, answers: true }
+        Self {
+            session,
+            node,
+            closed: None,
+            cursors: Vec::new(),
+            answers: true,
+        }
     }
 
     fn open(direction: Direction, theirs: Direction, known: bool, events: u64) -> Self {
         let mut driven = Self::new(Role::Listener, direction, events);
         if known {
-            let cursor = Cursor { epoch: Epoch::from_bits(77), position: 0 };
+            let cursor = Cursor {
+                epoch: Epoch::from_bits(77),
+                position: 0,
+            };
             driven.node.cursors.insert(peer(), cursor);
         }
         let cursor = known.then(|| cursor_into(&driven.node));
@@ -125,7 +164,12 @@ impl Driven {
     fn handle(&mut self, input: Input) {
         self.session.handle(NOW, input);
         for _ in 0..1000 {
-            let Some(output) = self.session.poll_output() else { return };
+            let Some(output) = self.session.poll_output() else {
+                return;
+            };
+            if let Output::Deliver(delivery) = &output {
+                self.cursors.push(delivery.cursor);
+            }
             if let Output::Closed { code, .. } = output {
                 self.closed = Some(code);
             } else if self.answers
@@ -153,7 +197,11 @@ fn discarding() -> Driven {
     let mut driven = Driven::open(BOTH, BOTH, true, 0);
     driven.feed(&batch());
     let commit = EventId::new(peer(), seq(1));
-    driven.handle(Input::Refuse { commit, why: Reason::Forked, remedy: Remedy::Drop });
+    driven.handle(Input::Refuse {
+        commit,
+        why: Reason::Forked,
+        remedy: Remedy::Drop,
+    });
     driven
 }
 
@@ -166,7 +214,10 @@ fn after(mut driven: Driven, messages: &[Message]) -> Driven {
 
 fn closed() -> Driven {
     let mut driven = Driven::open(BOTH, BOTH, true, 1);
-    driven.handle(Input::Close { code: CloseCode::DONE, reason: "done".into() });
+    driven.handle(Input::Close {
+        code: CloseCode::DONE,
+        reason: "done".into(),
+    });
     driven.closed = None;
     driven
 }
@@ -177,22 +228,66 @@ type Row = (&'static str, fn() -> Driven, &'static str);
 const TABLE: &[Row] = &[
     //                                  hello, summary, need-summary, fill, batch, part 0, part 1,
     //                                  ack, credit, caught-up, refuse, again, ping, pong, error
-    ("dialer before the hello", || silent(Role::Dialer), ".XXXXXXXXXXXXXE"),
-    ("listener before the hello", || silent(Role::Listener), ".XXXXXXXXXXXXXE"),
-    ("dialer, owner looks up", || greeted(Role::Dialer), "X.............E"),
-    ("listener, owner looks up", || greeted(Role::Listener), "XXXXXXXXXXXXXXE"),
-    ("resumed, nothing sent", || Driven::open(BOTH, BOTH, true, 0), "X..X..XXX.XX..E"),
-    ("resumed, one batch sent", || Driven::open(BOTH, BOTH, true, 1), "X..X..X....X..E"),
-    ("first contact", || Driven::open(BOTH, BOTH, false, 1), "X.X...XXX.XX..E"),
+    (
+        "dialer before the hello",
+        || silent(Role::Dialer),
+        ".XXXXXXXXXXXXXE",
+    ),
+    (
+        "listener before the hello",
+        || silent(Role::Listener),
+        ".XXXXXXXXXXXXXE",
+    ),
+    (
+        "dialer, owner looks up",
+        || greeted(Role::Dialer),
+        "X.............E",
+    ),
+    (
+        "listener, owner looks up",
+        || greeted(Role::Listener),
+        "XXXXXXXXXXXXXXE",
+    ),
+    (
+        "resumed, nothing sent",
+        || Driven::open(BOTH, BOTH, true, 0),
+        "X..X..XXX.XX..E",
+    ),
+    (
+        "resumed, one batch sent",
+        || Driven::open(BOTH, BOTH, true, 1),
+        "X..X..X....X..E",
+    ),
+    (
+        "first contact",
+        || Driven::open(BOTH, BOTH, false, 1),
+        "X.X...XXX.XX..E",
+    ),
     (
         "first contact, filling",
         || after(Driven::open(BOTH, BOTH, false, 1), &[Message::Fill]),
         "X.XX..XXX.XX..E",
     ),
-    ("sends only", || Driven::open(PUSH, BOTH, true, 1), "X.XXXXX..X.X..E"),
-    ("receives only", || Driven::open(PULL, BOTH, true, 1), "XX.X..XXX.XX..E"),
-    ("peer sends only", || Driven::open(BOTH, PUSH, true, 1), "XX.X..XXX.XX..E"),
-    ("no direction at all", || Driven::open(PUSH, PUSH, true, 1), "XXXXXXXXXXXX..E"),
+    (
+        "sends only",
+        || Driven::open(PUSH, BOTH, true, 1),
+        "X.XXXXX..X.X..E",
+    ),
+    (
+        "receives only",
+        || Driven::open(PULL, BOTH, true, 1),
+        "XX.X..XXX.XX..E",
+    ),
+    (
+        "peer sends only",
+        || Driven::open(BOTH, PUSH, true, 1),
+        "XX.X..XXX.XX..E",
+    ),
+    (
+        "no direction at all",
+        || Driven::open(PUSH, PUSH, true, 1),
+        "XXXXXXXXXXXX..E",
+    ),
     ("has refused", discarding, "X..X...XX.X...E"),
     (
         "was refused",
@@ -246,7 +341,10 @@ fn an_acknowledgement_of_what_was_never_sent_or_going_backwards_is_a_violation()
     };
     let outcomes = [
         (vec![ack(0, true), ack(2, true)], true),
-        (vec![ack(1, false), ack(0, true), ack(1, true), ack(2, false)], true),
+        (
+            vec![ack(1, false), ack(0, true), ack(1, true), ack(2, false)],
+            true,
+        ),
         (vec![ack(3, false)], false),
         (vec![ack(u64::MAX, true)], false),
         (vec![ack(1, true), ack(0, true)], false),
@@ -263,7 +361,10 @@ fn an_acknowledgement_of_what_was_never_sent_or_going_backwards_is_a_violation()
 #[test]
 fn credit_for_what_was_not_spent_is_a_violation() {
     for bytes in [CREDIT_BYTES, u64::MAX] {
-        let driven = after(Driven::open(BOTH, BOTH, true, 1), &[Message::Credit { bytes }]);
+        let driven = after(
+            Driven::open(BOTH, BOTH, true, 1),
+            &[Message::Credit { bytes }],
+        );
         assert_eq!(driven.closed, Some(CloseCode::PROTOCOL_VIOLATION));
     }
 }
@@ -274,8 +375,14 @@ fn a_peer_that_sends_more_than_was_granted_is_cut_off() {
     let mut commits = 0;
     while driven.closed.is_none() {
         let commit = commit(peer(), commits + 1, 1, 200 * 1024);
-        let commits_of = vec![Delivered { commit, continues: None }];
-        driven.feed(&Message::Batch(Batch { cursor: None, commits: commits_of }));
+        let commits_of = vec![Delivered {
+            commit,
+            continues: None,
+        }];
+        driven.feed(&Message::Batch(Batch {
+            cursor: None,
+            commits: commits_of,
+        }));
         commits += 1;
         assert!(commits * 200 * 1024 <= CREDIT_BYTES + 200 * 1024);
     }
@@ -284,7 +391,10 @@ fn a_peer_that_sends_more_than_was_granted_is_cut_off() {
 
 #[test]
 fn a_summary_that_does_not_end_or_is_not_in_order_is_a_violation() {
-    let endless = Message::Summary(Summary { more: true, tracks: Vec::new() });
+    let endless = Message::Summary(Summary {
+        more: true,
+        tracks: Vec::new(),
+    });
     let mut driven = Driven::open(BOTH, BOTH, false, 1);
     for _ in 0..100 {
         driven.feed(&endless);
@@ -296,8 +406,13 @@ fn a_summary_that_does_not_end_or_is_not_in_order_is_a_violation() {
 fn a_hello_that_contradicts_itself_is_a_violation() {
     for (resumes, cursor) in [(true, None), (false, Some(5)), (true, Some(5))] {
         let mut driven = Driven::new(Role::Dialer, BOTH, 1);
-        let cursor = cursor.map(|position| Cursor { epoch: Epoch::from_bits(3), position });
-        let Message::Hello(mut claims) = hello(cursor, BOTH) else { panic!("a hello") };
+        let cursor = cursor.map(|position| Cursor {
+            epoch: Epoch::from_bits(3),
+            position,
+        });
+        let Message::Hello(mut claims) = hello(cursor, BOTH) else {
+            panic!("a hello")
+        };
         claims.resumes = resumes;
         driven.feed(&Message::Hello(claims));
         assert_eq!(driven.closed, Some(CloseCode::PROTOCOL_VIOLATION));
@@ -307,32 +422,132 @@ fn a_hello_that_contradicts_itself_is_a_violation() {
 #[test]
 fn garbage_in_any_state_ends_the_session_without_a_panic() {
     for (_, make, _) in TABLE {
-        for garbage in [&b""[..], b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET / HTTP/1.1"]
-        {
+        for garbage in [
+            &b""[..],
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+            b"GET / HTTP/1.1",
+        ] {
             let mut driven = make();
             driven.handle(Input::Frame(bytes::Bytes::copy_from_slice(garbage)));
-            assert!(matches!(driven.closed, None | Some(CloseCode::PROTOCOL_VIOLATION)));
-            assert_eq!(driven.session.status().phase, anabranch::protocol::Phase::Closed);
+            assert!(matches!(
+                driven.closed,
+                None | Some(CloseCode::PROTOCOL_VIOLATION)
+            ));
+            assert_eq!(
+                driven.session.status().phase,
+                anabranch::protocol::Phase::Closed
+            );
         }
     }
 }
 
 #[test]
 fn answers_that_nobody_asked_for_are_ignored() {
-    for (state, make, _) in TABLE.iter().filter(|(state, ..)| !state.contains("looks up")) {
+    for (state, make, _) in TABLE
+        .iter()
+        .filter(|(state, ..)| !state.contains("looks up"))
+    {
         let mut driven = make();
         let known = KnownPeer {
             replica: peer(),
-            cursor: Cursor { epoch: Epoch::from_bits(1), position: 4 },
+            cursor: Cursor {
+                epoch: Epoch::from_bits(1),
+                position: 4,
+            },
             own: None,
         };
         let received = Arc::new(Received::new());
-        driven.handle(Input::Standing(Standing { peer: Some(known), received }));
-        driven.handle(Input::Entries { entries: Vec::new(), next: 0, end: 0 });
-        driven.handle(Input::Located { positions: vec![1, 2, 3], end: 4 });
-        driven.handle(Input::Taken { delivery: 99, durable: true });
-        driven.handle(Input::Staged { commit: EventId::new(peer(), seq(5)), index: 3 });
+        driven.handle(Input::Standing(Standing {
+            peer: Some(known),
+            received,
+        }));
+        driven.handle(Input::Entries {
+            entries: Vec::new(),
+            next: 0,
+            end: 0,
+        });
+        driven.handle(Input::Located {
+            positions: vec![1, 2, 3],
+            end: 4,
+        });
+        driven.handle(Input::Taken {
+            delivery: 99,
+            durable: true,
+        });
+        driven.handle(Input::Staged {
+            commit: EventId::new(peer(), seq(5)),
+            index: 3,
+        });
         driven.handle(Input::Again);
         assert_eq!(driven.closed, None, "{state}");
     }
+}
+
+/// A peer that says `theirs` is honoured by this end, which does not honour it, and whose batches
+/// come with a cursor of its own.
+#[test]
+fn a_cursor_is_held_back_until_the_peer_has_durably_acknowledged_what_it_lacked() {
+    let mut driven = Driven::new(Role::Dialer, BOTH, 1);
+    let old = Cursor {
+        epoch: Epoch::from_bits(77),
+        position: 0,
+    };
+    driven.node.cursors.insert(peer(), old);
+    let local = driven.node.local(&[peer()]);
+    driven.session = Session::new(Role::Dialer, local, SessionOptions::default(), NOW);
+    let lost = Cursor {
+        epoch: Epoch::from_bits(88),
+        position: 9,
+    };
+    let Message::Hello(mut claims) = hello(Some(lost), BOTH) else {
+        panic!("a hello")
+    };
+    claims.resumes = true;
+    driven.feed(&Message::Hello(claims));
+
+    let new = Cursor {
+        epoch: Epoch::from_bits(77),
+        position: 3,
+    };
+    let Message::Batch(mut with_cursor) = batch() else {
+        panic!("a batch")
+    };
+    with_cursor.cursor = Some(new);
+    let with_cursor = Message::Batch(with_cursor);
+    let mut epochs = anabranch::log::Epochs::new();
+    epochs.begin(new.epoch, 0);
+    let honoured = |cursor: &Option<Cursor>| cursor.map(|cursor| epochs.honours(cursor, 1_000));
+
+    driven.feed(&with_cursor);
+    driven.feed(&Message::Fill);
+    driven.feed(&with_cursor);
+    driven.feed(&Message::Summary(Summary {
+        more: false,
+        tracks: Vec::new(),
+    }));
+    driven.feed(&with_cursor);
+    let seen: Vec<_> = driven.cursors.iter().map(honoured).collect();
+    assert_eq!(
+        seen,
+        [Some(false); 3],
+        "a void cursor takes the place of the old one"
+    );
+
+    driven.feed(&Message::Ack {
+        batch: 0,
+        durable: false,
+    });
+    assert_eq!(driven.cursors.len(), 3);
+    driven.feed(&Message::Ack {
+        batch: 0,
+        durable: true,
+    });
+    assert_eq!(
+        driven.cursors.last(),
+        Some(&Some(new)),
+        "now it is handed out"
+    );
+    driven.feed(&with_cursor);
+    assert_eq!(driven.cursors[3..], [Some(new), Some(new)]);
+    assert_eq!(driven.closed, None);
 }
