@@ -112,6 +112,8 @@ extern crate std;
 pub mod clock;
 pub mod engine;
 pub mod event;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod limits;
 pub mod log;
 pub mod merge;

@@ -149,3 +149,28 @@ pub const STORE_JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
 /// Bytes of journal that a close leaves for the next open to read, rather than fold them into
 /// tables. Local.
 pub const STORE_CLOSE_JOURNAL_BYTES: u64 = 1024 * 1024;
+/// Greatest line of stdin that the command line reads, in bytes; twice what a payload may have, as
+/// JSON takes more room. Local.
+pub const LINE_BYTES_MAX: u64 = 512 * 1024;
+/// Lines of stdin that the command line writes together. Local; one fsync for all of them.
+pub const LINES_AT_ONCE_MAX: usize = 256;
+/// Characters of one cell of a table; what is longer is cut there, never in JSON. Local.
+pub const CELL_CHARS_MAX: usize = 64;
+/// Time that one process of the demo has to answer, in milliseconds. Local.
+pub const DEMO_ANSWER_MS: u64 = 15_000;
+/// Time a client has to send the first byte of its HTTP request, in milliseconds. Local.
+pub const HTTP_FIRST_BYTE_MS: u64 = 5_000;
+/// Greatest target of an HTTP request, path and query, in bytes. Local.
+pub const HTTP_TARGET_BYTES_MAX: usize = 8 * 1024;
+/// Time that what a client still sends is read after its answer, in milliseconds; without it the
+/// system would reset the connection and the answer be lost. Local.
+pub const HTTP_LINGER_MS: u64 = 1_000;
+/// Connections that a hub keeps open beside its links, while they say what they want. Local.
+pub const HTTP_CONNECTIONS_MAX: usize = 1_024;
+/// Pause after a connection could not be accepted, in milliseconds, as when no file descriptor is
+/// left. Local.
+pub const ACCEPT_BACKOFF_MS: u64 = 100;
+/// When a client that was turned away may come back, in seconds. Local.
+pub const RETRY_AFTER_SECS: u64 = 5;
+/// Time a hub that stops waits for its connections to end, in milliseconds. Local.
+pub const STOP_MS: u64 = 8_000;
