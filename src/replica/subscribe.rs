@@ -53,6 +53,24 @@ impl Replica {
     /// [`TailError::UnknownCursor`] for a cursor of another store or of a lost future. The stream
     /// itself ends after an error, or when the replica is closed.
     pub fn tail(&self, filter: Filter, cursor: Option<Cursor>) -> Result<Tail, TailError> {
+        self.tail_until(filter, cursor, None)
+    }
+
+    /// What [`tail`](Self::tail) yields until it would have to wait: every event that is here now.
+    ///
+    /// # Errors
+    /// As [`tail`](Self::tail).
+    pub fn tail_so_far(&self, filter: Filter, cursor: Option<Cursor>) -> Result<Tail, TailError> {
+        let end = self.shell.with(|engine| engine.stored_end());
+        self.tail_until(filter, cursor, Some(end))
+    }
+
+    fn tail_until(
+        &self,
+        filter: Filter,
+        cursor: Option<Cursor>,
+        until: Option<u64>,
+    ) -> Result<Tail, TailError> {
         if let Some(cursor) = cursor
             && !self.shell.with(|engine| engine.honours(cursor))
         {
@@ -64,6 +82,7 @@ impl Replica {
             filter,
             epoch: epoch.unwrap_or(Epoch::from_bits(0)),
             position: cursor.map_or(0, |cursor| cursor.position),
+            until,
             ready: VecDeque::new(),
             failed: false,
         };
@@ -115,6 +134,8 @@ struct Reader {
     filter: Filter,
     epoch: Epoch,
     position: u64,
+    /// Position at which it ends; nothing for one that goes on.
+    until: Option<u64>,
     ready: VecDeque<Tailed>,
     failed: bool,
 }
@@ -127,7 +148,8 @@ impl Reader {
             if let Some(event) = self.ready.pop_front() {
                 return Some(Ok(event));
             }
-            if self.failed || *stopping.borrow() {
+            let is_past_end = self.until.is_some_and(|until| until <= self.position);
+            if is_past_end || self.failed || *stopping.borrow() {
                 return None;
             }
             if *stored_end.borrow_and_update() <= self.position {

@@ -1,0 +1,217 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::rules::Rule;
+use super::{help, place};
+
+/// Records events while apart, merges them the same everywhere.
+#[derive(Debug, Parser)]
+#[command(name = "anabranch", version, before_help = help::TOP, after_help = help::EXIT_CODES)]
+#[command(help_template = help::TEMPLATE, disable_help_subcommand = true)]
+pub(super) struct Arguments {
+    /// One JSON object per line on stdout instead of text; errors as JSON on stderr
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Tell a story with a hub and three replicas, one of which is killed
+    #[command(before_help = help::DEMO, help_template = help::TEMPLATE)]
+    Demo(Demo),
+    /// Run a hub: a replica that listens
+    #[command(before_help = help::SERVE, help_template = help::TEMPLATE)]
+    Serve(Serve),
+    /// Write an event, or one per line of stdin
+    #[command(before_help = help::RECORD, help_template = help::TEMPLATE)]
+    Record(Record),
+    /// Show states
+    #[command(before_help = help::STATE, help_template = help::TEMPLATE)]
+    State(State),
+    /// Show states, and again whenever they change
+    #[command(before_help = help::WATCH, help_template = help::TEMPLATE)]
+    Watch(Watch),
+    /// Show events in the order in which they arrived
+    #[command(before_help = help::TAIL, help_template = help::TEMPLATE)]
+    Tail(Tail),
+    /// Exchange events with a hub once, and report
+    #[command(before_help = help::SYNC, help_template = help::TEMPLATE)]
+    Sync(Sync),
+    /// Show who a replica is, what it holds and what it waits for
+    #[command(before_help = help::STATUS, help_template = help::TEMPLATE)]
+    Status(Status),
+    /// One process of the demo, driven over stdin
+    #[command(hide = true)]
+    DemoProcess(DemoProcess),
+}
+
+/// A data directory of one's own.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Directory {
+    /// The directory that holds the events; one process has it open at a time
+    #[arg(long, value_name = "DIR", default_value = place::DEFAULT_DIRECTORY)]
+    pub(super) data: PathBuf,
+    #[command(flatten)]
+    pub(super) rules: Rules,
+}
+
+/// Which rule each type of aggregate has.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Rules {
+    /// Bind an aggregate type to field-merge or last-write-wins, repeatedly; the type * stands for
+    /// all others, which have field-merge unless you say otherwise. Replicas agree if their rules do
+    #[arg(long = "rule", value_name = "TYPE=RULE")]
+    pub(super) rules: Vec<Rule>,
+}
+
+/// A data directory, or a hub.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Place {
+    #[command(flatten)]
+    pub(super) directory: Directory,
+    /// Exchange with a hub too: live as long as the command runs, or once if it does not stay.
+    /// Works on while the hub is away
+    #[arg(long, value_name = "URL", value_parser = place::address)]
+    pub(super) connect: Option<String>,
+    /// Work on a hub without a data directory: reads its whole log into memory first
+    #[arg(long, value_name = "URL", value_parser = place::address)]
+    #[arg(conflicts_with_all = ["data", "connect"])]
+    pub(super) hub: Option<String>,
+}
+
+/// See [`Command::Demo`].
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Leave the four data directories behind, and say where
+    #[arg(long)]
+    pub(super) keep: bool,
+}
+
+/// See [`Command::Serve`].
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    pub(super) directory: Directory,
+    /// Where to listen; port 0 takes any free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7171")]
+    pub(super) listen: String,
+    /// Stay connected to another hub, repeatedly
+    #[arg(long, value_name = "URL", value_parser = place::address)]
+    pub(super) connect: Vec<String>,
+}
+
+/// See [`Command::Record`].
+#[derive(Debug, Args)]
+pub(super) struct Record {
+    /// The aggregate, as type/name; `-` reads one event per line from stdin
+    pub(super) aggregate: String,
+    /// What kind of fact the event states; `edited` if only fields are given
+    #[arg(value_name = "TYPE")]
+    pub(super) event_type: Option<String>,
+    /// The event's content as JSON
+    #[arg(value_name = "JSON", allow_negative_numbers = true)]
+    pub(super) payload: Option<String>,
+    /// Field merge: write one field, repeatedly; dots separate the parts of the path, and a value that
+    /// is not JSON is text
+    #[arg(long, value_name = "PATH=VALUE", conflicts_with = "payload")]
+    pub(super) set: Vec<String>,
+    /// Field merge: remove one field and what is inside it, repeatedly
+    #[arg(long, value_name = "PATH", conflicts_with = "payload")]
+    pub(super) remove: Vec<String>,
+    /// Field merge: write every field of a JSON object
+    #[arg(long, value_name = "JSON", conflicts_with = "payload")]
+    pub(super) fields: Option<String>,
+    /// Text that travels along, repeatedly
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) meta: Vec<String>,
+    /// Answer before the event is fsynced, which follows within a second
+    #[arg(long, conflicts_with = "hub")]
+    pub(super) buffered: bool,
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
+impl Record {
+    /// Whether anything but stdin says what to write.
+    pub(super) fn has_content(&self) -> bool {
+        let edits = !self.set.is_empty() || !self.remove.is_empty() || self.fields.is_some();
+        edits || self.event_type.is_some() || !self.meta.is_empty()
+    }
+}
+
+/// See [`Command::State`].
+#[derive(Debug, Args)]
+pub(super) struct State {
+    /// An aggregate, or a prefix of whole segments; all if none is named
+    #[arg(value_name = "AGGREGATE")]
+    pub(super) prefixes: Vec<String>,
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
+/// See [`Command::Watch`].
+#[derive(Debug, Args)]
+pub(super) struct Watch {
+    /// Aggregates, or prefixes of whole segments; all if none is named
+    #[arg(value_name = "AGGREGATE")]
+    pub(super) prefixes: Vec<String>,
+    /// Also write an event per line of stdin, as `record -` does
+    #[arg(long)]
+    pub(super) record: bool,
+    /// Leave out the states as they are now
+    #[arg(long)]
+    pub(super) changes_only: bool,
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
+/// See [`Command::Tail`].
+#[derive(Debug, Args)]
+pub(super) struct Tail {
+    /// Aggregates, or prefixes of whole segments; all if none is named
+    #[arg(value_name = "AGGREGATE")]
+    pub(super) prefixes: Vec<String>,
+    /// Go on with what arrives
+    #[arg(long, short)]
+    pub(super) follow: bool,
+    /// Begin after an event seen before, by the cursor that was printed with it
+    #[arg(long, value_name = "CURSOR", value_parser = super::tail::cursor, conflicts_with = "hub")]
+    pub(super) from: Option<anabranch::log::Cursor>,
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
+/// See [`Command::Sync`].
+#[derive(Debug, Args)]
+pub(super) struct Sync {
+    /// The hub, for example `ws://127.0.0.1:7171`
+    #[arg(value_name = "URL", value_parser = place::address)]
+    pub(super) address: String,
+    /// Send only
+    #[arg(long, conflicts_with = "pull_only")]
+    pub(super) push_only: bool,
+    /// Receive only
+    #[arg(long)]
+    pub(super) pull_only: bool,
+    #[command(flatten)]
+    pub(super) directory: Directory,
+}
+
+/// See [`Command::Status`].
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    #[command(flatten)]
+    pub(super) directory: Directory,
+}
+
+/// See [`Command::DemoProcess`].
+#[derive(Debug, Args)]
+pub(super) struct DemoProcess {
+    /// Its data directory
+    #[arg(long)]
+    pub(super) data: PathBuf,
+}

@@ -1,0 +1,110 @@
+//! Texts of `--help` that are more than a line: examples come first.
+
+pub(super) const TEMPLATE: &str = "\
+{about-with-newline}
+{before-help}{usage-heading} {usage}
+
+{all-args}{after-help}
+";
+
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; also when a watch, a tail or a hub was asked to stop
+  1  failed
+  2  the command line, or a line of stdin, cannot be understood; nothing of it was written
+  3  refused by a rule, or by the peer
+  4  the data directory is in use, damaged, absent or something else
+  5  no connection";
+
+pub(super) const TOP: &str = "\
+Examples:
+  anabranch demo                                    what this is about, in seconds
+  anabranch record note/1 --set title=Milk          write, offline
+  anabranch state note/1                            read
+  anabranch sync ws://127.0.0.1:7171                exchange with a hub, once
+
+A hub and two people, in three terminals:
+  anabranch serve --data hub
+  anabranch watch --record --data ada --connect ws://127.0.0.1:7171
+  anabranch watch --record --data ben --connect ws://127.0.0.1:7171
+Then type in the second or the third, with the hub running or stopped:
+  note/1 title=Milk amount=2
+";
+
+pub(super) const DEMO: &str = "\
+Examples:
+  anabranch demo
+  anabranch demo --json
+  anabranch demo --keep     leaves the data, so that you can look at it with state and tail
+
+Starts a hub and three replicas, each a process with its own disk store, over WebSockets. They
+part, edit the same aggregates under three rules, one of them is killed while it writes, they meet
+again. Fails unless all four end with the same states and nothing acknowledged was lost.
+";
+
+pub(super) const SERVE: &str = "\
+Examples:
+  anabranch serve --data hub
+  anabranch serve --data hub --listen 0.0.0.0:7171 --rule setting=last-write-wins
+  anabranch serve --data hub2 --listen 127.0.0.1:7272 --connect ws://127.0.0.1:7171
+
+Replicas connect to ws://HOST:PORT/sync; /healthz and /readyz answer over HTTP. SIGTERM and SIGINT
+stop it: what was taken is fsynced, peers are told, exit code 0. There is no TLS and no login here:
+put a proxy before it, or listen on this machine only.
+";
+
+pub(super) const RECORD: &str = "\
+Examples:
+  anabranch record note/1 --set title=Milk --set price.eur=1.2 --remove draft
+  anabranch record note/1 created --fields '{\"title\":\"Milk\",\"tags\":[\"food\"]}' --meta by=ada
+  anabranch record setting/theme chosen '\"dark\"' --rule setting=last-write-wins
+  anabranch record note/1 --set title=Milk --hub ws://127.0.0.1:7171
+  anabranch record - --data ada --connect ws://127.0.0.1:7171 < events
+
+Answers when the event is fsynced here; with --hub, when the hub has it fsynced. With `-`, each line
+of stdin is one event, in either form, and is answered in order:
+  {\"aggregate\":\"note/1\",\"type\":\"created\",\"payload\":{\"set\":{\"title\":\"Milk\"}},\"meta\":{\"by\":\"ada\"}}
+  {\"aggregate\":\"note/1\",\"fields\":{\"title\":\"Milk\"},\"remove\":[\"draft\"]}
+  note/1 title=Milk label=\"two words\"
+  setting/theme chosen \"dark\"
+";
+
+pub(super) const STATE: &str = "\
+Examples:
+  anabranch state                                   all aggregates of ./anabranch-data
+  anabranch state note/1 --data ada                 one, with its rule, digest and rejections
+  anabranch state note --hub ws://127.0.0.1:7171    all notes of a hub
+";
+
+pub(super) const WATCH: &str = "\
+Examples:
+  anabranch watch --data ben --connect ws://127.0.0.1:7171
+  anabranch watch note --hub ws://127.0.0.1:7171
+  anabranch watch --record --data ada --connect ws://127.0.0.1:7171
+
+Shows the states, then each that changes, until it is interrupted. Comes back by itself when the hub
+was away. A data directory has one process at a time: to write into it meanwhile, use --record and
+type lines as for `anabranch record -`.
+";
+
+pub(super) const TAIL: &str = "\
+Examples:
+  anabranch tail --data ada
+  anabranch tail note --follow --hub ws://127.0.0.1:7171
+  anabranch tail --json --from 0123456789abcdef@42
+
+Every event once, in an order that respects causality; each line ends with the cursor from which to
+go on after it.
+";
+
+pub(super) const SYNC: &str = "\
+Examples:
+  anabranch sync ws://127.0.0.1:7171 --data ada
+  anabranch sync ws://127.0.0.1:7171 --pull-only --json
+";
+
+pub(super) const STATUS: &str = "\
+Examples:
+  anabranch status --data ada
+  anabranch status --json
+";
