@@ -231,6 +231,13 @@ impl Engine {
 
     fn greeted(&mut self, link: LinkId, state: &mut LinkState, greeting: &Greeting) {
         state.peer = Some(greeting.replica);
+        if self.identity.lineage_shared && self.identity.lineage != greeting.lineage {
+            // Another connection has settled the lineage since this one opened. The peer has not
+            // been answered yet, so it joins the settled one when it comes back.
+            let reason = "the lineage of this log was settled meanwhile";
+            self.end_link(link, state, CloseCode::OUTDATED, reason.into());
+            return;
+        }
         let mut notes = Vec::new();
         if self.identity.lineage != greeting.lineage || !self.identity.lineage_shared {
             self.identity.lineage = greeting.lineage;

@@ -28,6 +28,8 @@ impl CloseCode {
     pub const SAME_REPLICA: Self = Self(4410);
     /// This end was restored or cloned and begins anew under a new incarnation: connect again.
     pub const NEW_INCARNATION: Self = Self(4411);
+    /// What this end was when the connection opened is outdated: connect again.
+    pub const OUTDATED: Self = Self(4412);
     /// No version of the protocol is spoken by both ends.
     pub const UNSUPPORTED_VERSION: Self = Self(4426);
     /// Nothing was heard from the peer for too long.
@@ -64,6 +66,7 @@ impl CloseCode {
             Self::LINEAGE_MISMATCH => "different lineage",
             Self::SAME_REPLICA => "same replica on both ends",
             Self::NEW_INCARNATION => "new incarnation",
+            Self::OUTDATED => "outdated, connect again",
             Self::UNSUPPORTED_VERSION => "unsupported version",
             Self::DEAD_PEER => "dead peer",
             _ => "unknown code",

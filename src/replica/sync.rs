@@ -100,9 +100,9 @@ impl SyncOptions {
     }
 }
 
-/// A store that turns out to have been restored takes a new incarnation and connects again; more
-/// than once in a row means that something else is wrong.
-const NEW_INCARNATIONS_MAX: usize = 3;
+/// A store that turns out to have been restored takes a new incarnation and connects again, as does
+/// one whose lineage was settled meanwhile; more often in a row means that something else is wrong.
+const NEW_BEGINNINGS_MAX: usize = 3;
 
 impl Replica {
     /// Exchanges events with a peer until both have everything, and reports.
@@ -129,7 +129,8 @@ impl Replica {
         loop {
             let closed = self.session(&peer, &options).await?;
             tries += 1;
-            if closed.code == CloseCode::NEW_INCARNATION && tries < NEW_INCARNATIONS_MAX {
+            let again = [CloseCode::NEW_INCARNATION, CloseCode::OUTDATED].contains(&closed.code);
+            if again && tries < NEW_BEGINNINGS_MAX {
                 continue;
             }
             if closed.code == CloseCode::DONE {
