@@ -546,3 +546,15 @@ async fn the_first_signal_stops_gracefully_and_the_second_at_once() {
     );
     drop(link);
 }
+
+/// A link may be accepted while its replica closes, after the goodbyes were said.
+#[tokio::test]
+async fn a_link_that_comes_to_a_closed_replica_is_sent_away() {
+    let replica = replica().await;
+    replica.close().await.unwrap();
+    let (mut near, far) = anabranch::transport::in_process::pair("near", "far");
+    let served = async { replica.accept(far).await };
+    let (closed, code) = tokio::join!(served, last_words(&mut near));
+    assert_eq!(closed.code, CloseCode::GOING_AWAY);
+    assert_eq!(code, Some(CloseCode::GOING_AWAY));
+}

@@ -123,6 +123,11 @@ impl Serving {
             role,
             options,
         });
+        // A close that came before this may have said its goodbyes already.
+        if shell.is_closed() {
+            let (code, reason) = (CloseCode::GOING_AWAY, String::from("the replica stops"));
+            shell.drive(Input::LinkEnd { link, code, reason });
+        }
         Self {
             registered,
             port,

@@ -180,6 +180,8 @@ impl Replica {
         if self.shell.is_closed() {
             let report = SyncReport::default();
             let reason = String::from("the replica is closed");
+            let Link { mut sender, .. } = link;
+            sender.close(CloseCode::GOING_AWAY, reason.clone()).await;
             return Closed {
                 code: CloseCode::GOING_AWAY,
                 reason,
