@@ -132,6 +132,8 @@ pub mod transport;
 
 pub use engine::{Change, Filter, SyncReport};
 pub use event::{AggregateId, Draft, Event, EventId, EventType};
+#[cfg(feature = "hub")]
+pub use hub::Hub;
 pub use log::Durability;
 #[cfg(feature = "replica")]
 pub use replica::Replica;
@@ -142,3 +144,8 @@ pub use resolver::{
 pub use store::FjallStore;
 #[cfg(feature = "replica")]
 pub use store::MemoryStore;
+
+/// Compiles and runs what README.md shows.
+#[cfg(all(doctest, feature = "fjall", feature = "hub"))]
+#[doc = include_str!("../README.md")]
+pub struct ReadmeRuns;

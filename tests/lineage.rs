@@ -1,5 +1,6 @@
 //! Logs that were founded apart become one when they first meet, however many meet at once.
 #![cfg(feature = "replica")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 
