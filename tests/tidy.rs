@@ -4,6 +4,7 @@
 //! the other plants a violation and demands that it is found.
 
 mod tidy {
+    mod documents;
     mod headers;
     mod layers;
     mod leftovers;
