@@ -1,6 +1,6 @@
 //! First contact, resume, one-way sessions, live, restored peers.
 
-use anabranch::protocol::Output;
+use anabranch::protocol::{Input, Output};
 
 use crate::node::Node;
 use crate::pair::{BOTH, PULL, PUSH, Pair, sync};
@@ -200,7 +200,10 @@ fn a_restored_peer_that_is_interrupted_everywhere_loses_nothing() {
     for cut in 0..=frames {
         for again in 0..6 {
             let (mut nodes, everything) = prepare();
-            Pair::connect(&nodes, [BOTH, BOTH]).run(&mut nodes, cut);
+            let mut first = Pair::connect(&nodes, [BOTH, BOTH]);
+            first.ends[0].is_late = again % 2 == 1;
+            first.ends[1].is_late = again % 3 > 0;
+            first.run(&mut nodes, cut);
             Pair::connect(&nodes, [BOTH, BOTH]).run(&mut nodes, again);
             Pair::connect(&nodes, [PUSH, BOTH]).run(&mut nodes, cut / 2 + again);
             sync(&mut nodes);
@@ -257,4 +260,128 @@ fn a_peer_that_was_restored_between_one_way_sessions_gets_its_lost_events_back()
     sync(&mut nodes);
     assert_equal(&nodes);
     assert_eq!(nodes[0].log.len(), 4);
+}
+
+/// As above, but what was lost had come from a third node, so nothing that the restored one wrote
+/// itself tells that it was restored.
+#[test]
+fn what_a_restored_peer_had_passed_on_comes_back_after_a_one_way_session_too() {
+    let mut nodes = nodes(2, 2);
+    sync(&mut nodes);
+    let copy = nodes[0].clone();
+    let mut other = [nodes[0].clone(), Node::new(3)];
+    other[1].record(4, 10);
+    sync(&mut other);
+    nodes[0] = other[0].clone();
+    sync(&mut nodes);
+    let everything = nodes[1].holds();
+    nodes[0] = copy;
+    nodes[0].reopen(9_999);
+    for _ in 0..2 {
+        Pair::connect(&nodes, [PUSH, BOTH]).finish(&mut nodes);
+    }
+    sync(&mut nodes);
+    assert_equal(&nodes);
+    assert_eq!(nodes[0].holds(), everything);
+}
+
+#[test]
+fn an_owner_that_answers_late_brings_both_ends_to_the_same_events() {
+    for late in [[true, false], [false, true], [true, true]] {
+        let mut nodes = nodes(20, 13);
+        for _ in 0..2 {
+            let mut pair = Pair::connect(&nodes, [BOTH, BOTH]);
+            pair.ends[0].is_late = late[0];
+            pair.ends[1].is_late = late[1];
+            pair.run(&mut nodes, 5);
+            let prepared = nodes[0].record(1, 10);
+            pair.append(&mut nodes, 0, prepared);
+            pair.finish(&mut nodes);
+            assert_equal(&nodes);
+            assert_eq!([nodes[0].duplicates, nodes[1].duplicates], [0, 0]);
+        }
+    }
+}
+
+#[test]
+fn acknowledgements_of_what_was_sent_before_a_summary_do_not_count_for_what_is_sent_after() {
+    let mut nodes = nodes(6, 6);
+    sync(&mut nodes);
+    let copy = nodes[0].clone();
+    let mut other = [nodes[0].clone(), Node::new(3)];
+    for _ in 0..15 {
+        other[1].record(1, 10);
+        nodes[1].record(1, 10);
+    }
+    sync(&mut other);
+    nodes[0] = other[0].clone();
+    sync(&mut nodes);
+    let everything = nodes[1].holds();
+    nodes[0] = copy;
+    nodes[0].reopen(9_999);
+    let mut pair = Pair::connect(&nodes, [BOTH, BOTH]);
+    pair.ends[1].is_late = true;
+    pair.ends[0].is_slow = true;
+    pair.settle(&mut nodes, 0);
+    pair.carry(&mut nodes, 0);
+    for _ in 0..6 {
+        assert!(
+            pair.answer(&mut nodes, 1),
+            "where it stands, and some pages"
+        );
+    }
+    while pair.carry(&mut nodes, 1) {}
+    while pair.carry(&mut nodes, 0) {}
+    let delivery = pair.ends[0].untaken.pop_back().unwrap();
+    assert!(delivery > 0, "batches crossed before the summary");
+    while !pair.ends[1].said.contains(&"fill") {
+        assert!(pair.answer(&mut nodes, 1));
+    }
+    pair.tell(
+        &mut nodes,
+        0,
+        Input::Taken {
+            delivery,
+            durable: true,
+        },
+    );
+    pair.carry(&mut nodes, 0);
+    let outputs = &pair.ends[1].outputs;
+    let located = outputs
+        .iter()
+        .position(|output| matches!(output, Output::Locate(_)))
+        .unwrap();
+    let is_acked = |output: &Output| matches!(output, Output::Acked { .. });
+    assert!(
+        !outputs[located..].iter().any(is_acked),
+        "the peer lacks what it once had"
+    );
+    pair.ends[0].is_slow = false;
+    pair.run(&mut nodes, 10_000);
+    assert_equal(&nodes);
+    assert_eq!(nodes[0].holds(), everything);
+}
+
+#[test]
+fn a_peer_that_has_little_is_sent_the_log_without_what_it_has() {
+    let mut nodes = nodes(5, 0);
+    sync(&mut nodes);
+    for _ in 0..100 {
+        nodes[0].record(1, 10);
+    }
+    for node in &mut nodes {
+        node.cursors.clear();
+    }
+    let pair = sync(&mut nodes);
+    assert_equal(&nodes);
+    assert_eq!([nodes[1].arrived, nodes[1].duplicates], [105, 0]);
+    let is_locate = |output: &Output| matches!(output, Output::Locate(_));
+    assert!(
+        !pair.ends[0].outputs.iter().any(is_locate),
+        "nobody lists most of a log"
+    );
+    assert!(
+        pair.ends[1].outputs.iter().any(is_locate),
+        "a peer that has most is looked up"
+    );
 }

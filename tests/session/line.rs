@@ -8,7 +8,7 @@ use anabranch::clock::Now;
 use anabranch::event::ReplicaId;
 use anabranch::protocol::{Direction, Input, Prepared, Role, Session};
 
-use crate::node::Node;
+use crate::node::{Node, assert_cursors_hold};
 use crate::pair::{BOTH, End, PULL, PUSH, small};
 
 /// Numbers from a seed (splitmix64).
@@ -80,6 +80,9 @@ impl World {
             33..40 => {
                 let _ = self.acknowledge();
             }
+            40..50 => {
+                let _ = self.answer();
+            }
             _ => {
                 let _ = self.carry();
             }
@@ -113,6 +116,7 @@ impl World {
                 let local = self.nodes[nodes[end]].local(&[names[1 - end]]);
                 let mut end = End::new(Session::new(role, local, small(direction), self.now));
                 end.is_slow = self.dice.roll(2) == 0;
+                end.is_late = self.dice.roll(2) == 0;
                 end
             },
         );
@@ -147,6 +151,7 @@ impl World {
             .session
             .handle(self.now, Input::Frame(frame));
         self.settle(link, 1 - from);
+        assert_cursors_hold(self.nodes.iter());
         true
     }
 
@@ -216,6 +221,21 @@ impl World {
         false
     }
 
+    /// A slow log gives an answer.
+    fn answer(&mut self) -> bool {
+        for link in 0..self.links.len() {
+            for at in [0, 1] {
+                let Some(answer) = self.links[link].ends[at].late.pop_front() else {
+                    continue;
+                };
+                self.links[link].ends[at].session.handle(self.now, answer);
+                self.settle(link, at);
+                return true;
+            }
+        }
+        false
+    }
+
     /// What was passed on before it was fsynced is lost here.
     fn lose_power(&mut self) {
         let at = self.dice.roll(3) as usize;
@@ -248,7 +268,7 @@ impl World {
             }
         }
         for _ in 0..100_000 {
-            if !self.carry() && !self.acknowledge() {
+            if !self.carry() && !self.acknowledge() && !self.answer() {
                 return;
             }
         }

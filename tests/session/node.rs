@@ -260,6 +260,26 @@ impl Node {
     }
 }
 
+/// A cursor that the other end honours covers no commit that is not here.
+pub(crate) fn assert_cursors_hold<'a>(nodes: impl Iterator<Item = &'a Node> + Clone) {
+    for (node, peer) in nodes
+        .clone()
+        .flat_map(|node| nodes.clone().map(move |peer| (node, peer)))
+    {
+        let Some(cursor) = node.cursors.get(&peer.replica) else {
+            continue;
+        };
+        if !peer.epochs.honours(*cursor, peer.end()) {
+            continue;
+        }
+        for entry in &peer.log[..cursor.position as usize] {
+            let id = entry.commit.id();
+            let is_here = entry.kind == EntryKind::Released || node.received.contains(id);
+            assert!(is_here, "{cursor} covers {id}, which is not here");
+        }
+    }
+}
+
 pub(crate) fn seq(number: u64) -> Seq {
     Seq::new(number).unwrap()
 }

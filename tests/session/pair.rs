@@ -11,7 +11,7 @@ use anabranch::protocol::{
 };
 use bytes::Bytes;
 
-use crate::node::Node;
+use crate::node::{Node, assert_cursors_hold};
 
 pub(crate) const BOTH: Direction = Direction {
     push: true,
@@ -47,6 +47,9 @@ pub(crate) struct End {
     /// Deliveries that are not taken yet, where the owner is slow.
     pub(crate) untaken: VecDeque<u64>,
     pub(crate) is_slow: bool,
+    /// Answers that are not given yet, where the owner's log is slow to read.
+    pub(crate) late: VecDeque<Input>,
+    pub(crate) is_late: bool,
     /// Refuse this commit when it comes.
     pub(crate) refuses: Option<EventId>,
 }
@@ -111,6 +114,16 @@ impl Pair {
             .session
             .handle(self.now, Input::Frame(frame));
         self.settle(nodes, 1 - from);
+        assert_cursors_hold(nodes.iter());
+        true
+    }
+
+    /// Gives one answer that is late; false if there is none.
+    pub(crate) fn answer(&mut self, nodes: &mut [Node; 2], at: usize) -> bool {
+        let Some(answer) = self.ends[at].late.pop_front() else {
+            return false;
+        };
+        self.tell(nodes, at, answer);
         true
     }
 
@@ -120,7 +133,9 @@ impl Pair {
         self.settle(nodes, 1);
         let mut turn = 0;
         while self.carried < frames_max {
-            if !self.carry(nodes, turn) && !self.carry(nodes, 1 - turn) {
+            let answered = self.carried % 3 == 0 && self.answer(nodes, turn);
+            let carried = self.carry(nodes, turn) || self.carry(nodes, 1 - turn);
+            if !answered && !carried && !self.answer(nodes, 0) && !self.answer(nodes, 1) {
                 return;
             }
             turn = 1 - turn;
@@ -178,6 +193,8 @@ impl End {
             said: Vec::new(),
             untaken: VecDeque::new(),
             is_slow: false,
+            late: VecDeque::new(),
+            is_late: false,
             refuses: None,
         }
     }
@@ -191,8 +208,10 @@ impl End {
         peer: ReplicaId,
     ) -> Option<Vec<Arc<Prepared>>> {
         let output = self.session.poll_output()?;
-        if let Some(answer) = node.answer(peer, &output) {
-            self.session.handle(now, answer);
+        match node.answer(peer, &output) {
+            Some(answer) if self.is_late => self.late.push_back(answer),
+            Some(answer) => self.session.handle(now, answer),
+            None => {}
         }
         let mut appended = Vec::new();
         match &output {

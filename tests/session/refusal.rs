@@ -73,6 +73,10 @@ fn a_refused_commit_is_discarded_with_all_that_follows_until_the_sender_begins_a
             sent.remove(&commit);
             assert_eq!(nodes[1].holds(), sent);
             assert_eq!(refusals(&pair).len(), 1);
+            assert!(
+                !live || nodes[1].duplicates == 0,
+                "what was acknowledged is not sent again"
+            );
 
             let before = nodes[1].arrived;
             sync(&mut nodes);
@@ -116,4 +120,28 @@ fn several_refusals_are_settled_one_after_the_other() {
     }
     pair.finish(&mut nodes);
     assert_eq!(nodes[1].received.events(), 12);
+}
+
+#[test]
+fn a_page_that_was_asked_for_before_a_refusal_does_not_count_after_it() {
+    let mut nodes = [Node::new(1), Node::new(2)];
+    for _ in 0..30 {
+        nodes[0].record(1, 10);
+    }
+    let mut pair = Pair::connect(&nodes, [BOTH, BOTH]);
+    let commit = EventId::new(nodes[0].replica, seq(5));
+    pair.ends[0].is_late = true;
+    pair.ends[1].refuses = Some(commit);
+    pair.settle(&mut nodes, 0);
+    while refusals(&pair).is_empty() {
+        let carried = pair.carry(&mut nodes, 0) || pair.carry(&mut nodes, 1);
+        assert!(carried || pair.answer(&mut nodes, 0));
+    }
+    assert_eq!(pair.ends[0].late.len(), 1, "a page is on its way");
+    withdraw(&mut nodes, commit);
+    pair.tell(&mut nodes, 0, Input::Again);
+    pair.finish(&mut nodes);
+    let mut sent = nodes[0].holds();
+    sent.remove(&commit);
+    assert_eq!(nodes[1].holds(), sent);
 }

@@ -13,7 +13,7 @@ use anabranch::protocol::{
 };
 
 use crate::node::{Node, commit, seq};
-use crate::pair::{BOTH, PULL, PUSH};
+use crate::pair::{BOTH, PULL, PUSH, read};
 
 const NOW: Now = Now {
     wall_ms: 1_000_000,
@@ -483,10 +483,14 @@ fn answers_that_nobody_asked_for_are_ignored() {
     }
 }
 
-/// A peer that says `theirs` is honoured by this end, which does not honour it, and whose batches
-/// come with a cursor of its own.
-#[test]
-fn a_cursor_is_held_back_until_the_peer_has_durably_acknowledged_what_it_lacked() {
+const NEW: Cursor = Cursor {
+    epoch: Epoch::from_bits(77),
+    position: 3,
+};
+
+/// A dialer whose peer resumes from its cursor and offers one that this end does not honour, and
+/// the batches of that peer, with a new cursor.
+fn disappointed() -> (Driven, Message) {
     let mut driven = Driven::new(Role::Dialer, BOTH, 1);
     let old = Cursor {
         epoch: Epoch::from_bits(77),
@@ -505,17 +509,18 @@ fn a_cursor_is_held_back_until_the_peer_has_durably_acknowledged_what_it_lacked(
     claims.resumes = true;
     driven.feed(&Message::Hello(claims));
 
-    let new = Cursor {
-        epoch: Epoch::from_bits(77),
-        position: 3,
-    };
     let Message::Batch(mut with_cursor) = batch() else {
         panic!("a batch")
     };
-    with_cursor.cursor = Some(new);
-    let with_cursor = Message::Batch(with_cursor);
+    with_cursor.cursor = Some(NEW);
+    (driven, Message::Batch(with_cursor))
+}
+
+#[test]
+fn a_cursor_is_held_back_until_the_peer_has_durably_acknowledged_what_it_lacked() {
+    let (mut driven, with_cursor) = disappointed();
     let mut epochs = anabranch::log::Epochs::new();
-    epochs.begin(new.epoch, 0);
+    epochs.begin(NEW.epoch, 0);
     let honoured = |cursor: &Option<Cursor>| cursor.map(|cursor| epochs.honours(cursor, 1_000));
 
     driven.feed(&with_cursor);
@@ -544,10 +549,66 @@ fn a_cursor_is_held_back_until_the_peer_has_durably_acknowledged_what_it_lacked(
     });
     assert_eq!(
         driven.cursors.last(),
-        Some(&Some(new)),
+        Some(&Some(NEW)),
         "now it is handed out"
     );
     driven.feed(&with_cursor);
-    assert_eq!(driven.cursors[3..], [Some(new), Some(new)]);
+    assert_eq!(driven.cursors[3..], [Some(NEW), Some(NEW)]);
     assert_eq!(driven.closed, None);
+}
+
+#[test]
+fn a_cursor_that_was_held_back_is_forgotten_with_a_refused_delivery() {
+    let (mut driven, with_cursor) = disappointed();
+    driven.feed(&Message::Summary(Summary {
+        more: false,
+        tracks: Vec::new(),
+    }));
+    driven.feed(&Message::Fill);
+    driven.feed(&with_cursor);
+    let commit = EventId::new(peer(), seq(1));
+    driven.handle(Input::Refuse {
+        commit,
+        why: Reason::Forked,
+        remedy: Remedy::Restamp,
+    });
+    driven.feed(&Message::Again);
+    driven.feed(&Message::Ack {
+        batch: 0,
+        durable: true,
+    });
+    assert!(!driven.cursors.contains(&Some(NEW)));
+    driven.feed(&with_cursor);
+    assert_eq!(driven.cursors.last(), Some(&Some(NEW)));
+}
+
+#[test]
+fn what_was_taken_stays_taken_when_less_becomes_durable() {
+    let mut driven = Driven::open(BOTH, BOTH, true, 0);
+    for _ in 0..3 {
+        driven.feed(&batch());
+    }
+    driven.session.handle(
+        NOW,
+        Input::Taken {
+            delivery: 1,
+            durable: false,
+        },
+    );
+    driven.session.handle(
+        NOW,
+        Input::Taken {
+            delivery: 0,
+            durable: true,
+        },
+    );
+    let mut acks = Vec::new();
+    while let Some(output) = driven.session.poll_output() {
+        if let Output::Send(frame) = output
+            && let Message::Ack { batch, durable } = read(&frame)
+        {
+            acks.push((batch, durable));
+        }
+    }
+    assert_eq!(acks, [(0, true), (1, false)]);
 }

@@ -116,10 +116,7 @@ impl Outgoing {
     pub(super) fn appended(&mut self, prepared: &Arc<Prepared>, out: &mut Outbox) -> Outcome {
         self.end = self.end.max(prepared.next());
         let follows = self.next == Progress::Log(prepared.from());
-        if !follows || !self.caught_up || self.is_reading || self.large.is_some() {
-            return Ok(());
-        }
-        if !self.may_send() {
+        if !follows || self.is_reading || self.large.is_some() || !self.may_send() {
             return Ok(());
         }
         let next = Progress::Log(prepared.next());
