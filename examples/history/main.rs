@@ -5,8 +5,8 @@
 //! `../shared/data`), folds them in the merge core in eleven orders of delivery, and checks that the
 //! outcome is always the known one. Exits with 1 and a message where it is not.
 
-mod core;
 mod data;
+mod in_memory;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     eprintln!("reading {}", folder.display());
     let expected = data::expected(&folder)?;
     let history = data::history(&folder)?;
-    core::run(&history, &expected)
+    in_memory::run(&history, &expected)
 }
 
 #[expect(

@@ -1,6 +1,12 @@
 //! Last write wins per field: nested maps are merged path by path.
 //!
-//! A payload is a map of at most two entries:
+//! The invariant kept here: what becomes of a field depends on the events that wrote at its path,
+//! above it or below it, and on nothing else; events of other paths commute with them.
+//!
+//! This module knows paths and values, not what they mean: no schema, no types, no arrays to merge.
+//!
+//! # Payload
+//! A map of at most two entries:
 //!
 //! ```json
 //! { "set":    { "name": { "first": "Ada" }, "tags": ["a", "b"], "note": null },
@@ -15,7 +21,8 @@
 //!   so `{"remove": [["a"]], "set": {"a": {"x": 1}}}` replaces what its writer saw of `a`.
 //! - Any other entry, shape or key type is a rejection, as are bytes that are not CBOR.
 //!
-//! What happens, event after event in canonical order:
+//! # What wins
+//! Event after event in canonical order:
 //!
 //! | the event | at the path | above it | below it |
 //! |---|---|---|---|
