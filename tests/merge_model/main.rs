@@ -11,6 +11,7 @@
 )]
 
 mod authors;
+mod changes;
 mod exhaustive;
 mod forms;
 mod journal;
