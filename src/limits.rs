@@ -167,6 +167,9 @@ pub const HTTP_TARGET_BYTES_MAX: usize = 8 * 1024;
 pub const HTTP_LINGER_MS: u64 = 1_000;
 /// Connections that a hub keeps open beside its links, while they say what they want. Local.
 pub const HTTP_CONNECTIONS_MAX: usize = 1_024;
+/// Connections that the system keeps waiting until the hub accepts them. Local; a reconnect storm
+/// overflows a short queue, and who is not in it tries again only after a second.
+pub const LISTEN_QUEUE_MAX: u32 = 4_096;
 /// Pause after a connection could not be accepted, in milliseconds, as when no file descriptor is
 /// left. Local.
 pub const ACCEPT_BACKOFF_MS: u64 = 100;

@@ -1,12 +1,14 @@
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::sync::{Mutex, watch};
 
 use super::{Hub, Inner, Service, listener};
-use crate::limits::CONNECTIONS_MAX;
+use crate::limits::{CONNECTIONS_MAX, LISTEN_QUEUE_MAX};
 use crate::replica::Replica;
 
 /// Where a hub listens when nothing else is said: on this machine only.
@@ -81,11 +83,11 @@ impl HubBuilder {
     /// # Errors
     /// [`HubError::Listen`] when the address is taken, not of this machine or not allowed.
     pub async fn start(self) -> Result<Hub, HubError> {
-        let failed = |error: std::io::Error| HubError::Listen {
+        let failed = |error: io::Error| HubError::Listen {
             address: self.address.clone(),
             reason: error.to_string(),
         };
-        let socket = TcpListener::bind(&self.address).await.map_err(failed)?;
+        let socket = listen(&self.address).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
         let service = Arc::new(Service {
             replica: self.replica,
@@ -105,4 +107,32 @@ impl HubBuilder {
             }),
         })
     }
+}
+
+/// Listens at the first of a name's addresses that can be had.
+async fn listen(address: &str) -> io::Result<TcpListener> {
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in lookup_host(address).await? {
+        match listen_at(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// As [`TcpListener::bind`], whose queue of 128 is full at once when everybody comes back after a
+/// restart.
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv6() {
+        TcpSocket::new_v6()?
+    } else {
+        TcpSocket::new_v4()?
+    };
+    // A restart must not wait for the old connections' last packets. On Windows the option would
+    // let another process take the port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(LISTEN_QUEUE_MAX)
 }
