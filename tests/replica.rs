@@ -10,6 +10,7 @@ use anabranch::replica::environment::{Environment, OperatingSystem};
 use anabranch::replica::{RecordError, Replica, SyncOptions};
 use anabranch::resolver::{FieldEdit, FieldMerge, FoldFn, LastWriteWins, Registry, Rejection};
 use anabranch::store::MemoryStore;
+use anabranch::transport::in_process::InProcess;
 use futures::StreamExt;
 use serde_json::{Value, json};
 
@@ -348,4 +349,39 @@ async fn a_restored_store_takes_a_new_incarnation_and_gets_its_lost_past_back() 
     a.record(edit("task/1", "y", "new life")).await.unwrap();
     a.sync(&hub).await.unwrap();
     assert_eq!(state(&hub, "task/1").await, json!({"x": "2", "y": "new life"}));
+}
+
+#[tokio::test]
+async fn a_buffered_write_is_fsynced_within_a_moment_though_nothing_follows_it() {
+    let a = replica().await;
+    a.record_with(edit("task/1", "x", "1"), Durability::Buffered).await.unwrap();
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
+    let durable = async {
+        while a.status().durable_end == 0 {
+            looks.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), durable).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_buffered_write_reaches_a_live_peer_though_nothing_follows_it() {
+    let switchboard = InProcess::new();
+    let mut listener = switchboard.listen("b").unwrap();
+    let builder = Replica::builder(MemoryStore::new()).registry(registry());
+    let a = builder.transport(switchboard).open().await.unwrap();
+    let b = replica().await;
+    let mut connection = a.connect("mem://b").unwrap();
+    let link = listener.accept().await;
+    let serving = tokio::spawn({
+        let b = b.clone();
+        async move { b.accept(link).await }
+    });
+    connection.caught_up().await;
+    let mut tail = b.tail(Filter::all(), None).unwrap();
+    a.record_with(edit("task/1", "x", "1"), Durability::Buffered).await.unwrap();
+    let told = tokio::time::timeout(Duration::from_secs(30), tail.next()).await;
+    assert_eq!(told.unwrap().unwrap().unwrap().event.aggregate().as_str(), "task/1");
+    connection.close().await;
+    serving.await.unwrap();
 }

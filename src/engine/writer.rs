@@ -126,7 +126,9 @@ impl Engine {
         for event in self.cache.take_rejected() {
             self.count_rejection(event);
         }
-        if group.entries.is_empty()
+        // An empty durable group is a flush.
+        if group.durability == Durability::Buffered
+            && group.entries.is_empty()
             && group.notes.is_empty()
             && group.states.is_empty()
             && then.is_empty()
