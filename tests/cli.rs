@@ -1,6 +1,10 @@
 //! The command line as its users meet it: the real binary, real processes, real sockets.
 #![cfg(feature = "cli")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "cli/live.rs"]
 mod live;
@@ -248,10 +252,11 @@ fn whole_values_follow_the_rule_that_was_named() {
 #[test]
 fn a_reader_that_leaves_is_no_failure() {
     let place = Place::new();
-    let lines: String = (0..2000)
-        .map(|n| format!("note/{n} text={}\n", "x".repeat(100)))
+    let text = "x".repeat(100);
+    let lines: Vec<_> = (0..2000)
+        .map(|n| format!("note/{n} text={text}\n"))
         .collect();
-    ok(&place.run_with(["record", "-"], &lines));
+    ok(&place.run_with(["record", "-"], &lines.concat()));
     let mut tail = place.spawn(["tail"]);
     assert!(tail.next_text().contains("note/0"));
     tail.stop_reading();

@@ -118,7 +118,12 @@ impl Running {
     /// Types lines for as long as it lives.
     pub(crate) fn type_on(&mut self, line: impl Fn(u64) -> String + Send + 'static) {
         let mut stdin = self.stdin.take().unwrap();
-        thread::spawn(move || (0..).find(|number| writeln!(stdin, "{}", line(*number)).is_err()));
+        thread::spawn(move || {
+            let mut number = 0;
+            while writeln!(stdin, "{}", line(number)).is_ok() {
+                number += 1;
+            }
+        });
     }
 
     /// What it had said up to its end.
