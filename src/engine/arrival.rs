@@ -187,7 +187,10 @@ impl Engine {
                     self.accept(commit, Some(peer), &mut item);
                 }
                 Judgement::Duplicate => state.report.duplicates += events,
-                Judgement::Forked if !first_hop => state.forked.push(commit.id()),
+                Judgement::Forked if !first_hop => {
+                    state.report.forked += events;
+                    state.forked.push(commit.id());
+                }
                 Judgement::Forked => {
                     self.refuse(state, commit, Reason::Forked);
                     refused = true;

@@ -60,6 +60,7 @@ impl Engine {
             links: BTreeMap::new(),
             watches: Watches::default(),
             records: BTreeMap::new(),
+            restamping: None,
             loads: BTreeMap::new(),
             settling: BTreeMap::new(),
             pending: BTreeMap::new(),

@@ -33,7 +33,7 @@ pub(super) struct LinkState {
     caught_up: bool,
     peer_caught_up: bool,
     /// The peer refuses commits that this replica cannot write again.
-    stuck: bool,
+    pub(super) stuck: bool,
     /// Commits of others that contradict what is here; left where they are.
     pub(super) forked: Vec<EventId>,
     pulled: BTreeMap<ReplicaId, SeqRanges>,
@@ -211,17 +211,12 @@ impl Engine {
                 remedy,
                 clock_ms,
             } => {
-                let own = commit.replica == self.identity.replica;
                 state.report.refused.push(RefusedCommit {
                     commit,
                     why: why.to_string(),
                     remedy: remedy.to_string(),
                 });
-                if own {
-                    self.begin_restamp(link, commit, clock_ms);
-                } else {
-                    state.stuck = true;
-                }
+                self.on_refused(link, state, commit, clock_ms);
             }
             Output::PeerCaughtUp => state.peer_caught_up = true,
             Output::CaughtUp => state.caught_up = true,

@@ -52,6 +52,7 @@ use self::log_tail::LogTail;
 use self::peers::Peers;
 use self::reading::{LoadWaiting, Pending};
 use self::record::RecordWaiting;
+use self::restamp::Restamping;
 use self::watching::Watches;
 use self::writer::Writer;
 use crate::clock::{HybridClock, Now};
@@ -75,6 +76,7 @@ pub struct Engine {
     links: BTreeMap<LinkId, LinkState>,
     watches: Watches,
     records: BTreeMap<AggregateId, Vec<RecordWaiting>>,
+    restamping: Option<Restamping>,
     loads: BTreeMap<AggregateId, Vec<LoadWaiting>>,
     settling: BTreeMap<AggregateId, Vec<LinkId>>,
     pending: BTreeMap<RequestId, Pending>,

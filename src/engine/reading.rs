@@ -229,8 +229,8 @@ impl Engine {
             }
             Some(Pending::RestampLook { link, page, ids }) => {
                 match result {
-                    Ok(known) => self.restamp(link, &page, &looked(ids, known)),
-                    Err(failure) => self.end_link_failed(link, &failure),
+                    Ok(known) => self.restamp(&page, &looked(ids, known)),
+                    Err(failure) => self.restamp_failed(link, &failure),
                 }
                 return;
             }
@@ -276,8 +276,9 @@ impl Engine {
         match (self.pending.remove(&request), result) {
             (Some(Pending::Page { link }), Ok(page)) => self.page_for(link, page),
             (Some(Pending::RestampRead { link }), Ok(page)) => self.look_to_restamp(link, page),
-            (Some(Pending::Page { link } | Pending::RestampRead { link }), Err(failure)) => {
-                self.end_link_failed(link, &failure)
+            (Some(Pending::Page { link }), Err(failure)) => self.end_link_failed(link, &failure),
+            (Some(Pending::RestampRead { link }), Err(failure)) => {
+                self.restamp_failed(link, &failure);
             }
             _ => {}
         }
@@ -291,10 +292,12 @@ impl Engine {
             (Some(Pending::RestampLocated { link }), Ok(positions)) => {
                 self.read_to_restamp(link, positions);
             }
-            (
-                Some(Pending::Located { link, .. } | Pending::RestampLocated { link }),
-                Err(failure),
-            ) => self.end_link_failed(link, &failure),
+            (Some(Pending::Located { link, .. }), Err(failure)) => {
+                self.end_link_failed(link, &failure);
+            }
+            (Some(Pending::RestampLocated { link }), Err(failure)) => {
+                self.restamp_failed(link, &failure);
+            }
             _ => {}
         }
     }

@@ -27,6 +27,9 @@ impl Engine {
             self.reply(wish.ticket, Err(Failure::Store { reason }));
             return;
         }
+        let Some(wish) = self.held_back(wish) else {
+            return;
+        };
         let cold = wish.drafts.iter().map(|draft| &draft.aggregate);
         let cold = cold
             .cloned()

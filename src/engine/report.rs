@@ -27,6 +27,9 @@ pub struct SyncReport {
     pub pulled: u64,
     /// Events received that were here already.
     pub duplicates: u64,
+    /// Events received that contradict what is here of their writer: one store wrote on from an old
+    /// copy of another. They were not taken.
+    pub forked: u64,
     /// Commits that wait here for their past, whoever sent them.
     pub waiting: u64,
     /// Pulled events that their rule refused.
@@ -62,7 +65,11 @@ impl fmt::Display for SyncReport {
             } else {
                 ", not caught up"
             },
-        )
+        )?;
+        if self.forked > 0 {
+            write!(f, ", {} of a fork not taken", self.forked)?;
+        }
+        Ok(())
     }
 }
 

@@ -2,34 +2,98 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::arrival::Looked;
+use super::link::LinkState;
 use super::reading::Pending;
+use super::record::RecordWaiting;
 use super::writer::{Then, WriteItem};
-use super::{Effect, Engine, LinkId};
+use super::{Effect, Engine, Failure, LinkId};
 use crate::event::{Commit, CommitSpan, Event, EventId, EventParts, Head, Heads, Seq, Timestamp};
 use crate::log::{Durability, IdRange, Page, ReadLimit};
+use crate::protocol::Input;
+
+/// Refused commits that are about to be written again.
+#[derive(Debug)]
+pub(super) struct Restamping {
+    refusal: Refusal,
+    /// Local writes that wait: they would name events that nobody else will ever get.
+    records: Vec<RecordWaiting>,
+    /// What was refused meanwhile, here or on other connections.
+    later: Vec<Refusal>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Refusal {
+    link: LinkId,
+    /// The first refused commit; all that its writer wrote after it is written again, too.
+    commit: EventId,
+    /// The refusing end's wall clock.
+    clock_ms: u64,
+}
 
 /// A peer refuses this replica's commits from one on; they are written again under a new
 /// incarnation, each naming what it replaces, and the refused ones are not sent any more.
 ///
-/// The refused commits stay in the log: the fold skips an event whose replacement is ready.
+/// The refused commits stay in the log: the fold skips an event whose replacement is ready. That
+/// they are withdrawn, who this replica is from now on, and the new commits are one write, so a
+/// crash leaves all of it or nothing, and then they are refused again.
 impl Engine {
-    pub(super) fn begin_restamp(&mut self, link: LinkId, refused: EventId, clock_ms: u64) {
-        let own = self.identity.own(self.inbox.received());
-        let Some((last, _)) = own else { return };
-        let old = self.identity.replica;
-        self.renew_incarnation();
-        let ahead = self.now.wall_ms.saturating_sub(clock_ms);
-        self.clock_offset_ms = i64::try_from(ahead).map_or(i64::MIN, |ahead| -ahead);
-        let notes = alloc::vec![self.peers.withdraw(old, refused.seq), self.identity_note()];
-        let durability = Durability::Durable;
-        self.writer.push(WriteItem {
-            notes,
-            durability,
-            ..WriteItem::default()
-        });
-        let seqs = refused.seq..=last.max(refused.seq);
+    pub(super) fn on_refused(
+        &mut self,
+        link: LinkId,
+        state: &mut LinkState,
+        commit: EventId,
+        clock_ms: u64,
+    ) {
+        let refusal = Refusal {
+            link,
+            commit,
+            clock_ms,
+        };
+        if self.peers.is_withdrawn(commit) {
+            // Written again since it was sent.
+            state.input(self.now, Input::Again);
+        } else if commit.replica != self.identity.replica {
+            state.stuck = true;
+        } else if let Some(restamping) = &mut self.restamping {
+            restamping.later.push(refusal);
+        } else {
+            self.restamping = Some(Restamping {
+                refusal,
+                records: Vec::new(),
+                later: Vec::new(),
+            });
+            // Whatever was written before must be stored before it can be read.
+            self.writer.push(WriteItem {
+                durability: Durability::Durable,
+                then: alloc::vec![Then::LocateRefused],
+                ..WriteItem::default()
+            });
+        }
+    }
+
+    /// A local write that has to wait, if refused commits are being written again.
+    pub(super) fn held_back(&mut self, wish: RecordWaiting) -> Option<RecordWaiting> {
+        match &mut self.restamping {
+            Some(restamping) => {
+                restamping.records.push(wish);
+                None
+            }
+            None => Some(wish),
+        }
+    }
+
+    /// Everything written before the refusal is stored.
+    pub(super) fn locate_refused(&mut self) {
+        let Some(Refusal { link, commit, .. }) = self.restamping.as_ref().map(|r| r.refusal) else {
+            return;
+        };
+        let own = self.inbox.received().chain(commit.replica);
+        let last = own.map_or(commit.seq, |(last, _)| last.max(commit.seq));
         let request = self.request(Pending::RestampLocated { link });
-        let ranges = alloc::vec![IdRange { replica: old, seqs }];
+        let ranges = alloc::vec![IdRange {
+            replica: commit.replica,
+            seqs: commit.seq..=last,
+        }];
         self.effects.push_back(Effect::Locate { request, ranges });
     }
 
@@ -61,9 +125,22 @@ impl Engine {
         self.effects.push_back(Effect::Known { request, ids });
     }
 
-    pub(super) fn restamp(&mut self, link: LinkId, page: &Page, looked: &Looked) {
+    pub(super) fn restamp(&mut self, page: &Page, looked: &Looked) {
+        let Some(restamping) = self.restamping.take() else {
+            return;
+        };
+        let Refusal {
+            link,
+            commit,
+            clock_ms,
+        } = restamping.refusal;
+        self.renew_incarnation();
+        let ahead = self.now.wall_ms.saturating_sub(clock_ms);
+        self.clock_offset_ms = i64::try_from(ahead).map_or(i64::MIN, |ahead| -ahead);
         let mut item = WriteItem {
+            notes: alloc::vec![self.peers.withdraw(commit.replica, commit.seq)],
             durability: Durability::Durable,
+            then: alloc::vec![Then::Restamped { link }],
             ..WriteItem::default()
         };
         let mut renamed = BTreeMap::new();
@@ -73,8 +150,33 @@ impl Engine {
             }
         }
         item.notes.push(self.identity_note());
-        item.then.push(Then::Restamped { link });
         self.writer.push(item);
+        self.go_on_after_restamp(restamping);
+    }
+
+    /// The refused commits cannot be read: the connection ends, and they are refused again when it
+    /// comes back.
+    pub(super) fn restamp_failed(&mut self, link: LinkId, failure: &Failure) {
+        self.end_link_failed(link, failure);
+        self.give_up_restamp();
+    }
+
+    /// What waited goes on as if nothing had been refused.
+    pub(super) fn give_up_restamp(&mut self) {
+        if let Some(restamping) = self.restamping.take() {
+            self.go_on_after_restamp(restamping);
+        }
+    }
+
+    fn go_on_after_restamp(&mut self, restamping: Restamping) {
+        for wish in restamping.records {
+            self.record(wish);
+        }
+        for refusal in restamping.later {
+            self.with_link(refusal.link, |engine, state| {
+                engine.on_refused(refusal.link, state, refusal.commit, refusal.clock_ms);
+            });
+        }
     }
 
     /// The same commit under the present incarnation. Heads that were withdrawn are named by their

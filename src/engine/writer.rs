@@ -24,6 +24,8 @@ pub(super) enum Then {
         commit: EventId,
         index: u32,
     },
+    /// Refused commits can be read, to be written again.
+    LocateRefused,
     Restamped {
         link: LinkId,
     },
@@ -204,6 +206,7 @@ impl Engine {
             } => {
                 self.tell_session(link, protocol::Input::Staged { commit, index });
             }
+            Then::LocateRefused => self.locate_refused(),
             Then::Restamped { link } => self.tell_session(link, protocol::Input::Again),
             Then::StateSaved(aggregate) => self.cache.saved(&aggregate),
         }
@@ -245,6 +248,7 @@ impl Engine {
                 }),
             );
         }
+        self.give_up_restamp();
         self.end_all_links(protocol::CloseCode::INTERNAL, "the store failed");
     }
 }
