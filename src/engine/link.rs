@@ -340,7 +340,8 @@ impl Engine {
     }
 
     fn locate_for(&mut self, link: LinkId, theirs: &Received) {
-        let end = self.log.offered_end();
+        // The store finds only what it has answered; what comes after is read along the log.
+        let end = self.log.stored_end().min(self.log.offered_end());
         let ranges = self.inbox.received().without(theirs);
         let request = self.request(Pending::Located { link, end });
         self.effects.push_back(Effect::Locate { request, ranges });
