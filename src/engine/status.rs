@@ -89,6 +89,11 @@ pub struct AggregateStatus {
 const WAITING_LISTED: usize = 64;
 
 impl Engine {
+    /// Whether the store failed, so that nothing more is written.
+    pub fn has_failed(&self) -> bool {
+        self.writer.failed.is_some()
+    }
+
     /// The replica as it stands. Cost: the waiting commits it lists, the aggregates in memory, the
     /// connections.
     pub fn status(&self) -> ReplicaStatus {

@@ -59,7 +59,7 @@ impl Replica {
 
     /// Whether the replica takes writes: it was not closed and its store did not fail.
     pub fn is_ready(&self) -> bool {
-        !self.shell.is_closed() && self.shell.with(|engine| engine.status().failed.is_none())
+        !self.shell.is_closed() && !self.shell.with(|engine| engine.has_failed())
     }
 }
 
