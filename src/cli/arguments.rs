@@ -8,7 +8,7 @@ use super::{help, place};
 /// Records events while apart, merges them the same everywhere.
 #[derive(Debug, Parser)]
 #[command(name = "anabranch", version, before_help = help::TOP, after_help = help::EXIT_CODES)]
-#[command(help_template = help::TEMPLATE, disable_help_subcommand = true)]
+#[command(help_template = help::TEMPLATE)]
 pub(super) struct Arguments {
     /// One JSON object per line on stdout instead of text; errors as JSON on stderr
     #[arg(long, global = true)]

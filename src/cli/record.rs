@@ -180,21 +180,18 @@ fn not_recorded(number: u64, failure: &Failure, output: Output) -> Result<(), Fa
     output.tell(&json, &text)
 }
 
-/// Whether the peer has it; a failure if the peer refused it.
+/// Whether the peer has it; a failure if the peer refused it and it could not be written again.
 fn sent(report: Option<&SyncReport>, recorded: &Recorded) -> Result<bool, Failure> {
     let Some(report) = report else {
         return Ok(false);
     };
-    let refused = report
-        .refused
-        .iter()
-        .find(|refused| refused.commit == recorded.commit);
-    match refused {
-        None => Ok(report.caught_up),
-        Some(refused) => {
+    let mut refused = report.refused.iter();
+    match refused.find(|refused| refused.commit == recorded.commit) {
+        Some(refused) if !report.caught_up => {
             let what = format!("the hub refused {}: {}", refused.commit, refused.why);
             Err(Failure::new(Kind::Refused, what).with_remedy(refused.remedy.clone()))
         }
+        _ => Ok(report.caught_up),
     }
 }
 

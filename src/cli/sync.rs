@@ -44,8 +44,8 @@ pub(super) async fn run(arguments: &Sync, output: Output) -> Result<(), Failure>
     output.tell(&json, &table.to_string())?;
     closed?;
     match report.refused.first() {
-        None => Ok(()),
-        Some(refused) => {
+        // What was refused and could be written again has reached the hub in its new form.
+        Some(refused) if !report.caught_up => {
             let count = report.refused.len();
             let what = format!(
                 "the hub refused {count} commits, the first because {}",
@@ -53,5 +53,6 @@ pub(super) async fn run(arguments: &Sync, output: Output) -> Result<(), Failure>
             );
             Err(Failure::new(Kind::Refused, what).with_remedy(refused.remedy.clone()))
         }
+        _ => Ok(()),
     }
 }
