@@ -12,6 +12,8 @@
     reason = "the logs of these tests are short"
 )]
 
+#[path = "session/driven.rs"]
+mod driven;
 #[path = "session/node.rs"]
 mod node;
 #[path = "session/pair.rs"]
@@ -21,6 +23,8 @@ mod pair;
 mod codec;
 #[path = "session/contact.rs"]
 mod contact;
+#[path = "session/held_back.rs"]
+mod held_back;
 #[path = "session/hello.rs"]
 mod hello;
 #[path = "session/large.rs"]
@@ -33,3 +37,5 @@ mod refusal;
 mod states;
 #[path = "session/time.rs"]
 mod time;
+#[path = "session/violations.rs"]
+mod violations;

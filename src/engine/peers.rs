@@ -70,9 +70,14 @@ impl Peers {
     }
 
     /// The peer's log was read up to here; the note belongs in the group that holds what was read.
+    /// Of several sessions with one peer one may lag behind, and what the others have read must not
+    /// be forgotten: a peer that loses what it passed on to us would be taken for whole.
     pub(super) fn advance(&mut self, peer: ReplicaId, cursor: Cursor) -> Note {
+        let stored = self.cursors.get(&peer).map(|note| note.cursor);
+        let further = stored
+            .filter(|stored| stored.epoch == cursor.epoch && stored.position > cursor.position);
         let note = PeerNote {
-            cursor,
+            cursor: further.unwrap_or(cursor),
             session: self.sessions,
         };
         self.cursors.insert(peer, note);

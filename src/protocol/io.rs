@@ -54,7 +54,8 @@ pub struct Local {
     pub epochs: Epochs,
     /// End of what may be sent: the position after the last sendable entry.
     pub end: u64,
-    /// Peers that may be at the other end, the most likely first; a dialer's hello lists at most
+    /// Peers that may be at the other end, the most likely first, with cursors as they are durably
+    /// stored; a dialer's hello lists at most
     /// [`HELLO_PEERS_MAX`](crate::limits::HELLO_PEERS_MAX) of them.
     pub peers: Vec<KnownPeer>,
     /// Parts of a large commit that an earlier session with one of these peers staged.
@@ -123,8 +124,10 @@ pub enum Input {
         /// Number of the part, from 0.
         index: u32,
     },
-    /// A delivered commit was refused. What the peer sends after it is discarded until the peer
-    /// says from where it streams again.
+    /// A delivered commit was refused. Comes before its delivery is [taken](Self::Taken); what came
+    /// before it in its delivery may be kept, and deliveries after it that were polled already are
+    /// the peer's to send again: they are answered by `Taken` and otherwise ignored. What the peer
+    /// sends from now on is discarded until it begins again.
     Refuse {
         /// The commit.
         commit: EventId,
@@ -172,8 +175,11 @@ pub struct Delivery {
     pub number: u64,
     /// The commits, in the order of the peer's log. May be empty: then only the cursor moves.
     pub commits: Vec<Delivered>,
-    /// How far the peer's log has been read with this delivery; to be stored with it, atomically.
-    /// Nothing while a summary is being answered.
+    /// How far the peer's log has been read with this delivery; to be stored with it, atomically,
+    /// in place of an earlier one. Nothing where the stored one stays as it is. While two ends tell
+    /// each other what they lack it is one that no store honours: what the stored one promised does
+    /// not hold any more. Not to be stored when a commit of the delivery is refused. Of several
+    /// sessions with one peer one may lag behind: within one epoch a stored position never goes back.
     pub cursor: Option<Cursor>,
     /// The commit was assembled from staged parts, which can go once it is stored.
     pub unstage: Option<EventId>,
@@ -249,9 +255,11 @@ pub enum Output {
         /// The peer's wall clock when it refused, in milliseconds since 1970.
         clock_ms: u64,
     },
-    /// Everything that the peer's log held has been delivered; what follows is live.
+    /// Everything that the peer's log held has been delivered; what follows is live. Comes at once
+    /// where this end does not receive.
     PeerCaughtUp,
-    /// Everything sendable has been sent; what follows is live.
+    /// Everything sendable has been sent; what follows is live. Comes at once where this end does
+    /// not send, and once more after a refusal.
     CaughtUp,
     /// The session is over; nothing may follow. The carrier is to be closed with this code.
     Closed {

@@ -151,7 +151,7 @@ impl World {
             .session
             .handle(self.now, Input::Frame(frame));
         self.settle(link, 1 - from);
-        assert_cursors_hold(self.nodes.iter());
+        assert_cursors_hold(&self.nodes);
         true
     }
 
@@ -296,7 +296,7 @@ fn three_nodes_in_a_line_become_equal_whatever_happened() {
     let mut arrived = 0;
     for seed in 0..250 {
         let mut world = run(seed);
-        let held: BTreeMap<_, _> = world.nodes.iter().flat_map(|node| node.holds()).collect();
+        let held: BTreeMap<_, _> = world.nodes.iter().flat_map(Node::holds).collect();
         world.heal();
         for node in &world.nodes {
             assert_eq!(node.holds().len(), held.len(), "seed {seed}");

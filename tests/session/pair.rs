@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anabranch::clock::Now;
 use anabranch::event::{EventId, ReplicaId};
 use anabranch::protocol::{
-    CloseCode, Direction, Input, Message, Output, Prepared, Reason, Remedy, Role, Session,
-    SessionOptions, decode_frame,
+    CloseCode, Delivered, Delivery, Direction, Input, Message, Output, Prepared, Reason, Remedy,
+    Role, Session, SessionOptions, decode_frame,
 };
 use bytes::Bytes;
 
@@ -114,7 +114,7 @@ impl Pair {
             .session
             .handle(self.now, Input::Frame(frame));
         self.settle(nodes, 1 - from);
-        assert_cursors_hold(nodes.iter());
+        assert_cursors_hold(nodes);
         true
     }
 
@@ -133,7 +133,7 @@ impl Pair {
         self.settle(nodes, 1);
         let mut turn = 0;
         while self.carried < frames_max {
-            let answered = self.carried % 3 == 0 && self.answer(nodes, turn);
+            let answered = self.carried.is_multiple_of(3) && self.answer(nodes, turn);
             let carried = self.carry(nodes, turn) || self.carry(nodes, 1 - turn);
             if !answered && !carried && !self.answer(nodes, 0) && !self.answer(nodes, 1) {
                 return;
@@ -221,48 +221,7 @@ impl End {
                 self.wire.push_back(frame.clone());
                 return Some(appended);
             }
-            Output::Deliver(delivery) => {
-                let refused = delivery
-                    .commits
-                    .iter()
-                    .position(|d| Some(d.commit.id()) == self.refuses);
-                let mut taken = delivery.clone();
-                if let Some(at) = refused {
-                    let commit = delivery.commits[at].commit.id();
-                    taken.commits.truncate(at);
-                    taken.cursor = None;
-                    let why = Reason::Forked;
-                    let remedy = Remedy::Restamp;
-                    self.session.handle(
-                        now,
-                        Input::Refuse {
-                            commit,
-                            why,
-                            remedy,
-                        },
-                    );
-                }
-                appended = node.take(peer, &taken);
-                if self.is_slow {
-                    self.untaken.push_back(delivery.number);
-                } else {
-                    let delivery = delivery.number;
-                    self.session.handle(
-                        now,
-                        Input::Taken {
-                            delivery,
-                            durable: false,
-                        },
-                    );
-                    self.session.handle(
-                        now,
-                        Input::Taken {
-                            delivery,
-                            durable: true,
-                        },
-                    );
-                }
-            }
+            Output::Deliver(delivery) => appended = self.take(now, node, peer, delivery),
             Output::Stage {
                 commit,
                 index,
@@ -285,6 +244,42 @@ impl End {
         }
         self.outputs.push(output);
         Some(appended)
+    }
+
+    /// Takes a delivery up to what is refused of it.
+    fn take(
+        &mut self,
+        now: Now,
+        node: &mut Node,
+        peer: ReplicaId,
+        delivery: &Delivery,
+    ) -> Vec<Arc<Prepared>> {
+        let mut taken = delivery.clone();
+        let is_refused = |d: &Delivered| Some(d.commit.id()) == self.refuses;
+        if let Some(at) = delivery.commits.iter().position(is_refused) {
+            let commit = delivery.commits[at].commit.id();
+            taken.commits.truncate(at);
+            taken.cursor = None;
+            let (why, remedy) = (Reason::Forked, Remedy::Restamp);
+            self.session.handle(
+                now,
+                Input::Refuse {
+                    commit,
+                    why,
+                    remedy,
+                },
+            );
+        }
+        let appended = node.take(peer, &taken);
+        let delivery = delivery.number;
+        if self.is_slow {
+            self.untaken.push_back(delivery);
+        } else {
+            for durable in [false, true] {
+                self.session.handle(now, Input::Taken { delivery, durable });
+            }
+        }
+        appended
     }
 }
 

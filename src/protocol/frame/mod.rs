@@ -1,13 +1,14 @@
 //! Messages as bytes.
 //!
+//! One message has one encoding. What is read is bounded by the bytes that are there, never by a
+//! length that they claim; every byte has to be used; a frame that was damaged, cut or joined with
+//! another on its way is told from one that was written wrongly. In which state a message may come
+//! is not known here.
+//!
 //! ```text
 //! frame   kind u8: format 1 in the high half, kind of message in the low half
 //!         | xxh3-64 of the body, seeded with the kind, u64 little-endian | body
 //! ```
-//!
-//! One message has one encoding. What is read is bounded by the bytes that are there, never by a
-//! length that they claim; every byte has to be used; a frame that was damaged, cut or joined with
-//! another on its way is told from one that was written wrongly.
 
 mod body;
 mod hello;

@@ -10,14 +10,10 @@ use super::outbox::{Outbox, Outcome};
 use super::outgoing::{Large, Outgoing, Progress, Supply};
 use super::{SessionOptions, assembly};
 use crate::event::encode_commit;
-use crate::limits::{FRAME_BYTES_MAX, PAGE_ENTRIES_MAX, PART_BYTES_MAX};
+use crate::limits::{FRAME_BYTES_MAX, PAGE_ENTRIES_MAX, PART_BYTES_MAX, UNTOLD_ENTRIES_MAX};
 use crate::log::{Cursor, Entry};
 use crate::protocol::prepared::{events_of, fits_one_frame, with_chains};
 use crate::protocol::{Batch, Message, Output, Part, Prepared};
-
-/// A cursor that merely moved is told after so many entries, so that a resume does not read
-/// further than that for nothing.
-const UNTOLD_MAX: u64 = 512;
 
 /// Entries for the next batch.
 #[derive(Default)]
@@ -194,7 +190,7 @@ impl Outgoing {
     fn reached_end(&mut self, position: u64, out: &mut Outbox) -> Outcome {
         let untold = self.told.is_none_or(|told| {
             let untold = position.saturating_sub(told);
-            untold >= UNTOLD_MAX || (untold > 0 && !self.caught_up)
+            untold >= UNTOLD_ENTRIES_MAX || (untold > 0 && !self.caught_up)
         });
         if untold {
             let batch = Batch {
