@@ -5,7 +5,7 @@
 //! ends with an answer or a close, and costs the hub no more than [`crate::limits`] says.
 //!
 //! The hub decides who is let in and when to stop. What is exchanged over a link it leaves to the
-//! [`Replica`](crate::replica::Replica); it knows no store and no rules.
+//! [`Replica`]; it knows no store and no rules.
 
 mod answer;
 mod builder;

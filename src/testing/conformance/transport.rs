@@ -12,8 +12,8 @@
 )]
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -110,11 +110,20 @@ fn sizes() -> Vec<usize> {
         .collect()
 }
 
-/// A frame that no other number and no other place within it resembles.
+/// A frame that no frame of another number resembles: a window, `number` bytes on, into noise.
 fn frame(number: usize, size: usize) -> Bytes {
-    (0..size)
-        .map(|at| (number.wrapping_mul(31).wrapping_add(at) ^ (at >> 8)).to_le_bytes()[0])
-        .collect()
+    static NOISE: OnceLock<Bytes> = OnceLock::new();
+    let noise = NOISE.get_or_init(|| {
+        let mut seed = 7_u64;
+        let mut byte = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            seed.to_be_bytes()[0]
+        };
+        (0..=FRAME_BYTES_MAX + UNREAD_FRAMES)
+            .map(|_| byte())
+            .collect()
+    });
+    noise.slice(number..number + size)
 }
 
 async fn expect_frame(receiver: &mut dyn LinkReceiver, wanted: &Bytes) {
