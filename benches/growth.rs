@@ -41,7 +41,11 @@ async fn main() {
     let [small, large] = &figures[..] else { return };
     let rows = [
         ("open after a clean close", small.open, large.open),
-        ("cold read of one aggregate", small.cold_read, large.cold_read),
+        (
+            "cold read of one aggregate",
+            small.cold_read,
+            large.cold_read,
+        ),
         ("resume with 10 + 10 new events", small.resume, large.resume),
     ];
     if json {
@@ -54,14 +58,24 @@ async fn main() {
         };
         let rows: Vec<_> = rows.iter().map(row).collect();
         let bytes = [small.resume_bytes, large.resume_bytes];
-        println!("{}", serde_json::json!({"events": SIZES, "rows": rows, "resume_bytes": bytes}));
+        println!(
+            "{}",
+            serde_json::json!({"events": SIZES, "rows": rows, "resume_bytes": bytes})
+        );
         return;
     }
-    println!("{:<32} {:>12} {:>12} {:>7}", "median", "10,000", "100,000", "ratio");
+    println!(
+        "{:<32} {:>12} {:>12} {:>7}",
+        "median", "10,000", "100,000", "ratio"
+    );
     for (name, small, large) in rows {
         let ratio = large.as_secs_f64() / small.as_secs_f64();
         let micros = |duration: Duration| format!("{} us", duration.as_micros());
-        println!("{name:<32} {:>12} {:>12} {ratio:>7.2}", micros(small), micros(large));
+        println!(
+            "{name:<32} {:>12} {:>12} {ratio:>7.2}",
+            micros(small),
+            micros(large)
+        );
     }
     println!(
         "{:<32} {:>12} {:>12} {:>7.2}",
@@ -78,7 +92,9 @@ async fn measure(events: usize) -> Figures {
     let replica = open(&here).await;
     let peer = open(&there).await;
     for commit in 0..events / COMMIT {
-        let drafts = (0..COMMIT).map(|n| draft(commit * COMMIT + n, "x")).collect();
+        let drafts = (0..COMMIT)
+            .map(|n| draft(commit * COMMIT + n, "x"))
+            .collect();
         replica.record_all(drafts).await.unwrap();
     }
     replica.sync(&peer).await.unwrap();
@@ -100,12 +116,21 @@ async fn measure(events: usize) -> Figures {
         }
         let peer = open(&there).await;
         for n in 0..NEW {
-            replica.record(draft(round * NEW + n, "here")).await.unwrap();
-            peer.record(draft(round * NEW + n + 1, "there")).await.unwrap();
+            replica
+                .record(draft(round * NEW + n, "here"))
+                .await
+                .unwrap();
+            peer.record(draft(round * NEW + n + 1, "there"))
+                .await
+                .unwrap();
         }
         let (report, time) = timed(replica.sync(&peer)).await;
         let report = report.unwrap();
-        assert_eq!((report.pushed, report.pulled), (NEW as u64, NEW as u64), "{report}");
+        assert_eq!(
+            (report.pushed, report.pulled),
+            (NEW as u64, NEW as u64),
+            "{report}"
+        );
         resumes.push(time);
         bytes = report.bytes_sent + report.bytes_received;
         replica.close().await.unwrap();
@@ -122,7 +147,11 @@ async fn measure(events: usize) -> Figures {
 async fn open(path: &std::path::Path) -> Replica {
     let registry = Registry::new().with_default(FieldMerge);
     let store = FjallStore::open(path).unwrap();
-    Replica::builder(store).registry(registry).open().await.unwrap()
+    Replica::builder(store)
+        .registry(registry)
+        .open()
+        .await
+        .unwrap()
 }
 
 fn draft(event: usize, value: &str) -> Draft {

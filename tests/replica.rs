@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use anabranch::clock::Now;
 use anabranch::engine::{Failure, Filter};
 use anabranch::event::{Draft, EventId};
 use anabranch::log::Durability;
-use anabranch::clock::Now;
 use anabranch::replica::environment::{Environment, OperatingSystem};
 use anabranch::replica::{RecordError, Replica, SyncOptions};
 use anabranch::resolver::{FieldEdit, FieldMerge, FoldFn, LastWriteWins, Registry, Rejection};
@@ -25,16 +25,29 @@ fn registry() -> Registry {
 
 /// A rule of a user's own: two seats, the third booking is refused.
 fn seats() -> impl anabranch::resolver::Resolver {
-    FoldFn::new("seats", 1, |_| Vec::<String>::new(), |state, guest: &String, _| {
-        state.push(guest.clone());
-    })
+    FoldFn::new(
+        "seats",
+        1,
+        |_| Vec::<String>::new(),
+        |state, guest: &String, _| {
+            state.push(guest.clone());
+        },
+    )
     .with_admit(|state: &Vec<String>, _guest: &String, _cx| {
-        if state.len() < 2 { Ok(()) } else { Err(Rejection::new("both seats are taken")) }
+        if state.len() < 2 {
+            Ok(())
+        } else {
+            Err(Rejection::new("both seats are taken"))
+        }
     })
 }
 
 async fn replica() -> Replica {
-    Replica::builder(MemoryStore::new()).registry(registry()).open().await.unwrap()
+    Replica::builder(MemoryStore::new())
+        .registry(registry())
+        .open()
+        .await
+        .unwrap()
 }
 
 /// An environment whose wall clock goes ahead of the others', so that its writes come after theirs.
@@ -46,7 +59,10 @@ struct Ahead {
 impl Environment for Ahead {
     fn now(&self) -> Now {
         let now = self.system.now();
-        Now { wall_ms: now.wall_ms + self.ms, ..now }
+        Now {
+            wall_ms: now.wall_ms + self.ms,
+            ..now
+        }
     }
 
     fn entropy(&self) -> u64 {
@@ -55,7 +71,10 @@ impl Environment for Ahead {
 }
 
 async fn replica_ahead(ms: u64) -> Replica {
-    let environment = Ahead { system: OperatingSystem::new(), ms };
+    let environment = Ahead {
+        system: OperatingSystem::new(),
+        ms,
+    };
     let builder = Replica::builder(MemoryStore::new()).registry(registry());
     builder.environment(environment).open().await.unwrap()
 }
@@ -66,15 +85,25 @@ fn edit(aggregate: &str, field: &str, value: &str) -> Draft {
 }
 
 async fn state(replica: &Replica, aggregate: &str) -> Value {
-    replica.state::<Value>(aggregate).await.unwrap().unwrap_or(Value::Null)
+    replica
+        .state::<Value>(aggregate)
+        .await
+        .unwrap()
+        .unwrap_or(Value::Null)
 }
 
 #[tokio::test]
 async fn what_is_recorded_is_read_at_once() {
     let replica = replica().await;
-    let recorded = replica.record(edit("task/1", "title", "buy milk")).await.unwrap();
+    let recorded = replica
+        .record(edit("task/1", "title", "buy milk"))
+        .await
+        .unwrap();
     assert_eq!(recorded.events().count(), 1);
-    assert_eq!(state(&replica, "task/1").await, json!({"title": "buy milk"}));
+    assert_eq!(
+        state(&replica, "task/1").await,
+        json!({"title": "buy milk"})
+    );
     assert_eq!(state(&replica, "task/2").await, Value::Null);
     assert_eq!(replica.status().events, 1);
 }
@@ -84,17 +113,33 @@ async fn two_replicas_that_wrote_apart_agree_after_one_sync() {
     let (a, b) = (replica().await, replica().await);
     a.record(edit("task/1", "title", "buy milk")).await.unwrap();
     b.record(edit("task/1", "done", "yes")).await.unwrap();
-    b.record(Draft::new("note/1", "written", &"from b").unwrap()).await.unwrap();
+    b.record(Draft::new("note/1", "written", &"from b").unwrap())
+        .await
+        .unwrap();
     let report = a.sync(&b).await.unwrap();
-    assert_eq!((report.pushed, report.pulled, report.duplicates), (1, 2, 0), "{report}");
+    assert_eq!(
+        (report.pushed, report.pulled, report.duplicates),
+        (1, 2, 0),
+        "{report}"
+    );
     assert!(report.caught_up);
     for aggregate in ["task/1", "note/1"] {
         assert_eq!(state(&a, aggregate).await, state(&b, aggregate).await);
-        assert_eq!(a.digest(aggregate).await.unwrap(), b.digest(aggregate).await.unwrap());
+        assert_eq!(
+            a.digest(aggregate).await.unwrap(),
+            b.digest(aggregate).await.unwrap()
+        );
     }
-    assert_eq!(state(&a, "task/1").await, json!({"title": "buy milk", "done": "yes"}));
+    assert_eq!(
+        state(&a, "task/1").await,
+        json!({"title": "buy milk", "done": "yes"})
+    );
     let again = a.sync(&b).await.unwrap();
-    assert_eq!((again.pushed, again.pulled, again.duplicates), (0, 0, 0), "{again}");
+    assert_eq!(
+        (again.pushed, again.pulled, again.duplicates),
+        (0, 0, 0),
+        "{again}"
+    );
 }
 
 #[tokio::test]
@@ -119,13 +164,25 @@ async fn a_write_that_its_own_rule_refuses_is_not_written() {
     a.record(book("bob")).await.unwrap();
     let refused = a.record(book("cid")).await.unwrap_err();
     assert!(
-        matches!(&refused, RecordError::Failed(Failure::Rejected { index: 0, .. })),
+        matches!(
+            &refused,
+            RecordError::Failed(Failure::Rejected { index: 0, .. })
+        ),
         "{refused}"
     );
-    assert_eq!(refused.to_string(), "seat/7 refuses event 0 of the commit: both seats are taken");
+    assert_eq!(
+        refused.to_string(),
+        "seat/7 refuses event 0 of the commit: both seats are taken"
+    );
     assert_eq!(a.status().events, 2);
-    let refused = a.record_all(vec![edit("task/1", "x", "y"), book("dan")]).await.unwrap_err();
-    assert!(matches!(refused, RecordError::Failed(Failure::Rejected { index: 1, .. })));
+    let refused = a
+        .record_all(vec![edit("task/1", "x", "y"), book("dan")])
+        .await
+        .unwrap_err();
+    assert!(matches!(
+        refused,
+        RecordError::Failed(Failure::Rejected { index: 1, .. })
+    ));
     assert_eq!(a.status().events, 2);
     assert_eq!(state(&a, "task/1").await, Value::Null);
 }
@@ -149,7 +206,11 @@ async fn a_rejection_after_a_sync_is_the_same_everywhere_and_reported() {
 #[tokio::test]
 async fn a_commit_is_visible_as_a_whole() {
     let (a, b) = (replica().await, replica().await);
-    let drafts = vec![edit("task/1", "x", "1"), edit("task/1", "y", "2"), edit("task/2", "z", "3")];
+    let drafts = vec![
+        edit("task/1", "x", "1"),
+        edit("task/1", "y", "2"),
+        edit("task/2", "z", "3"),
+    ];
     let recorded = a.record_all(drafts).await.unwrap();
     assert_eq!(recorded.events().count(), 3);
     a.sync(&b).await.unwrap();
@@ -163,12 +224,17 @@ async fn a_watch_tells_what_changed_and_coalesces() {
     let mut watch = b.watch(Filter::under(["task"]).unwrap());
     a.record(edit("task/1", "x", "1")).await.unwrap();
     a.record(edit("task/1", "x", "2")).await.unwrap();
-    a.record(Draft::new("note/1", "written", &"unseen").unwrap()).await.unwrap();
+    a.record(Draft::new("note/1", "written", &"unseen").unwrap())
+        .await
+        .unwrap();
     a.sync(&b).await.unwrap();
     let change = watch.next().await.unwrap();
     assert_eq!(change.aggregate.as_str(), "task/1");
     assert_eq!(change.events, 2);
-    assert!(!change.late && !change.raced && change.durable, "{change:?}");
+    assert!(
+        !change.late && !change.raced && change.durable,
+        "{change:?}"
+    );
     b.record(edit("task/9", "x", "1")).await.unwrap();
     assert_eq!(watch.next().await.unwrap().aggregate.as_str(), "task/9");
 }
@@ -189,7 +255,9 @@ async fn a_late_event_says_that_what_was_shown_is_rewritten() {
 async fn a_tail_goes_on_from_its_cursor_and_then_live() {
     let a = replica().await;
     for n in 0..5 {
-        a.record(edit(&format!("task/{n}"), "x", "1")).await.unwrap();
+        a.record(edit(&format!("task/{n}"), "x", "1"))
+            .await
+            .unwrap();
     }
     let mut tail = a.tail(Filter::all(), None).unwrap();
     let mut seen: Vec<EventId> = Vec::new();
@@ -213,8 +281,14 @@ async fn a_tail_goes_on_from_its_cursor_and_then_live() {
 #[tokio::test]
 async fn a_buffered_write_is_answered_before_it_is_fsynced_and_survives_once_flushed() {
     let store = MemoryStore::new();
-    let a = Replica::builder(store.clone()).registry(registry()).open().await.unwrap();
-    a.record_with(edit("task/1", "x", "1"), Durability::Buffered).await.unwrap();
+    let a = Replica::builder(store.clone())
+        .registry(registry())
+        .open()
+        .await
+        .unwrap();
+    a.record_with(edit("task/1", "x", "1"), Durability::Buffered)
+        .await
+        .unwrap();
     a.flush().await.unwrap();
     assert_eq!(a.status().durable_end, 1);
 }
@@ -234,12 +308,20 @@ async fn a_replica_that_was_closed_says_so() {
 #[tokio::test]
 async fn a_store_that_is_opened_again_goes_on_where_it_ended() {
     let store = MemoryStore::new();
-    let a = Replica::builder(store.clone()).registry(registry()).open().await.unwrap();
+    let a = Replica::builder(store.clone())
+        .registry(registry())
+        .open()
+        .await
+        .unwrap();
     let id = a.id();
     a.record(edit("task/1", "x", "1")).await.unwrap();
     a.close().await.unwrap();
     drop(a);
-    let a = Replica::builder(store).registry(registry()).open().await.unwrap();
+    let a = Replica::builder(store)
+        .registry(registry())
+        .open()
+        .await
+        .unwrap();
     assert_eq!(a.id(), id);
     assert_eq!(state(&a, "task/1").await, json!({"x": "1"}));
     let recorded = a.record(edit("task/1", "y", "2")).await.unwrap();
@@ -252,14 +334,21 @@ async fn many_callers_at_once_all_get_their_writes() {
     let a = replica().await;
     let calls = (0..200).map(|n| {
         let a = a.clone();
-        async move { a.record(edit(&format!("task/{}", n % 7), &format!("f{n}"), "1")).await }
+        async move {
+            a.record(edit(&format!("task/{}", n % 7), &format!("f{n}"), "1"))
+                .await
+        }
     });
     for recorded in futures::future::join_all(calls).await {
         recorded.unwrap();
     }
     let mut fields = 0;
     for n in 0..7 {
-        fields += state(&a, &format!("task/{n}")).await.as_object().unwrap().len();
+        fields += state(&a, &format!("task/{n}"))
+            .await
+            .as_object()
+            .unwrap()
+            .len();
     }
     assert_eq!(fields, 200);
 }
@@ -278,17 +367,32 @@ async fn an_interval_sync_runs_until_it_is_stopped() {
 
 #[tokio::test]
 async fn a_rule_that_panics_leaves_the_others_alone() {
-    let rude = FoldFn::new("rude", 1, |_| 0u64, |state: &mut u64, n: &u64, _| {
-        assert!(*n != 13, "thirteen");
-        *state += *n;
-    });
-    let registry = Registry::new().with("sum", rude).unwrap().with_default(FieldMerge);
+    let rude = FoldFn::new(
+        "rude",
+        1,
+        |_| 0u64,
+        |state: &mut u64, n: &u64, _| {
+            assert!(*n != 13, "thirteen");
+            *state += *n;
+        },
+    );
+    let registry = Registry::new()
+        .with("sum", rude)
+        .unwrap()
+        .with_default(FieldMerge);
     let (a, b) = (
-        Replica::builder(MemoryStore::new()).registry(registry).open().await.unwrap(),
+        Replica::builder(MemoryStore::new())
+            .registry(registry)
+            .open()
+            .await
+            .unwrap(),
         Replica::builder(MemoryStore::new())
             .registry(
                 Registry::new()
-                    .with("sum", FoldFn::new("rude", 1, |_| 0u64, |s: &mut u64, n: &u64, _| *s += *n))
+                    .with(
+                        "sum",
+                        FoldFn::new("rude", 1, |_| 0u64, |s: &mut u64, n: &u64, _| *s += *n),
+                    )
                     .unwrap()
                     .with_default(FieldMerge),
             )
@@ -296,8 +400,12 @@ async fn a_rule_that_panics_leaves_the_others_alone() {
             .await
             .unwrap(),
     );
-    b.record(Draft::new("sum/1", "added", &1u64).unwrap()).await.unwrap();
-    b.record(Draft::new("sum/1", "added", &13u64).unwrap()).await.unwrap();
+    b.record(Draft::new("sum/1", "added", &1u64).unwrap())
+        .await
+        .unwrap();
+    b.record(Draft::new("sum/1", "added", &13u64).unwrap())
+        .await
+        .unwrap();
     b.record(edit("task/1", "x", "1")).await.unwrap();
     a.sync(&b).await.unwrap();
     assert_eq!(state(&a, "task/1").await, json!({"x": "1"}));
@@ -315,23 +423,41 @@ async fn a_writer_whose_clock_is_ahead_is_refused_at_the_first_hop_and_writes_ag
     b.record(edit("task/1", "y", "b again")).await.unwrap();
     let report = b.sync(&a).await.unwrap();
     assert_eq!(report.refused.len(), 1, "{report}");
-    assert!(report.refused[0].why.contains("ahead"), "{:?}", report.refused);
-    assert_ne!(b.id(), before, "the refused events were written again by a new incarnation");
+    assert!(
+        report.refused[0].why.contains("ahead"),
+        "{:?}",
+        report.refused
+    );
+    assert_ne!(
+        b.id(),
+        before,
+        "the refused events were written again by a new incarnation"
+    );
     assert_eq!(b.id().device(), before.device());
     assert_eq!(state(&a, "task/1").await, json!({"x": "a", "y": "b again"}));
     assert_eq!(state(&b, "task/1").await, state(&a, "task/1").await);
     b.record(edit("task/1", "z", "later")).await.unwrap();
     let report = b.sync(&a).await.unwrap();
     assert!(report.refused.is_empty(), "{report}");
-    assert_eq!(state(&a, "task/1").await, json!({"x": "a", "y": "b again", "z": "later"}));
-    assert_eq!(a.digest("task/1").await.unwrap(), b.digest("task/1").await.unwrap());
+    assert_eq!(
+        state(&a, "task/1").await,
+        json!({"x": "a", "y": "b again", "z": "later"})
+    );
+    assert_eq!(
+        a.digest("task/1").await.unwrap(),
+        b.digest("task/1").await.unwrap()
+    );
 }
 
 #[tokio::test]
 async fn a_restored_store_takes_a_new_incarnation_and_gets_its_lost_past_back() {
     let hub = replica().await;
     let store = MemoryStore::new();
-    let a = Replica::builder(store.clone()).registry(registry()).open().await.unwrap();
+    let a = Replica::builder(store.clone())
+        .registry(registry())
+        .open()
+        .await
+        .unwrap();
     a.record(edit("task/1", "x", "1")).await.unwrap();
     a.sync(&hub).await.unwrap();
     let backup = store.copy();
@@ -340,7 +466,11 @@ async fn a_restored_store_takes_a_new_incarnation_and_gets_its_lost_past_back() 
     let before = a.id();
     a.close().await.unwrap();
 
-    let a = Replica::builder(backup).registry(registry()).open().await.unwrap();
+    let a = Replica::builder(backup)
+        .registry(registry())
+        .open()
+        .await
+        .unwrap();
     assert_eq!(a.id(), before);
     let report = a.sync(&hub).await.unwrap();
     assert_ne!(a.id(), before);
@@ -348,20 +478,27 @@ async fn a_restored_store_takes_a_new_incarnation_and_gets_its_lost_past_back() 
     assert_eq!(state(&a, "task/1").await, json!({"x": "2"}));
     a.record(edit("task/1", "y", "new life")).await.unwrap();
     a.sync(&hub).await.unwrap();
-    assert_eq!(state(&hub, "task/1").await, json!({"x": "2", "y": "new life"}));
+    assert_eq!(
+        state(&hub, "task/1").await,
+        json!({"x": "2", "y": "new life"})
+    );
 }
 
 #[tokio::test]
 async fn a_buffered_write_is_fsynced_within_a_moment_though_nothing_follows_it() {
     let a = replica().await;
-    a.record_with(edit("task/1", "x", "1"), Durability::Buffered).await.unwrap();
+    a.record_with(edit("task/1", "x", "1"), Durability::Buffered)
+        .await
+        .unwrap();
     let mut looks = tokio::time::interval(Duration::from_millis(20));
     let durable = async {
         while a.status().durable_end == 0 {
             looks.tick().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), durable).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), durable)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -379,9 +516,14 @@ async fn a_buffered_write_reaches_a_live_peer_though_nothing_follows_it() {
     });
     connection.caught_up().await;
     let mut tail = b.tail(Filter::all(), None).unwrap();
-    a.record_with(edit("task/1", "x", "1"), Durability::Buffered).await.unwrap();
+    a.record_with(edit("task/1", "x", "1"), Durability::Buffered)
+        .await
+        .unwrap();
     let told = tokio::time::timeout(Duration::from_secs(30), tail.next()).await;
-    assert_eq!(told.unwrap().unwrap().unwrap().event.aggregate().as_str(), "task/1");
+    assert_eq!(
+        told.unwrap().unwrap().unwrap().event.aggregate().as_str(),
+        "task/1"
+    );
     connection.close().await;
     serving.await.unwrap();
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use anabranch::event::{Commit, Event, EventId, OrderKey, cbor};
+use anabranch::event::{AggregateId, Commit, Event, EventId, OrderKey, PayloadError, cbor};
 use anabranch::merge::Aggregates;
 use anabranch::resolver::{FieldMerge, FieldWrites, Fields, Registry};
 use serde_json::Value;
@@ -106,13 +106,23 @@ fn state(aggregates: &Aggregates) -> Result<String, Box<dyn Error>> {
     for timeline in aggregates.iter() {
         let state = timeline.state().map_err(Clone::clone)?;
         let fields: &Fields = state.downcast_ref().ok_or("folded by another rule")?;
-        for field in fields.iter() {
-            let value: Value = cbor::from_slice(field.value)?;
-            lines.push(state_line(timeline.aggregate(), &field.path, &value));
-        }
+        push_lines(timeline.aggregate(), fields, &mut lines)?;
     }
     lines.sort_unstable();
     Ok(lines.concat())
+}
+
+/// The visible fields of one record as lines.
+pub(crate) fn push_lines(
+    record: &AggregateId,
+    fields: &Fields,
+    lines: &mut Vec<String>,
+) -> Result<(), PayloadError> {
+    for field in fields.iter() {
+        let value: Value = cbor::from_slice(field.value)?;
+        lines.push(state_line(record, &field.path, &value));
+    }
+    Ok(())
 }
 
 /// The state of exactly the past of each line that says what it must be.

@@ -7,6 +7,7 @@
 
 mod data;
 mod in_memory;
+mod whole_path;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -27,7 +28,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     eprintln!("reading {}", folder.display());
     let expected = data::expected(&folder)?;
     let history = data::history(&folder)?;
-    in_memory::run(&history, &expected)
+    in_memory::run(&history, &expected)?;
+    whole_path::run(&history, &expected)
 }
 
 #[expect(
