@@ -17,7 +17,7 @@ pub struct Change {
     pub keys: Footprint,
     /// An event took its place before others that had been shown: what a reader saw was rewritten.
     pub late: bool,
-    /// An event is concurrent with another that touches the same keys.
+    /// An event is concurrent with another of the aggregate; whether their keys meet is not looked at.
     pub raced: bool,
     /// Everything that caused it is fsynced here.
     pub durable: bool,
