@@ -16,12 +16,12 @@ use log::{LevelFilter, Log, Metadata, Record};
 use tempfile::TempDir;
 
 /// A directory in which what was not fsynced can be thrown away.
-pub struct FjallHome {
+pub(crate) struct FjallHome {
     folder: TempDir,
 }
 
 impl FjallHome {
-    pub fn path(&self) -> PathBuf {
+    fn path(&self) -> PathBuf {
         self.folder.path().join("store")
     }
 
@@ -89,7 +89,7 @@ impl Log for Listener {
 }
 
 /// Copies a directory; a journal up to the empty room at its end.
-pub fn copy(from: &Path, to: &Path) {
+fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for name in fs::read_dir(from).unwrap() {
         let name = name.unwrap();
@@ -104,12 +104,13 @@ pub fn copy(from: &Path, to: &Path) {
 
 fn copy_file(from: &Path, to: &Path) {
     let (mut from, mut to) = (File::open(from).unwrap(), File::create(to).unwrap());
-    let mut chunk = vec![0; 1 << 20];
+    let mut chunk = vec![0; 1 << 16];
     loop {
         let read = from.read(&mut chunk).unwrap();
-        if chunk[..read].iter().all(|byte| *byte == 0) {
+        let content = chunk.get(..read).unwrap();
+        if content.iter().all(|byte| *byte == 0) {
             return;
         }
-        to.write_all(&chunk[..read]).unwrap();
+        to.write_all(content).unwrap();
     }
 }

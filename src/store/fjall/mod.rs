@@ -10,6 +10,7 @@
 //! This module knows nothing of what the engine's folds and notes mean.
 
 mod folder;
+mod manifest;
 mod mark;
 mod reader;
 mod recovery;

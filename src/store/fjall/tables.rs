@@ -14,6 +14,7 @@ use std::vec::Vec;
 use fjall::config::{FilterPolicy, FilterPolicyEntry};
 use fjall::{AbstractTree, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
+use super::manifest;
 use crate::limits::{STORE_CACHE_BYTES, STORE_JOURNAL_BYTES, STORE_TABLE_BYTES};
 use crate::store::StoreError;
 
@@ -53,6 +54,7 @@ impl Tables {
         if !names.flatten().any(|name| journal(&name.path())) {
             return Err(missing("journal in data".into()));
         }
+        manifest::check(path)?;
         Self::open_with(path, |db, name| {
             if db.keyspace_exists(name) {
                 Ok(())

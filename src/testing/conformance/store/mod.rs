@@ -77,7 +77,7 @@ pub trait StoreHome: 'static {
 macro_rules! store_conformance {
     ($name:ident, $home:ty) => {
         mod $name {
-            #[allow(unused_imports, reason = "a home from elsewhere needs nothing from around here")]
+            #[allow(unused_imports)]
             use super::*;
 
             $crate::store_conformance! { @laws $home;

@@ -1,0 +1,251 @@
+//! What the tests of this file write: numbered groups whose every part says where it belongs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use anabranch::event::{
+    AggregateId, Commit, CommitSpan, Event, EventId, EventParts, EventType, Heads, Metadata,
+    Payload, ReplicaId, Seq, Timestamp,
+};
+use anabranch::log::{
+    Durability, Entry, EntryKind, Epoch, Group, HistoryFrom, Note, Opening, ReadLimit, StateRow,
+};
+use anabranch::store::{EventStore, FjallStore, StoreError};
+use futures::future::BoxFuture;
+use tempfile::TempDir;
+
+pub(super) const ALL: ReadLimit = ReadLimit {
+    entries: usize::MAX,
+    bytes: usize::MAX,
+};
+pub(super) const EPOCH: Epoch = Epoch::from_bits(7);
+const NOTE: &[u8] = b"group";
+
+fn replica() -> ReplicaId {
+    ReplicaId::new(1, 1)
+}
+
+/// Commits of a group, 1 to 4, each of 1 to 3 events.
+fn sizes(number: u64) -> Vec<u64> {
+    (0..=number % 4)
+        .map(|commit| 1 + (number + commit) % 3)
+        .collect()
+}
+
+/// The first seq of a group.
+fn first_seq(number: u64) -> u64 {
+    1 + (1..number).flat_map(sizes).sum::<u64>()
+}
+
+fn aggregate(number: u64) -> AggregateId {
+    AggregateId::new(&format!("doc/{}", number % 5)).unwrap()
+}
+
+fn commit(first: u64, events: u64, group: u64, bytes: usize) -> Commit {
+    let seq = |number| Seq::new(number).unwrap();
+    let span = CommitSpan::new(seq(first), events.try_into().unwrap()).unwrap();
+    let payload = format!("{group}").into_bytes();
+    let payload: Vec<u8> = payload
+        .into_iter()
+        .chain([b' '])
+        .cycle()
+        .take(bytes)
+        .collect();
+    let events = (first..first + events).map(|number| {
+        let parts = EventParts {
+            id: EventId::new(replica(), seq(number)),
+            commit: span,
+            timestamp: Timestamp::at_millis(first),
+            written_ms: first,
+            aggregate: aggregate(number),
+            event_type: EventType::new("changed").unwrap(),
+            heads: Heads::NONE,
+            replaces: None,
+            metadata: Metadata::new(),
+            payload: Payload::from_bytes(payload.clone().into()).unwrap(),
+        };
+        Event::assemble(parts).unwrap()
+    });
+    Commit::new(events.collect()).unwrap()
+}
+
+/// The group of this number, from 1.
+pub(super) fn group(number: u64, bytes: usize, durability: Durability) -> Group {
+    let mut first = first_seq(number);
+    let mut entries = Vec::new();
+    for events in sizes(number) {
+        let commit = commit(first, events, number, bytes);
+        entries.push(Entry {
+            commit,
+            kind: EntryKind::Ready,
+            from: None,
+            chain_before: None,
+        });
+        first += events;
+    }
+    let value = Some(number.to_be_bytes().to_vec().into());
+    Group {
+        entries,
+        states: vec![StateRow {
+            aggregate: aggregate(number),
+            bytes: number.to_string().into(),
+        }],
+        notes: vec![Note {
+            key: NOTE.to_vec(),
+            value,
+        }],
+        durability,
+    }
+}
+
+/// How many groups there are. The note that every group overwrites tells.
+pub(super) fn groups(opening: &Opening) -> u64 {
+    let note = opening.notes.iter().find(|(key, _)| key == NOTE);
+    note.map_or(0, |(_, value)| {
+        u64::from_be_bytes(value[..].try_into().unwrap())
+    })
+}
+
+/// Demands that a store holds exactly the groups up to a number, each event once, and says whether
+/// it could be read. What is read must be right even where the store is damaged.
+pub(super) fn check(
+    store: &FjallStore,
+    opening: &Opening,
+    number: u64,
+    bytes: usize,
+) -> Result<(), StoreError> {
+    let wanted: Vec<_> = (1..=number)
+        .flat_map(|n| group(n, bytes, Durability::Durable).entries)
+        .collect();
+    assert_eq!(usize::try_from(opening.end).unwrap(), wanted.len());
+    let last = first_seq(number + 1) - 1;
+    assert_eq!(opening.received.events(), last);
+    assert!(opening.waiting.is_empty());
+    let mut failed = None;
+    let mut note = |error: StoreError| {
+        assert!(
+            matches!(error, StoreError::Damaged { .. } | StoreError::Io { .. }),
+            "{error}"
+        );
+        failed.get_or_insert(error);
+    };
+    let mut next = 0;
+    while next < opening.end {
+        match wait(store.since(
+            next,
+            ReadLimit {
+                entries: 100,
+                bytes: 1 << 20,
+            },
+        )) {
+            Err(error) => {
+                note(error);
+                next += 1;
+            }
+            Ok(page) => {
+                assert!(!page.entries.is_empty());
+                for (position, entry) in page.entries {
+                    assert_eq!(position, next);
+                    assert_eq!(entry.commit, wanted[usize::try_from(next).unwrap()].commit);
+                    next += 1;
+                }
+            }
+        }
+    }
+    let mut histories: BTreeMap<_, Vec<u64>> = BTreeMap::new();
+    for (position, entry) in (0..).zip(&wanted) {
+        for event in entry.commit.events() {
+            let positions = histories.entry(event.aggregate()).or_default();
+            if positions.last() != Some(&position) {
+                positions.push(position);
+            }
+        }
+        let ids = entry.commit.events().iter().map(Event::id).collect();
+        match wait(store.known(ids)) {
+            Ok(known) => {
+                let digests = entry
+                    .commit
+                    .events()
+                    .iter()
+                    .map(|event| Some(event.digest()));
+                assert!(
+                    known
+                        .iter()
+                        .map(|known| known.map(|known| known.digest))
+                        .eq(digests)
+                );
+            }
+            Err(error) => note(error),
+        }
+    }
+    for (name, positions) in &histories {
+        match wait(store.history((*name).clone(), HistoryFrom::Start)) {
+            Ok(history) => {
+                let found: Vec<_> = history
+                    .entries
+                    .iter()
+                    .map(|(position, _)| *position)
+                    .collect();
+                assert_eq!(found, *positions, "history of {name}");
+            }
+            Err(error) => note(error),
+        }
+        match wait(store.history((*name).clone(), HistoryFrom::Fold)) {
+            Ok(history) => {
+                let newest = (1..=number).rev().find(|n| aggregate(*n) == **name);
+                let newest = newest.map(|number| number.to_string().into());
+                assert_eq!(history.fold, newest, "fold of {name}");
+            }
+            Err(error) => note(error),
+        }
+    }
+    match wait(store.aggregates(String::new(), None, usize::MAX)) {
+        Ok(names) => assert!(names.iter().eq(histories.keys().copied())),
+        Err(error) => note(error),
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// Opens a store, checks that it holds a number of groups of at least this many, and says how many.
+pub(super) fn check_at_least(path: &Path, acknowledged: u64, bytes: usize) -> u64 {
+    let store = FjallStore::open(path).unwrap();
+    let opening = wait(store.begin(EPOCH)).unwrap();
+    let number = groups(&opening);
+    assert!(
+        number >= acknowledged,
+        "{acknowledged} acknowledged, {number} here"
+    );
+    check(&store, &opening, number, bytes).unwrap();
+    number
+}
+
+/// A folder in memory where there is such a thing. A process that is killed, a byte that is changed
+/// by hand and a limit on a file's size need no disk, and hundreds of stores are opened.
+pub(super) fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        tempfile::tempdir_in(memory).unwrap()
+    } else {
+        tempfile::tempdir().unwrap()
+    }
+}
+
+/// Waits for a store's answer, which comes from one of its threads.
+pub(super) fn wait<T>(mut future: BoxFuture<'_, T>) -> T {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
