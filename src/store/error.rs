@@ -18,7 +18,9 @@ pub enum StoreError {
         holder: Option<String>,
     },
     /// The directory holds something else.
-    #[error("{path} is not an anabranch store: {reason}; name an empty or absent folder, or an existing store")]
+    #[error(
+        "{path} is not an anabranch store: {reason}; name an empty or absent folder, or an existing store"
+    )]
     NotAStore {
         /// The directory.
         path: PathBuf,
@@ -36,7 +38,9 @@ pub enum StoreError {
         max: u32,
     },
     /// Bytes are not what was written, or acknowledged entries are gone.
-    #[error("store is damaged at {what}: {reason}; restore a copy, or empty the folder and sync from a peer")]
+    #[error(
+        "store is damaged at {what}: {reason}; restore a copy, or empty the folder and sync from a peer"
+    )]
     Damaged {
         /// Which record.
         what: String,
