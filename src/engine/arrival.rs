@@ -10,7 +10,7 @@ use crate::clock;
 use crate::event::{Chain, Commit, Event, EventId, ReplicaId, Timestamp};
 use crate::log::{Durability, Entry, EntryKind, Known};
 use crate::merge::{Integration, Receipt, tags};
-use crate::protocol::{self, Delivery, Reason, Remedy};
+use crate::protocol::{self, Delivered, Delivery, Reason, Remedy};
 
 /// Commits of others that wait for a look at what the store knows of some events.
 #[derive(Debug)]
@@ -39,14 +39,22 @@ enum Judgement {
 impl Engine {
     /// A peer delivered commits: takes them, or first looks up what it needs to judge them.
     pub(super) fn deliver(&mut self, link: LinkId, state: &mut LinkState, delivery: Delivery) {
-        if state.looking || !state.parked.is_empty() {
+        if state.looking {
             state.parked.push_back(delivery);
+        } else {
+            self.examine(link, state, delivery);
+        }
+    }
+
+    fn examine(&mut self, link: LinkId, state: &mut LinkState, delivery: Delivery) {
+        if delivery.number < state.ignored_before {
+            self.ignore(state, &delivery);
             return;
         }
         let commits = delivery.commits.iter().map(|delivered| &delivered.commit);
         let ids = self.to_look_up(commits, state.peer);
         if ids.is_empty() {
-            self.take(link, state, delivery, &Looked::new());
+            self.take(link, state, &delivery, &Looked::new());
         } else {
             state.looking = true;
             self.look_up(ids, Parked::Delivery { link, delivery });
@@ -81,13 +89,11 @@ impl Engine {
             Parked::Delivery { link, delivery } => {
                 self.with_link(link, |engine, state| {
                     state.looking = false;
-                    engine.take(link, state, delivery, looked);
+                    engine.take(link, state, &delivery, looked);
                     while !state.looking
                         && let Some(next) = state.parked.pop_front()
                     {
-                        let rest = core::mem::take(&mut state.parked);
-                        engine.deliver(link, state, next);
-                        state.parked.extend(rest);
+                        engine.examine(link, state, next);
                     }
                 });
             }
@@ -126,7 +132,7 @@ impl Engine {
         &self,
         commit: &Commit,
         continues: Option<Chain>,
-        first_hop: bool,
+        skew: Option<u64>,
         looked: &Looked,
     ) -> Judgement {
         let received = self.inbox.received();
@@ -155,33 +161,39 @@ impl Engine {
         {
             return Judgement::Forked;
         }
-        if first_hop {
-            let heads = commit
-                .events()
-                .iter()
-                .flat_map(|event| event.heads().iter());
-            let past = heads
-                .filter_map(|head| Some(looked.get(&head.id)?.timestamp))
-                .max();
-            if let Some(ahead_ms) = self.skew(commit.timestamp(), past) {
-                return Judgement::Skewed { ahead_ms };
-            }
+        match skew {
+            Some(ahead_ms) => Judgement::Skewed { ahead_ms },
+            None => Judgement::Take,
         }
-        Judgement::Take
     }
 
-    fn take(&mut self, link: LinkId, state: &mut LinkState, delivery: Delivery, looked: &Looked) {
+    /// A delivery that was under way when a commit before it was refused: the peer sends it again.
+    fn ignore(&mut self, state: &mut LinkState, delivery: &Delivery) {
+        if let (Some(peer), Some(commit)) = (state.peer, delivery.unstage) {
+            self.writer.push(WriteItem {
+                notes: self.peers.unstage(peer, commit),
+                ..WriteItem::default()
+            });
+        }
+        let (delivery, durable) = (delivery.number, false);
+        state.input(self.now, protocol::Input::Taken { delivery, durable });
+    }
+
+    fn take(&mut self, link: LinkId, state: &mut LinkState, delivery: &Delivery, looked: &Looked) {
         let Some(peer) = state.peer else { return };
         let mut item = WriteItem {
             durability: Durability::Durable,
             ..WriteItem::default()
         };
         let mut refused = false;
-        for delivered in &delivery.commits {
+        for (at, delivered) in delivery.commits.iter().enumerate() {
             let commit = &delivered.commit;
             let events = u64::from(commit.span().len());
             let first_hop = commit.replica() == peer;
-            match self.judge(commit, delivered.continues, first_hop, looked) {
+            let before = delivery.commits.get(..at).unwrap_or_default();
+            let past = first_hop.then(|| past(commit, looked, before)).flatten();
+            let skew = self.skew(commit.timestamp(), past).filter(|_| first_hop);
+            match self.judge(commit, delivered.continues, skew, looked) {
                 Judgement::Take => {
                     state.took(commit);
                     self.accept(commit, Some(peer), &mut item);
@@ -234,9 +246,14 @@ impl Engine {
                 remedy,
             },
         );
+        state.ignored_before = state.session.next_delivery();
     }
 
     fn take_ingest(&mut self, ticket: Ticket, commits: &[Commit], looked: &Looked) {
+        if let Some(reason) = self.writer.failed.clone() {
+            self.reply(ticket, Err(Failure::Store { reason }));
+            return;
+        }
         let mut item = WriteItem {
             durability: Durability::Durable,
             ..WriteItem::default()
@@ -246,7 +263,7 @@ impl Engine {
         let mut accepted = Vec::new();
         for commit in commits {
             let events = u64::from(commit.span().len());
-            match self.judge(commit, None, false, looked) {
+            match self.judge(commit, None, None, looked) {
                 Judgement::Take | Judgement::Skewed { .. } => {
                     self.accept(commit, None, &mut item);
                     ingested.accepted += events;
@@ -343,12 +360,14 @@ impl Engine {
         self.log.append(entry);
     }
 
-    /// Hands the events of a ready commit to the aggregates that are in memory; the others find
-    /// them in the store when they are touched.
+    /// Hands the events of a ready commit, the last of the log, to the aggregates that are in
+    /// memory; the others find them in the store when they are touched.
     fn ready(&mut self, commit: &Commit, chain_before: Option<Chain>) {
+        let position = self.log.end().saturating_sub(1);
         for (event, tag) in commit.events().iter().zip(tags(commit, chain_before)) {
-            let watched = self.watches.wants(event.aggregate());
-            let integration = self.cache.with(event.aggregate(), |timeline| {
+            let aggregate = event.aggregate();
+            let watched = self.watches.wants(aggregate);
+            let integration = self.cache.with(aggregate, |timeline| {
                 match timeline.integrate(event.clone(), tag) {
                     added @ Integration::Added { .. } => (added, 1),
                     other => (other, 0),
@@ -356,18 +375,36 @@ impl Engine {
             });
             match integration {
                 Some(Integration::Added { late, raced }) if watched => {
-                    self.changed(event, late, raced);
+                    self.changed(event, late, raced, position);
                 }
-                Some(Integration::HistoryMissing) => {
-                    self.watches.expect_if(watched, event);
-                    self.reload(event.aggregate(), true);
+                Some(Integration::HistoryMissing) if watched => {
+                    self.watches.expect(event, position);
+                    self.reload(aggregate, true);
                 }
+                // Whoever touches it next reads what it needs.
+                Some(Integration::HistoryMissing) => self.cache.forget(aggregate),
                 None if watched => {
-                    self.watches.expect_if(true, event);
-                    self.want(event.aggregate(), false);
+                    self.watches.expect(event, position);
+                    self.want(aggregate, false);
                 }
                 Some(_) | None => {}
             }
         }
     }
+}
+
+/// The greatest stamp that a commit names, as far as the store and what came right before it tell:
+/// a stamp that follows it was lifted, not skewed.
+fn past(commit: &Commit, looked: &Looked, before: &[Delivered]) -> Option<Timestamp> {
+    let beside = |id: EventId| {
+        let mut commits = before.iter().rev().map(|delivered| &delivered.commit);
+        let its = commits.find(|c| c.replica() == id.replica && c.span().contains(id.seq));
+        its.map(Commit::timestamp)
+    };
+    let heads = commit.events().iter().flat_map(|event| event.heads());
+    let stamps = heads.filter_map(|head| match looked.get(&head.id) {
+        Some(known) => Some(known.timestamp),
+        None => beside(head.id),
+    });
+    stamps.max()
 }

@@ -8,19 +8,23 @@ use crate::merge::{Guard, Timeline};
 /// Timelines in memory, the coldest leaving first when their bytes pass a bound.
 ///
 /// A timeline that holds events its stored fold lacks is stored before it leaves, so that touching
-/// the aggregate again costs one read.
+/// the aggregate again costs one read. Nothing leaves but in [`shrink`](Self::shrink), which the
+/// engine calls between two inputs, so what was found in memory stays there while an input is
+/// worked on.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     slots: BTreeMap<AggregateId, Slot>,
-    /// Hot aggregates by when they were last used.
+    /// Hot aggregates by when they were last used, but for those that are leaving.
     by_use: BTreeMap<u64, AggregateId>,
     uses: u64,
     bytes: usize,
     bytes_max: usize,
+    /// Bytes of those that leave as soon as their fold is stored.
+    bytes_leaving: usize,
+    /// Aggregates that somebody waits for together with others, and how many do.
+    pinned: BTreeMap<AggregateId, usize>,
     /// Aggregates whose fold is to be stored with the next group.
     due: BTreeSet<AggregateId>,
-    /// Everything that is unsaved is due: the replica is being closed.
-    settling: bool,
     /// Events found to be rejected while folds were stored, until somebody counts them.
     rejected: Vec<EventId>,
 }
@@ -40,6 +44,8 @@ struct Hot {
     unsaved: u64,
     /// As many of them as the fold holds that is being stored.
     saving: u64,
+    /// It goes once its fold is stored, unless it is used before.
+    leaving: bool,
 }
 
 /// Where an aggregate is.
@@ -92,12 +98,12 @@ impl Cache {
             bytes,
             unsaved,
             saving: 0,
+            leaving: false,
         };
         if hot.unsaved >= threshold() {
             self.due.insert(aggregate.clone());
         }
         self.slots.insert(aggregate, Slot::Hot(hot));
-        self.shrink();
     }
 
     /// Lends the timeline of a hot aggregate and counts the use; `events` of them are new in it.
@@ -114,6 +120,9 @@ impl Cache {
         if hot.unsaved >= threshold() {
             self.due.insert(aggregate.clone());
         }
+        if core::mem::take(&mut hot.leaving) {
+            self.bytes_leaving -= hot.bytes;
+        }
         self.uses += 1;
         self.by_use.remove(&hot.used);
         hot.used = self.uses;
@@ -121,8 +130,21 @@ impl Cache {
         let bytes = hot.timeline.bytes();
         self.bytes = self.bytes - hot.bytes + bytes;
         hot.bytes = bytes;
-        self.shrink();
         Some(result)
+    }
+
+    /// Keeps an aggregate in memory once it is there, until it is let go as often.
+    pub(super) fn pin(&mut self, aggregate: &AggregateId) {
+        *self.pinned.entry(aggregate.clone()).or_default() += 1;
+    }
+
+    pub(super) fn unpin(&mut self, aggregate: &AggregateId) {
+        if let Some(pins) = self.pinned.get_mut(aggregate) {
+            *pins -= 1;
+            if *pins == 0 {
+                self.pinned.remove(aggregate);
+            }
+        }
     }
 
     /// Folds a hot aggregate, if that is still to be done.
@@ -142,32 +164,43 @@ impl Cache {
         if let Some(Slot::Hot(hot)) = self.slots.remove(aggregate) {
             self.by_use.remove(&hot.used);
             self.bytes -= hot.bytes;
+            if hot.leaving {
+                self.bytes_leaving -= hot.bytes;
+            }
         }
         self.due.remove(aggregate);
     }
 
-    /// Lets the coldest go. One with unsaved events is stored first and goes when that is done.
-    fn shrink(&mut self) {
-        if self.bytes <= self.bytes_max {
+    /// Lets the coldest go, but for the last one used. One with unsaved events is stored first and
+    /// goes when that is done. Cost: what leaves.
+    pub(super) fn shrink(&mut self) {
+        let staying = self.bytes - self.bytes_leaving;
+        let Some(mut surplus) = staying.checked_sub(self.bytes_max) else {
             return;
-        }
-        let mut surplus = self.bytes - self.bytes_max;
+        };
         let mut leaving = Vec::new();
-        for aggregate in self.by_use.values() {
-            if surplus == 0 || self.by_use.len() - leaving.len() <= 1 {
+        for (used, aggregate) in &self.by_use {
+            if surplus == 0 || *used == self.uses {
                 break;
             }
-            let Some(Slot::Hot(hot)) = self.slots.get(aggregate) else {
+            if self.pinned.contains_key(aggregate) {
+                continue;
+            }
+            let Some(Slot::Hot(hot)) = self.slots.get_mut(aggregate) else {
                 continue;
             };
             surplus = surplus.saturating_sub(hot.bytes);
-            leaving.push((aggregate.clone(), hot.unsaved == 0));
+            if hot.unsaved > 0 {
+                hot.leaving = true;
+                self.bytes_leaving += hot.bytes;
+                self.due.insert(aggregate.clone());
+            }
+            leaving.push((*used, aggregate.clone(), hot.leaving));
         }
-        for (aggregate, clean) in leaving {
-            if clean {
+        for (used, aggregate, is_to_be_saved) in leaving {
+            self.by_use.remove(&used);
+            if !is_to_be_saved {
                 self.forget(&aggregate);
-            } else {
-                self.due.insert(aggregate);
             }
         }
     }
@@ -176,9 +209,8 @@ impl Cache {
         !self.due.is_empty()
     }
 
-    /// From now on every unsaved fold is due at once.
+    /// Every fold that is unsaved now is due at once.
     pub(super) fn settle(&mut self) {
-        self.settling = true;
         for (aggregate, slot) in &self.slots {
             if matches!(slot, Slot::Hot(hot) if hot.unsaved > 0) {
                 self.due.insert(aggregate.clone());
@@ -209,7 +241,12 @@ impl Cache {
                     folds.push((aggregate, bytes));
                 }
                 // Nothing worth storing: it is rebuilt from its events when it is touched again.
-                _ => hot.unsaved = 0,
+                _ => {
+                    hot.unsaved = 0;
+                    if hot.leaving {
+                        self.forget(&aggregate);
+                    }
+                }
             }
         }
         folds
@@ -224,8 +261,10 @@ impl Cache {
     pub(super) fn saved(&mut self, aggregate: &AggregateId) {
         if let Some(Slot::Hot(hot)) = self.slots.get_mut(aggregate) {
             hot.unsaved = hot.unsaved.saturating_sub(core::mem::take(&mut hot.saving));
-            if hot.unsaved == 0 && self.bytes > self.bytes_max && !self.settling {
-                self.shrink();
+            match (hot.leaving, hot.unsaved) {
+                (true, 0) => self.forget(aggregate),
+                (true, _) => drop(self.due.insert(aggregate.clone())),
+                (false, _) => {}
             }
         }
     }

@@ -1,5 +1,6 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use super::cache::Cache;
 use super::identity::{Birth, Identity};
@@ -8,6 +9,7 @@ use super::log_tail::LogTail;
 use super::notes::{self, Key};
 use super::peers::Peers;
 use super::record::RecordWaiting;
+use super::timers::Timers;
 use super::watching::Watches;
 use super::writer::{Then, WriteItem, Writer};
 use super::{Engine, Ticket};
@@ -58,6 +60,7 @@ impl Engine {
             cache: Cache::new(cache_bytes),
             peers,
             links: BTreeMap::new(),
+            timers: Timers::default(),
             watches: Watches::default(),
             records: BTreeMap::new(),
             restamping: None,
@@ -98,11 +101,7 @@ impl Engine {
                 drafts,
                 durability,
             } => {
-                self.record(RecordWaiting {
-                    ticket,
-                    drafts,
-                    durability,
-                });
+                self.record(RecordWaiting::new(ticket, drafts, durability));
             }
             Input::Ingest { ticket, commits } => self.ingest(ticket, commits),
             Input::Load {
@@ -147,21 +146,20 @@ impl Engine {
 
     /// When [`Input::Tick`] is due, in milliseconds of the monotonic clock.
     pub fn deadline(&self) -> Option<u64> {
-        let sessions = self
-            .links
-            .values()
-            .filter_map(|state| state.session.deadline());
-        sessions.chain(self.flush_due).min()
+        // While a group is being written, or once the store has failed, nothing can be flushed.
+        let flush = self.flush_due.filter(|_| self.writer.is_free());
+        self.timers.next().into_iter().chain(flush).min()
     }
 
     fn pump(&mut self) {
+        self.cache.shrink();
         self.broadcast();
         self.pump_writer();
     }
 
     fn tick(&mut self) {
-        let links: alloc::vec::Vec<_> = self.links.keys().copied().collect();
-        for link in links {
+        let due: Vec<_> = self.timers.due(self.now.mono_ms).collect();
+        for link in due {
             self.tell_session(link, protocol::Input::Tick);
         }
     }

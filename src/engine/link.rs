@@ -24,9 +24,15 @@ pub(super) struct LinkState {
     pub(super) peer: Option<ReplicaId>,
     pub(super) report: SyncReport,
     opened_ms: u64,
+    /// Who this replica was when the session began.
+    me: ReplicaId,
+    /// When the session wants to be told the time.
+    due: Option<u64>,
     /// Deliveries that came while an earlier one waits for a look into the store.
     pub(super) parked: VecDeque<Delivery>,
     pub(super) looking: bool,
+    /// Deliveries with smaller numbers were under way when something before them was refused.
+    pub(super) ignored_before: u64,
     /// Number of the delivery after the last one taken, and after the last one that is fsynced.
     pub(super) delivered: u64,
     durable: u64,
@@ -104,6 +110,9 @@ impl Engine {
             opened_ms: self.now.mono_ms,
             parked: VecDeque::new(),
             looking: false,
+            ignored_before: 0,
+            me: self.identity.replica,
+            due: None,
             delivered: 0,
             durable: 0,
             caught_up: false,
@@ -116,7 +125,12 @@ impl Engine {
             ended: false,
         };
         self.links.insert(link, state);
-        self.with_link(link, |_, _| ());
+        self.with_link(link, |engine, state| {
+            if let Some(reason) = engine.writer.failed.as_deref() {
+                let (code, reason) = (CloseCode::INTERNAL, reason.into());
+                state.input(engine.now, Input::Close { code, reason });
+            }
+        });
     }
 
     /// Works on one connection, then carries out what its session wants.
@@ -126,25 +140,26 @@ impl Engine {
         };
         let live = state.is_live();
         work(self, &mut state);
-        while let Some(output) = state.session.poll_output() {
+        while !state.ended
+            && let Some(output) = state.session.poll_output()
+        {
             self.on_output(link, &mut state, output);
-            if state.ended {
-                return;
-            }
         }
         if state.session.all_acked() {
             state.report.pushed = state.session.status().sent.events;
         }
-        if live != state.is_live() {
+        if !state.ended && live != state.is_live() {
             self.effects.push_back(Effect::LinkChanged(link));
         }
-        if state.is_done() {
+        if !state.ended && state.is_done() {
             self.settle_next(link, &mut state);
-            if state.ended {
-                return;
-            }
         }
-        self.links.insert(link, state);
+        let due = state.session.deadline().filter(|_| !state.ended);
+        self.timers.set(link, state.due, due);
+        state.due = due;
+        if !state.ended {
+            self.links.insert(link, state);
+        }
     }
 
     pub(super) fn tell_session(&mut self, link: LinkId, input: Input) {
@@ -192,9 +207,9 @@ impl Engine {
                 bytes,
             } => {
                 let Some(peer) = state.peer else { return };
-                let note = self.peers.stage(peer, commit, index, bytes);
+                let notes = self.peers.stage(peer, commit, index, bytes);
                 self.writer.push(WriteItem {
-                    notes: alloc::vec![note],
+                    notes,
                     durability: Durability::Durable,
                     then: alloc::vec![Then::PartStaged {
                         link,
@@ -216,6 +231,8 @@ impl Engine {
                     why: why.to_string(),
                     remedy: remedy.to_string(),
                 });
+                // What was caught up with is to be sent anew.
+                state.caught_up = false;
                 self.on_refused(link, state, commit, clock_ms);
             }
             Output::PeerCaughtUp => state.peer_caught_up = true,
@@ -231,6 +248,11 @@ impl Engine {
             // been answered yet, so it joins the settled one when it comes back.
             let reason = "the lineage of this log was settled meanwhile";
             self.end_link(link, state, CloseCode::OUTDATED, reason.into());
+            return;
+        }
+        if state.me != self.identity.replica {
+            let reason = "this replica took a new incarnation meanwhile";
+            self.end_link(link, state, CloseCode::NEW_INCARNATION, reason.into());
             return;
         }
         let mut notes = Vec::new();
@@ -519,6 +541,7 @@ impl Engine {
     /// The carrier is gone: there is nobody to say goodbye to.
     pub(super) fn link_closed(&mut self, link: LinkId, code: Option<CloseCode>, reason: String) {
         if let Some(mut state) = self.links.remove(&link) {
+            self.timers.set(link, state.due, None);
             self.end_link(link, &mut state, code.unwrap_or(CloseCode::LOST), reason);
         }
     }

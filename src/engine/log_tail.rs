@@ -18,6 +18,8 @@ pub(super) struct LogTail {
     /// Entries from `kept_from` to `end`; the store holds those before.
     kept: VecDeque<Entry>,
     kept_from: u64,
+    /// Positions of entries that nobody else holds, until they are fsynced; ascending.
+    unsafe_to_send: VecDeque<u64>,
     /// How far entries were offered to sessions.
     offered_end: u64,
     /// Reads under way of histories, each with the stored end when it began: entries from there on
@@ -34,6 +36,7 @@ impl LogTail {
             durable_end: end,
             kept: VecDeque::new(),
             kept_from: end,
+            unsafe_to_send: VecDeque::new(),
             offered_end: end,
             reads: Vec::new(),
         }
@@ -53,6 +56,9 @@ impl LogTail {
 
     pub(super) fn append(&mut self, entry: Entry) -> u64 {
         let position = self.end;
+        if entry.from.is_none() {
+            self.unsafe_to_send.push_back(position);
+        }
         self.kept.push_back(entry);
         self.end = self.end.saturating_add(1);
         position
@@ -63,6 +69,13 @@ impl LogTail {
         self.stored_end = end;
         if durable {
             self.durable_end = end;
+            while self
+                .unsafe_to_send
+                .front()
+                .is_some_and(|first| *first < end)
+            {
+                self.unsafe_to_send.pop_front();
+            }
         }
         self.trim();
     }
@@ -87,11 +100,9 @@ impl LogTail {
         }
     }
 
-    /// First position that may not be sent yet: a local write that is not fsynced.
+    /// First position that may not be sent yet: an entry that came from nobody and is not fsynced.
     pub(super) fn sendable_end(&self) -> u64 {
-        self.positions()
-            .find(|(position, entry)| entry.from.is_none() && *position >= self.durable_end)
-            .map_or(self.end, |(position, _)| position)
+        self.unsafe_to_send.front().copied().unwrap_or(self.end)
     }
 
     /// Entries that have become sendable since the last call.
@@ -117,16 +128,18 @@ impl LogTail {
         self.trim();
     }
 
-    /// Kept entries of a range of positions.
+    /// Kept entries of a range of positions. Cost: the range.
     pub(super) fn kept_between(&self, from: u64, to: u64) -> Vec<(u64, Entry)> {
-        self.positions()
-            .filter(|(position, _)| (from..to).contains(position))
-            .map(|(position, entry)| (position, entry.clone()))
+        let from = from.max(self.kept_from);
+        let count = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
+        (from..)
+            .zip(self.kept_since(from).cloned())
+            .take(count)
             .collect()
     }
 
-    /// Entries with ready events of one aggregate that the store may not have returned.
-    pub(super) fn ready_of(&self, aggregate: &AggregateId) -> Vec<Entry> {
+    /// Entries with ready events of one aggregate, from a position on.
+    pub(super) fn ready_of(&self, aggregate: &AggregateId, from: u64) -> Vec<Entry> {
         let touches = |entry: &&Entry| {
             entry.kind != EntryKind::Waiting
                 && entry
@@ -135,7 +148,7 @@ impl LogTail {
                     .iter()
                     .any(|event| event.aggregate() == aggregate)
         };
-        self.kept.iter().filter(touches).cloned().collect()
+        self.kept_since(from).filter(touches).cloned().collect()
     }
 
     /// Entries that are kept in memory.
@@ -143,7 +156,10 @@ impl LogTail {
         self.kept.iter()
     }
 
-    fn positions(&self) -> impl Iterator<Item = (u64, &Entry)> {
-        (self.kept_from..).zip(&self.kept)
+    fn kept_since(&self, from: u64) -> impl Iterator<Item = &Entry> {
+        let skipped = from.saturating_sub(self.kept_from);
+        self.kept
+            .iter()
+            .skip(usize::try_from(skipped).unwrap_or(usize::MAX))
     }
 }

@@ -27,6 +27,7 @@ mod record;
 mod report;
 mod restamp;
 mod status;
+mod timers;
 mod watching;
 mod writer;
 
@@ -53,6 +54,7 @@ use self::peers::Peers;
 use self::reading::{LoadWaiting, Pending};
 use self::record::RecordWaiting;
 use self::restamp::Restamping;
+use self::timers::Timers;
 use self::watching::Watches;
 use self::writer::Writer;
 use crate::clock::{HybridClock, Now};
@@ -74,6 +76,7 @@ pub struct Engine {
     cache: Cache,
     peers: Peers,
     links: BTreeMap<LinkId, LinkState>,
+    timers: Timers,
     watches: Watches,
     records: BTreeMap<AggregateId, Vec<RecordWaiting>>,
     restamping: Option<Restamping>,

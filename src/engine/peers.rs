@@ -116,14 +116,24 @@ impl Peers {
             .collect()
     }
 
-    /// Keeps a part of a large commit.
+    /// Keeps a part of a large commit. A peer sends one large commit at a time, so what is left of
+    /// another one goes.
     pub(super) fn stage(
         &mut self,
         peer: ReplicaId,
         commit: EventId,
         index: u32,
         part: Bytes,
-    ) -> Note {
+    ) -> Vec<Note> {
+        let mut notes = Vec::new();
+        let of_peer = self.staged.keys().filter(|(from, _)| *from == peer);
+        let others: Vec<EventId> = of_peer
+            .map(|(_, id)| *id)
+            .filter(|id| *id != commit)
+            .collect();
+        for other in others {
+            notes.extend(self.unstage(peer, other));
+        }
         let note = Key::Staged {
             peer,
             commit,
@@ -134,7 +144,8 @@ impl Peers {
             .entry((peer, commit))
             .or_default()
             .insert(index, part);
-        note
+        notes.push(note);
+        notes
     }
 
     /// Lets the parts of a commit go.
@@ -186,5 +197,30 @@ impl Peers {
 
     pub(super) fn cursors(&self) -> impl Iterator<Item = (ReplicaId, Cursor)> {
         self.cursors.iter().map(|(peer, note)| (*peer, note.cursor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Epoch;
+
+    #[test]
+    fn a_session_that_lags_behind_another_does_not_move_the_cursor_back() {
+        let peer = ReplicaId::new(2, 7);
+        let at = |epoch, position| Cursor {
+            epoch: Epoch::from_bits(epoch),
+            position,
+        };
+        let mut peers = Peers::default();
+        let mut stored = |cursor| {
+            peers.advance(peer, cursor);
+            peers.known(peer, &Received::new()).unwrap().cursor
+        };
+        assert_eq!(stored(at(1, 5)), at(1, 5));
+        assert_eq!(stored(at(1, 3)), at(1, 5));
+        assert_eq!(stored(at(2, 1)), at(2, 1));
+        assert_eq!(stored(at(0, u64::MAX)), at(0, u64::MAX));
+        assert_eq!(stored(at(2, 2)), at(2, 2));
     }
 }

@@ -1,3 +1,4 @@
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::arrival::{Looked, Parked};
@@ -128,7 +129,7 @@ impl Engine {
             self.log.read_ended(began);
             return;
         }
-        let built = result.map(|history| self.rebuild(&aggregate, history));
+        let built = result.map(|history| self.rebuild(&aggregate, history, began));
         self.log.read_ended(began);
         match built {
             Ok(Some((timeline, news))) => {
@@ -140,6 +141,7 @@ impl Engine {
             Ok(None) => self.reload(&aggregate, true),
             Err(failure) => {
                 self.cache.forget(&aggregate);
+                self.tell_unread(&aggregate);
                 for waiting in self.loads.remove(&aggregate).unwrap_or_default() {
                     self.reply(waiting.ticket, Err(failure.clone()));
                 }
@@ -159,6 +161,7 @@ impl Engine {
         &self,
         aggregate: &AggregateId,
         history: History,
+        began: u64,
     ) -> Option<(Timeline, Vec<(Event, bool, bool)>)> {
         let route = self.registry.route(aggregate).cloned();
         let mut timeline = match history.fold {
@@ -170,7 +173,7 @@ impl Engine {
         };
         let mut news = Vec::new();
         let stored = history.entries.into_iter().map(|(_, entry)| entry);
-        for entry in stored.chain(self.log.ready_of(aggregate)) {
+        for entry in stored.chain(self.log.ready_of(aggregate, began)) {
             let tags = tags(&entry.commit, entry.chain_before);
             for (event, tag) in entry.commit.events().iter().zip(tags) {
                 if event.aggregate() != aggregate || entry.kind == EntryKind::Waiting {
@@ -251,7 +254,7 @@ impl Engine {
 
     /// Events that were accepted but are not stored yet are known from the end of the log.
     fn look_into_memory(&self, looked: &mut Looked, parked: &Parked) {
-        let wanted: Vec<EventId> = match parked {
+        let wanted: BTreeSet<EventId> = match parked {
             Parked::Delivery { delivery, .. } => delivery
                 .commits
                 .iter()

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 
 use super::cache::Place;
 use super::identity::Identity;
-use super::io::{Failure, Recorded};
+use super::io::{Failure, Recorded, Reply};
 use super::notes::Key;
 use super::writer::{Then, WriteItem};
 use super::{Engine, Ticket};
@@ -11,34 +11,45 @@ use crate::event::{
     AggregateId, Commit, CommitSpan, Draft, Event, EventId, EventParts, Head, Heads, Timestamp,
 };
 use crate::log::{Durability, Note};
+use crate::merge::Timeline;
 
 /// A local write, perhaps waiting for an aggregate to be read.
 #[derive(Debug)]
 pub(super) struct RecordWaiting {
-    pub(super) ticket: Ticket,
-    pub(super) drafts: Vec<Draft>,
-    pub(super) durability: Durability,
+    ticket: Ticket,
+    drafts: Vec<Draft>,
+    durability: Durability,
+    /// Its aggregates stay in memory until it is answered.
+    is_pinned: bool,
+    /// So many of the drafts are known to have their aggregates in memory.
+    checked: usize,
+}
+
+impl RecordWaiting {
+    pub(super) fn new(ticket: Ticket, drafts: Vec<Draft>, durability: Durability) -> Self {
+        Self {
+            ticket,
+            drafts,
+            durability,
+            is_pinned: false,
+            checked: 0,
+        }
+    }
 }
 
 impl Engine {
     /// Writes a commit, or waits until all its aggregates are in memory.
-    pub(super) fn record(&mut self, wish: RecordWaiting) {
+    pub(super) fn record(&mut self, mut wish: RecordWaiting) {
         if let Some(reason) = self.writer.failed.clone() {
-            self.reply(wish.ticket, Err(Failure::Store { reason }));
+            self.answer_record(&wish, Err(Failure::Store { reason }));
             return;
         }
-        let Some(wish) = self.held_back(wish) else {
+        let Some(held) = self.held_back(wish) else {
             return;
         };
-        let cold = wish.drafts.iter().map(|draft| &draft.aggregate);
-        let cold = cold
-            .cloned()
-            .find(|aggregate| self.cache.place(aggregate) != Place::Hot);
-        if let Some(aggregate) = cold {
-            for draft in &wish.drafts {
-                self.want(&draft.aggregate, false);
-            }
-            self.records.entry(aggregate).or_default().push(wish);
+        wish = held;
+        if let Some(at) = self.first_cold(&wish) {
+            self.wait_for(wish, at);
             return;
         }
         match self.write(&wish.drafts) {
@@ -48,14 +59,60 @@ impl Engine {
                     span: commit.span(),
                     timestamp: commit.timestamp(),
                 };
-                let then = alloc::vec![Then::Recorded(wish.ticket, recorded)];
+                self.unpin(&wish);
                 self.writer.push(WriteItem {
                     durability: wish.durability,
-                    then,
+                    then: alloc::vec![Then::Recorded(wish.ticket, recorded)],
                     ..item
                 });
             }
-            Err(failure) => self.reply(wish.ticket, Err(failure)),
+            Err(failure) => self.answer_record(&wish, Err(failure)),
+        }
+    }
+
+    /// The first draft whose aggregate is not in memory; the others are folded.
+    fn first_cold(&mut self, wish: &RecordWaiting) -> Option<usize> {
+        for range in [wish.checked..wish.drafts.len(), 0..wish.drafts.len()] {
+            for at in range {
+                let aggregate = &wish.drafts.get(at)?.aggregate;
+                // A fold may find that it needs the history first.
+                self.fold(aggregate);
+                if self.cache.place(aggregate) != Place::Hot {
+                    return Some(at);
+                }
+            }
+        }
+        None
+    }
+
+    fn wait_for(&mut self, mut wish: RecordWaiting, at: usize) {
+        wish.checked = at;
+        let is_new = !core::mem::replace(&mut wish.is_pinned, true);
+        let from = if is_new { 0 } else { at };
+        let until = if is_new { wish.drafts.len() } else { at + 1 };
+        for draft in wish.drafts.iter().take(until).skip(from) {
+            if is_new {
+                self.cache.pin(&draft.aggregate);
+            }
+            self.want(&draft.aggregate, false);
+        }
+        let Some(draft) = wish.drafts.get(at) else {
+            return;
+        };
+        let aggregate = draft.aggregate.clone();
+        self.records.entry(aggregate).or_default().push(wish);
+    }
+
+    pub(super) fn answer_record(&mut self, wish: &RecordWaiting, answer: Result<Reply, Failure>) {
+        self.unpin(wish);
+        self.reply(wish.ticket, answer);
+    }
+
+    fn unpin(&mut self, wish: &RecordWaiting) {
+        if wish.is_pinned {
+            for draft in &wish.drafts {
+                self.cache.unpin(&draft.aggregate);
+            }
         }
     }
 
@@ -80,13 +137,9 @@ impl Engine {
         Key::Identity.put(&self.identity)
     }
 
-    fn judgeable(&mut self, aggregate: &AggregateId) -> Result<(), Failure> {
-        self.fold(aggregate);
-        match self
-            .cache
-            .timeline(aggregate)
-            .and_then(|timeline| timeline.condition())
-        {
+    fn judgeable(&self, aggregate: &AggregateId) -> Result<(), Failure> {
+        let condition = self.cache.timeline(aggregate);
+        match condition.and_then(Timeline::condition) {
             None => Ok(()),
             Some(why) => Err(Failure::Unresolved {
                 aggregate: aggregate.clone(),
@@ -196,7 +249,7 @@ impl Engine {
     /// A read failed: so do the writes that waited for it.
     pub(super) fn fail_records(&mut self, aggregate: &AggregateId, failure: &Failure) {
         for wish in self.records.remove(aggregate).unwrap_or_default() {
-            self.reply(wish.ticket, Err(failure.clone()));
+            self.answer_record(&wish, Err(failure.clone()));
         }
     }
 }

@@ -1,4 +1,4 @@
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use super::{Change, Effect, Engine, Filter, WatchId};
@@ -11,18 +11,35 @@ use crate::resolver::Footprint;
 #[derive(Debug, Default)]
 pub(super) struct Watches {
     watches: BTreeMap<WatchId, Watch>,
-    /// Events whose aggregates are being read so that it can be said how they came in.
-    expected: BTreeMap<AggregateId, BTreeSet<EventId>>,
+    /// Events whose aggregates are being read so that it can be said how they came in, each with its
+    /// position in the log.
+    expected: BTreeMap<AggregateId, BTreeMap<EventId, u64>>,
 }
 
 #[derive(Debug)]
 struct Watch {
     filter: Filter,
-    changes: BTreeMap<AggregateId, Change>,
+    /// Each with the position after its newest event.
+    changes: BTreeMap<AggregateId, (Change, u64)>,
     order: VecDeque<AggregateId>,
     /// Position of the log from which the reader is served because too much has happened since it
     /// last looked; nothing while the changes in memory are complete.
     behind_from: Option<u64>,
+    /// The position that the reader was last told to read from.
+    asked: u64,
+}
+
+impl Watch {
+    fn take(&mut self, change: &Change, until: u64) {
+        if let Some((earlier, end)) = self.changes.get_mut(&change.aggregate) {
+            earlier.absorb(change.clone());
+            *end = until.max(*end);
+        } else {
+            self.order.push_back(change.aggregate.clone());
+            let told = (change.clone(), until);
+            self.changes.insert(change.aggregate.clone(), told);
+        }
+    }
 }
 
 impl Watches {
@@ -35,6 +52,7 @@ impl Watches {
                 changes,
                 order,
                 behind_from: None,
+                asked: 0,
             },
         );
     }
@@ -49,43 +67,29 @@ impl Watches {
             .any(|watch| watch.filter.passes(aggregate))
     }
 
-    pub(super) fn expect_if(&mut self, watched: bool, event: &Event) {
-        if watched {
-            self.expected
-                .entry(event.aggregate().clone())
-                .or_default()
-                .insert(event.id());
-        }
+    /// It will be told of once its aggregate has been read.
+    pub(super) fn expect(&mut self, event: &Event, position: u64) {
+        self.expected
+            .entry(event.aggregate().clone())
+            .or_default()
+            .insert(event.id(), position);
     }
 
-    /// Everything told so far is fsynced.
-    pub(super) fn durable(&mut self) {
-        for watch in self.watches.values_mut() {
-            for change in watch.changes.values_mut() {
-                change.durable = true;
-            }
-        }
-    }
-
-    fn tell(&mut self, change: &Change, log_end: u64) -> Vec<WatchId> {
+    fn tell(&mut self, change: &Change, position: u64) -> Vec<WatchId> {
         let mut woken = Vec::new();
         for (id, watch) in &mut self.watches {
             if !watch.filter.passes(&change.aggregate) {
                 continue;
             }
             woken.push(*id);
-            if watch.behind_from.is_some() {
-                continue;
-            }
-            if let Some(earlier) = watch.changes.get_mut(&change.aggregate) {
-                earlier.absorb(change.clone());
-            } else if watch.changes.len() >= WATCH_CHANGES_MAX {
-                watch.behind_from = Some(log_end.saturating_sub(1));
+            if let Some(from) = &mut watch.behind_from {
+                *from = position.min(*from);
+            } else if watch.changes.len() < WATCH_CHANGES_MAX
+                || watch.changes.contains_key(&change.aggregate)
+            {
+                watch.take(change, position.saturating_add(1));
             } else {
-                watch.order.push_back(change.aggregate.clone());
-                watch
-                    .changes
-                    .insert(change.aggregate.clone(), change.clone());
+                watch.behind_from = Some(position);
             }
         }
         woken
@@ -109,14 +113,17 @@ pub enum Watched {
 impl Engine {
     /// The next change a watch has to tell.
     pub fn next_change(&mut self, watch: WatchId) -> Watched {
+        let durable_end = self.log.durable_end();
         let Some(watch) = self.watches.watches.get_mut(&watch) else {
             return Watched::Gone;
         };
         while let Some(aggregate) = watch.order.pop_front() {
-            if let Some(change) = watch.changes.remove(&aggregate) {
+            if let Some((mut change, until)) = watch.changes.remove(&aggregate) {
+                change.durable = until <= durable_end;
                 return Watched::Change(change);
             }
         }
+        watch.asked = watch.behind_from.unwrap_or_default();
         watch.behind_from.map_or(Watched::Idle, Watched::Behind)
     }
 
@@ -124,39 +131,40 @@ impl Engine {
     /// an event came late is not known any more, so every change says that what was shown may have
     /// been rewritten.
     pub fn watch_page(&mut self, watch: WatchId, page: &Page) {
-        let durable_end = self.log.durable_end();
-        let stored_end = self.log.stored_end();
-        let mut changes: BTreeMap<AggregateId, Change> = BTreeMap::new();
-        for (position, entry) in &page.entries {
-            if entry.kind == EntryKind::Waiting {
-                continue;
-            }
-            for event in entry.commit.events() {
-                let mut change = self.change(event, true, true);
-                change.durable = *position < durable_end;
-                match changes.get_mut(event.aggregate()) {
-                    Some(earlier) => earlier.absorb(change),
-                    None => drop(changes.insert(event.aggregate().clone(), change)),
-                }
+        let at_end = page.next >= self.log.stored_end();
+        let rest = if at_end {
+            self.log.kept_between(page.next, self.log.end())
+        } else {
+            Vec::new()
+        };
+        let mut changes = Vec::new();
+        for (position, entry) in page.entries.iter().chain(&rest) {
+            if entry.kind != EntryKind::Waiting {
+                let events = entry.commit.events().iter();
+                changes.extend(events.map(|e| (self.change(e, true, true), position + 1)));
             }
         }
-        let in_memory = self.log.kept_between(page.next, self.log.end());
         let Some(watch) = self.watches.watches.get_mut(&watch) else {
             return;
         };
-        for (aggregate, change) in changes {
-            if watch.filter.passes(&aggregate) {
-                watch.order.push_back(aggregate.clone());
-                watch.changes.insert(aggregate, change);
+        for (change, until) in changes {
+            if watch.filter.passes(&change.aggregate) {
+                watch.take(&change, until);
             }
         }
-        let at_end = page.next >= stored_end && in_memory.is_empty();
-        watch.behind_from = (!at_end).then_some(page.next);
+        // Something before the page may have been added while it was read.
+        if watch.behind_from == Some(watch.asked) {
+            watch.behind_from = (!at_end).then_some(page.next);
+        }
     }
 
-    pub(super) fn changed(&mut self, event: &Event, late: bool, raced: bool) {
+    pub(super) fn changed(&mut self, event: &Event, late: bool, raced: bool, position: u64) {
         let change = self.change(event, late, raced);
-        for watch in self.watches.tell(&change, self.log.end()) {
+        self.tell(&change, position);
+    }
+
+    fn tell(&mut self, change: &Change, position: u64) {
+        for watch in self.watches.tell(change, position) {
             self.effects.push_back(Effect::Wake(watch));
         }
     }
@@ -167,9 +175,25 @@ impl Engine {
             return;
         };
         for (event, late, raced) in news {
-            if expected.contains(&event.id()) {
-                self.changed(event, *late, *raced);
+            if let Some(position) = expected.get(&event.id()) {
+                self.changed(event, *late, *raced, *position);
             }
+        }
+    }
+
+    /// An aggregate cannot be read: how the events came in that its watchers expect is not known.
+    pub(super) fn tell_unread(&mut self, aggregate: &AggregateId) {
+        for (id, position) in self.watches.expected.remove(aggregate).unwrap_or_default() {
+            let change = Change {
+                aggregate: aggregate.clone(),
+                causes: alloc::vec![id],
+                events: 1,
+                keys: Footprint::Everything,
+                late: true,
+                raced: true,
+                durable: false,
+            };
+            self.tell(&change, position);
         }
     }
 

@@ -55,6 +55,7 @@ impl WriteItem {
 #[derive(Debug)]
 struct InFlight {
     end: u64,
+    has_entries: bool,
     durability: Durability,
     then: Vec<Then>,
 }
@@ -77,6 +78,11 @@ impl Writer {
         self.queue.push_back(item);
     }
 
+    /// Whether a group may be written now.
+    pub(super) fn is_free(&self) -> bool {
+        self.in_flight.is_none() && self.failed.is_none()
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.in_flight.is_none() && self.queue.is_empty()
     }
@@ -85,15 +91,19 @@ impl Writer {
 impl Engine {
     /// Sends the next group off, if none is under way.
     pub(super) fn pump_writer(&mut self) {
-        if self.writer.in_flight.is_some() || self.writer.failed.is_some() {
+        if !self.writer.is_free() {
             return;
         }
-        self.queue_flush();
-        if self.writer.queue.is_empty() && !self.cache.wants_saving() {
+        let flush = self.is_flush_due();
+        if self.writer.queue.is_empty() && !self.cache.wants_saving() && !flush {
             return;
         }
         let mut group = Group {
-            durability: Durability::Buffered,
+            durability: if flush {
+                Durability::Durable
+            } else {
+                Durability::Buffered
+            },
             ..Group::default()
         };
         let mut then = Vec::new();
@@ -128,18 +138,14 @@ impl Engine {
         for event in self.cache.take_rejected() {
             self.count_rejection(event);
         }
-        // An empty durable group is a flush.
-        if group.durability == Durability::Buffered
-            && group.entries.is_empty()
-            && group.notes.is_empty()
-            && group.states.is_empty()
-            && then.is_empty()
-        {
+        let is_empty = group.entries.is_empty() && group.notes.is_empty() && then.is_empty();
+        if is_empty && group.states.is_empty() && group.durability == Durability::Buffered {
             return;
         }
         let end = self.log.end().saturating_sub(self.writer.queued_entries);
         self.writer.in_flight = Some(InFlight {
             end,
+            has_entries: !group.entries.is_empty(),
             durability: group.durability,
             then,
         });
@@ -147,21 +153,14 @@ impl Engine {
     }
 
     /// A buffered local write is fsynced as soon as somebody could be sent it, or after a while.
-    fn queue_flush(&mut self) {
-        if !self.writer.unsynced || !self.writer.queue.is_empty() {
-            return;
+    fn is_flush_due(&mut self) -> bool {
+        if !self.writer.unsynced {
+            return false;
         }
         let due = *self
             .flush_due
             .get_or_insert(self.now.mono_ms.saturating_add(FLUSH_MS));
-        if !self.links.is_empty() || due <= self.now.mono_ms {
-            self.flush_due = None;
-            self.writer.push(WriteItem {
-                durability: Durability::Durable,
-                ..WriteItem::default()
-            });
-            self.writer.unsynced = false;
-        }
+        !self.links.is_empty() || due <= self.now.mono_ms
     }
 
     pub(super) fn on_written(&mut self) {
@@ -173,13 +172,10 @@ impl Engine {
         if durable {
             self.writer.unsynced = false;
             self.flush_due = None;
-        } else {
+        } else if done.has_entries {
             self.writer.unsynced = true;
         }
         self.effects.push_back(Effect::Appended { end: done.end });
-        if durable {
-            self.watches.durable();
-        }
         for then in done.then {
             self.carry_on(then, durable);
         }
@@ -241,12 +237,8 @@ impl Engine {
         }
         let records = core::mem::take(&mut self.records);
         for wish in records.into_values().flatten() {
-            self.reply(
-                wish.ticket,
-                Err(Failure::Store {
-                    reason: reason.clone(),
-                }),
-            );
+            let reason = reason.clone();
+            self.answer_record(&wish, Err(Failure::Store { reason }));
         }
         self.give_up_restamp();
         self.end_all_links(protocol::CloseCode::INTERNAL, "the store failed");

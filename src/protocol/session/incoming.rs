@@ -398,6 +398,10 @@ impl Incoming {
         }
     }
 
+    pub(super) fn next_delivery(&self) -> u64 {
+        self.deliveries
+    }
+
     fn next_batch(&mut self) -> u64 {
         self.received.batches += 1;
         let number = self.batches;

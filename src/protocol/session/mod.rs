@@ -155,6 +155,12 @@ impl Session {
         self.phase == Phase::Open && self.outgoing.all_acked()
     }
 
+    /// The number that the next delivery gets. When a commit is refused, deliveries with smaller
+    /// numbers are to be ignored.
+    pub fn next_delivery(&self) -> u64 {
+        self.incoming.next_delivery()
+    }
+
     fn on_input(&mut self, now: Now, input: Input) -> Outcome {
         let two_way = self.is_two_way();
         let out = &mut self.out;
