@@ -121,92 +121,99 @@ pub(super) fn check(
         .flat_map(|n| group(n, bytes, Durability::Durable).entries)
         .collect();
     assert_eq!(usize::try_from(opening.end).unwrap(), wanted.len());
-    let last = first_seq(number + 1) - 1;
-    assert_eq!(opening.received.events(), last);
+    assert_eq!(opening.received.events(), first_seq(number + 1) - 1);
     assert!(opening.waiting.is_empty());
-    let mut failed = None;
-    let mut note = |error: StoreError| {
+    let mut answers = Answers::default();
+    check_log(store, &wanted, &mut answers);
+    check_aggregates(store, &wanted, number, &mut answers);
+    answers.failed.map_or(Ok(()), Err)
+}
+
+/// Lets damage pass, and remembers it.
+#[derive(Default)]
+struct Answers {
+    failed: Option<StoreError>,
+}
+
+impl Answers {
+    fn take<T>(&mut self, answer: Result<T, StoreError>) -> Option<T> {
+        let error = match answer {
+            Ok(answer) => return Some(answer),
+            Err(error) => error,
+        };
         assert!(
             matches!(error, StoreError::Damaged { .. } | StoreError::Io { .. }),
             "{error}"
         );
-        failed.get_or_insert(error);
-    };
+        self.failed.get_or_insert(error);
+        None
+    }
+}
+
+fn check_log(store: &FjallStore, wanted: &[Entry], answers: &mut Answers) {
     let mut next = 0;
-    while next < opening.end {
-        match wait(store.since(
-            next,
-            ReadLimit {
-                entries: 100,
-                bytes: 1 << 20,
-            },
-        )) {
-            Err(error) => {
-                note(error);
-                next += 1;
-            }
-            Ok(page) => {
-                assert!(!page.entries.is_empty());
-                for (position, entry) in page.entries {
-                    assert_eq!(position, next);
-                    assert_eq!(entry.commit, wanted[usize::try_from(next).unwrap()].commit);
-                    next += 1;
-                }
-            }
+    while let Some(entry) = wanted.get(next) {
+        let limit = ReadLimit {
+            entries: 100,
+            bytes: 1 << 20,
+        };
+        let position = u64::try_from(next).unwrap();
+        let Some(page) = answers.take(wait(store.since(position, limit))) else {
+            next += 1;
+            continue;
+        };
+        assert_eq!(page.entries[0].1.commit, entry.commit);
+        for ((position, entry), wanted) in page.entries.iter().zip(&wanted[next..]) {
+            assert_eq!(usize::try_from(*position).unwrap(), next);
+            assert_eq!(entry.commit, wanted.commit);
+            next += 1;
         }
     }
+    for entry in wanted {
+        let ids = entry.commit.events().iter().map(Event::id).collect();
+        if let Some(known) = answers.take(wait(store.known(ids))) {
+            let digests = entry
+                .commit
+                .events()
+                .iter()
+                .map(|event| Some(event.digest()));
+            assert!(
+                known
+                    .iter()
+                    .map(|known| known.map(|known| known.digest))
+                    .eq(digests)
+            );
+        }
+    }
+}
+
+fn check_aggregates(store: &FjallStore, wanted: &[Entry], number: u64, answers: &mut Answers) {
     let mut histories: BTreeMap<_, Vec<u64>> = BTreeMap::new();
-    for (position, entry) in (0..).zip(&wanted) {
+    for (position, entry) in (0..).zip(wanted) {
         for event in entry.commit.events() {
             let positions = histories.entry(event.aggregate()).or_default();
             if positions.last() != Some(&position) {
                 positions.push(position);
             }
         }
-        let ids = entry.commit.events().iter().map(Event::id).collect();
-        match wait(store.known(ids)) {
-            Ok(known) => {
-                let digests = entry
-                    .commit
-                    .events()
-                    .iter()
-                    .map(|event| Some(event.digest()));
-                assert!(
-                    known
-                        .iter()
-                        .map(|known| known.map(|known| known.digest))
-                        .eq(digests)
-                );
-            }
-            Err(error) => note(error),
-        }
     }
     for (name, positions) in &histories {
-        match wait(store.history((*name).clone(), HistoryFrom::Start)) {
-            Ok(history) => {
-                let found: Vec<_> = history
-                    .entries
-                    .iter()
-                    .map(|(position, _)| *position)
-                    .collect();
-                assert_eq!(found, *positions, "history of {name}");
-            }
-            Err(error) => note(error),
+        let history = wait(store.history((*name).clone(), HistoryFrom::Start));
+        if let Some(history) = answers.take(history) {
+            let found = history.entries.iter().map(|(position, _)| position);
+            assert!(found.eq(positions), "history of {name}");
         }
-        match wait(store.history((*name).clone(), HistoryFrom::Fold)) {
-            Ok(history) => {
-                let newest = (1..=number).rev().find(|n| aggregate(*n) == **name);
-                let newest = newest.map(|number| number.to_string().into());
-                assert_eq!(history.fold, newest, "fold of {name}");
-            }
-            Err(error) => note(error),
+        let history = wait(store.history((*name).clone(), HistoryFrom::Fold));
+        if let Some(history) = answers.take(history) {
+            let newest = (1..=number).rev().find(|n| aggregate(*n) == **name);
+            let newest = newest.map(|number| number.to_string().into());
+            assert_eq!(history.fold, newest, "fold of {name}");
         }
     }
-    match wait(store.aggregates(String::new(), None, usize::MAX)) {
-        Ok(names) => assert!(names.iter().eq(histories.keys().copied())),
-        Err(error) => note(error),
+    let names = wait(store.aggregates(String::new(), None, usize::MAX));
+    if let Some(names) = answers.take(names) {
+        assert!(names.iter().eq(histories.keys().copied()));
     }
-    failed.map_or(Ok(()), Err)
 }
 
 /// Opens a store, checks that it holds a number of groups of at least this many, and says how many.

@@ -77,7 +77,7 @@ pub trait StoreHome: 'static {
 macro_rules! store_conformance {
     ($name:ident, $home:ty) => {
         mod $name {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "a home may need nothing from outside")]
             use super::*;
 
             $crate::store_conformance! { @laws $home;
