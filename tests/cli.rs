@@ -13,6 +13,8 @@ mod program;
 #[path = "cli/words.rs"]
 mod words;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use program::{Place, ok};
@@ -132,6 +134,22 @@ fn lines_of_stdin_are_answered_in_order_and_a_bad_one_holds_nobody_up() {
         states,
         [&label, &json!({ "a": { "b": 1 } }), &json!("dark")]
     );
+}
+
+#[test]
+fn lines_of_one_aggregate_are_written_in_their_order() {
+    let place = Place::new();
+    let lines: Vec<_> = (0..3000)
+        .map(|n| format!("note/{} n={n}\n", n % 50))
+        .collect();
+    let answers = ok(&place.run_with(["record", "-"], &lines.concat()));
+    assert_eq!(answers.lines().count(), 3000);
+    let states = place.json(["state"]);
+    let latest: BTreeSet<_> = states
+        .iter()
+        .map(|state| state["state"]["n"].as_u64())
+        .collect();
+    assert_eq!(latest, (2950..3000).map(Some).collect());
 }
 
 #[test]
@@ -258,7 +276,7 @@ fn a_reader_that_leaves_is_no_failure() {
         .collect();
     ok(&place.run_with(["record", "-"], &lines.concat()));
     let mut tail = place.spawn(["tail"]);
-    assert!(tail.next_text().contains("note/0"));
+    assert!(tail.next_text().contains("note/"));
     tail.stop_reading();
     assert_eq!(tail.exit_code(), Some(0));
     assert_eq!(tail.errors(), "");

@@ -62,7 +62,8 @@ Examples:
   anabranch record - --data ada --connect ws://127.0.0.1:7171 < events
 
 Answers when the event is fsynced here; with --hub, when the hub has it fsynced. With `-`, each line
-of stdin is one event, in either form, and is answered in order:
+of stdin is one event, in one of the forms below. Lines are written many at a time, those of one
+aggregate in their order, and answered in their order:
   {\"aggregate\":\"note/1\",\"type\":\"created\",\"payload\":{\"set\":{\"title\":\"Milk\"}},\"meta\":{\"by\":\"ada\"}}
   {\"aggregate\":\"note/1\",\"fields\":{\"title\":\"Milk\"},\"remove\":[\"draft\"]}
   note/1 title=Milk label=\"two words\"
