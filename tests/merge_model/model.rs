@@ -102,24 +102,33 @@ impl Model {
         (state, refused)
     }
 
-    /// The maximal valid events, but for those that were replaced.
+    /// The maximal valid events, without replaced ones that only such ones name, if any.
     pub(crate) fn heads(&self, aggregate: &AggregateId) -> BTreeSet<EventId> {
         let all = self
             .events
             .values()
             .filter(|event| event.aggregate() == aggregate);
         let valid: Vec<&Event> = all.filter(|event| self.is_valid(event)).collect();
-        let named: BTreeSet<EventId> = valid
-            .iter()
-            .flat_map(|event| event.heads())
-            .map(|head| head.id)
-            .collect();
-        let replaced = |id: &EventId| valid.iter().any(|other| other.replaces() == Some(*id));
-        valid
-            .iter()
-            .map(|event| event.id())
-            .filter(|id| !named.contains(id) && !replaced(id))
-            .collect()
+        let replaced = |id: EventId| valid.iter().any(|other| other.replaces() == Some(id));
+        let mut kept = valid.clone();
+        loop {
+            let named: BTreeSet<EventId> = kept
+                .iter()
+                .flat_map(|event| event.heads())
+                .map(|head| head.id)
+                .collect();
+            let maximal = |event: &&Event| !named.contains(&event.id());
+            let heads: BTreeSet<EventId> = kept
+                .iter()
+                .copied()
+                .filter(maximal)
+                .map(Event::id)
+                .collect();
+            if !heads.iter().any(|id| replaced(*id)) {
+                return heads;
+            }
+            kept.retain(|event| !(heads.contains(&event.id()) && replaced(event.id())));
+        }
     }
 
     /// Tags apart, which this model does not know.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anabranch::event::{EventId, ReplicaId, Timestamp};
+use anabranch::event::{EventId, OrderKey, ReplicaId, Timestamp};
 use anabranch::merge::{Integration, Outcome, Timeline, Unguarded};
 use anabranch::resolver::Route;
 
@@ -57,7 +57,8 @@ fn the_replacement_stands_and_the_replaced_one_is_skipped_whichever_comes_first(
         let heads: Vec<_> = timeline.heads().iter().map(|(head, _)| head.id).collect();
         assert_eq!(heads, [copy], "nobody else may ever get what was replaced");
         assert_eq!(timeline.latest().map(Timestamp::to_bits), Some(10));
-        assert_eq!(timeline.to_fold(), None);
+        assert_eq!(timeline.last().map(OrderKey::id), Some(copy));
+        assert!(timeline.to_fold().is_some());
     }
 }
 
@@ -124,4 +125,56 @@ fn a_replacement_and_what_it_names_need_the_history() {
         timeline.integrate(event(0), None),
         Integration::HistoryMissing
     );
+}
+
+#[test]
+fn what_a_replaced_event_named_is_a_head_again_and_its_stamp_makes_nothing_late() {
+    let mut authors = Authors::default();
+    authors.write(life(1), &BTreeSet::new(), &[Line::new(0, 4)], 10);
+    authors.write(life(1), &BTreeSet::from([0]), &[Line::new(0, 4)], 900);
+    authors.write(life(1), &BTreeSet::from([0, 1]), &[Line::new(0, 4)], 910);
+    let [first, second, third] = [0, 1, 2].map(|number: usize| authors.commits[number].id());
+    let copies = [second, third].map(|refused| again(&mut authors, 2, refused, 20));
+    let mut timeline = folded(&authors, 0..5);
+    let heads: Vec<_> = timeline.heads().iter().map(|(head, _)| head.id).collect();
+    // The copies were written by someone who had seen nothing, and do not see each other.
+    assert_eq!(heads, [first, copies[0], copies[1]]);
+    assert_eq!(entries(&timeline), [first, copies[0], copies[1]]);
+
+    authors.write(
+        ReplicaId::new(9, 9),
+        &BTreeSet::from([0, 3, 4]),
+        &[Line::new(0, 4)],
+        30,
+    );
+    let next = authors.commits[5].events()[0].clone();
+    let tag = authors.head(next.id()).tag;
+    let ordinary = Integration::Added {
+        late: false,
+        raced: false,
+    };
+    assert_eq!(timeline.integrate(next, tag), ordinary);
+    let outcome = timeline.fold(&Unguarded);
+    assert_eq!((outcome.applied, outcome.late), (1, false));
+}
+
+#[test]
+fn a_replaced_event_that_somebody_names_stays_part_of_the_past() {
+    let mut authors = Authors::default();
+    authors.write(life(1), &BTreeSet::new(), &[Line::new(0, 4)], 10);
+    let refused = authors.commits[0].id();
+    authors.write(
+        ReplicaId::new(9, 9),
+        &BTreeSet::from([0]),
+        &[Line::new(0, 4)],
+        20,
+    );
+    let reader = authors.commits[1].id();
+    let copy = again(&mut authors, 2, refused, 30);
+    for order in [[0, 1, 2], [0, 2, 1], [2, 0, 1]] {
+        let timeline = folded(&authors, order);
+        let heads: Vec<_> = timeline.heads().iter().map(|(head, _)| head.id).collect();
+        assert_eq!(heads, [copy, reader]);
+        assert!(timeline.vector().contains(refused));
+    }
 }

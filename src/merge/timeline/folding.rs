@@ -7,7 +7,7 @@ use core::cell::{OnceCell, RefCell};
 use super::rows::Fate;
 use super::view::FoldView;
 use super::{FoldOutcome, Timeline, Unresolved};
-use crate::event::{EventId, VersionVector};
+use crate::event::{Event, EventId, VersionVector};
 use crate::merge::{Guard, Panic};
 use crate::resolver::{ErasedResolver, ErasedState, Folded, Footprint};
 
@@ -94,7 +94,17 @@ impl Timeline {
 
     /// Puts the order in order, and starts over where something folded has changed its place.
     fn arrange(&mut self) -> FoldOutcome {
-        let mut late = core::mem::take(&mut self.news.skips) && self.fold.done > 0;
+        let mut outcome = FoldOutcome {
+            applied: 0,
+            rejected: Vec::new(),
+            keys: Footprint::Keys(Vec::new()),
+            late: false,
+            raced: false,
+        };
+        if core::mem::take(&mut self.news.skips) {
+            outcome.late = self.fold.done > 0;
+            self.sort_out(&mut outcome);
+        }
         if let Some(smallest) = self.unsorted.take() {
             let rows = &self.rows;
             self.order
@@ -103,18 +113,12 @@ impl Timeline {
                 .order
                 .partition_point(|slot| self.key(*slot) < Some(smallest));
             self.news.changed_from = self.news.changed_from.min(place);
-            late |= place < self.fold.done;
+            outcome.late |= place < self.fold.done;
         }
-        if late {
+        if outcome.late {
             self.start_over();
         }
-        FoldOutcome {
-            applied: 0,
-            rejected: Vec::new(),
-            keys: Footprint::Keys(Vec::new()),
-            late,
-            raced: false,
-        }
+        outcome
     }
 
     fn start_over(&mut self) {
@@ -168,6 +172,7 @@ impl Timeline {
         let Some(event) = self.rows.row(slot).map(|row| row.event.clone()) else {
             return Ok(());
         };
+        self.look_behind_skipped(&event);
         let frontier = &self.fold.frontier;
         let named = event
             .heads()
@@ -175,31 +180,27 @@ impl Timeline {
             .filter(|head| frontier.contains(&head.id))
             .count();
         let cut = named == frontier.len();
-        let fate = if let Some(by) = self.replacements.skip(&event, &self.rows) {
-            Fate::Replaced(by)
-        } else {
-            let Some(mut state) = self.fold.state.take() else {
-                return Ok(());
-            };
-            let view = FoldView {
-                resolver,
-                rows: &self.rows,
-                slot,
-                event: &event,
-                before: self.order.get(..done).unwrap_or_default(),
-                everything: cut.then_some(&self.fold.prefix),
-                past: RefCell::new(&mut self.past),
-                vector: OnceCell::new(),
-            };
-            let doubtful = self.fold.doubtful == Some(event.id());
-            let result = try_event(&mut state, &view, doubtful, guard);
-            if !matches!(result, Err(Failure { spoilt: true, .. })) {
-                self.fold.state = Some(state);
-            }
-            match result.map_err(|failure| failure.why)? {
-                Folded::Applied => Fate::Applied,
-                Folded::Rejected(rejection) => Fate::Rejected(rejection),
-            }
+        let Some(mut state) = self.fold.state.take() else {
+            return Ok(());
+        };
+        let view = FoldView {
+            resolver,
+            rows: &self.rows,
+            slot,
+            event: &event,
+            before: self.order.get(..done).unwrap_or_default(),
+            everything: cut.then_some(&self.fold.prefix),
+            past: RefCell::new(&mut self.past),
+            vector: OnceCell::new(),
+        };
+        let doubtful = self.fold.doubtful == Some(event.id());
+        let result = try_event(&mut state, &view, doubtful, guard);
+        if !matches!(result, Err(Failure { spoilt: true, .. })) {
+            self.fold.state = Some(state);
+        }
+        let fate = match result.map_err(|failure| failure.why)? {
+            Folded::Applied => Fate::Applied,
+            Folded::Rejected(rejection) => Fate::Rejected(rejection),
         };
         for head in event.heads() {
             self.fold.frontier.remove(&head.id);
@@ -211,8 +212,23 @@ impl Timeline {
         Ok(())
     }
 
+    /// What an event saw through a skipped one, which has no step of its own, is part of the past
+    /// that it and what follows it share.
+    fn look_behind_skipped(&mut self, event: &Event) {
+        for head in event.heads() {
+            let Some(slot) = self.rows.slot(head.id) else {
+                continue;
+            };
+            let fate = self.rows.row(slot).map(|row| &row.fate);
+            if matches!(fate, Some(Fate::Replaced(_))) {
+                self.fold.prefix.join(&self.past.of(slot, &self.rows));
+                self.fold.prefix.observe(head.id);
+            }
+        }
+    }
+
     /// Notes what became of an event.
-    fn settle(&mut self, slot: usize, fate: Fate, cut: bool, outcome: &mut FoldOutcome) {
+    pub(super) fn settle(&mut self, slot: usize, fate: Fate, cut: bool, outcome: &mut FoldOutcome) {
         let Some(row) = self.rows.row_mut(slot) else {
             return;
         };

@@ -12,6 +12,7 @@ mod outcome;
 mod past;
 mod replacements;
 mod rows;
+mod skipping;
 mod stored;
 mod trial;
 mod validity;
@@ -47,16 +48,17 @@ pub struct Timeline {
     /// Whether every event is in memory; if not, those that are have not been folded yet.
     complete: bool,
     rows: Rows,
-    /// Slots of the valid events; sorted by [`OrderKey`] unless `unsorted`.
+    /// Slots of the valid events that are not skipped; sorted by [`OrderKey`] unless `unsorted`.
     order: Vec<usize>,
     /// The smallest key that was put behind a greater one since the order was last sorted.
     unsorted: Option<OrderKey>,
     heads: BTreeMap<EventId, Known>,
     /// The greatest place taken.
     last: Option<OrderKey>,
-    /// What the valid events amount to as one past.
+    /// What the heads and their pasts amount to as one past.
     seen: VersionVector,
-    /// The same of the invalid ones, so that they are known again.
+    /// The same of the invalid ones and of replaced ones that nobody names, so that they are known
+    /// again.
     strays: VersionVector,
     /// Replaced events that are not here; in memory only where the history is not.
     replaced_absent: BTreeSet<EventId>,
@@ -153,13 +155,21 @@ impl Timeline {
     fn place(&mut self, event: &Event, tag: Option<ChainTag>) -> Integration {
         let (id, key) = (event.id(), event.order_key());
         let slot = self.rows.push(event.clone(), tag, Fate::Pending);
+        let mut skips = self.replacements.observe(event);
         for head in event.heads() {
             self.heads.remove(&head.id);
+            skips |= self.replacements.is_replaced(head.id);
         }
-        let raced = !self.heads.is_empty();
+        // What was replaced is no rival, even before the next fold has sorted it out.
+        let replacements = &self.replacements;
+        let others = self.heads.keys().copied();
+        let mut others = others
+            .filter(|id| !replacements.is_replaced(*id))
+            .peekable();
+        let raced = others.peek().is_some();
         if raced {
-            self.news.race(slot, self.heads.keys().copied());
-        } else if self.complete {
+            self.news.race(slot, others);
+        } else if self.complete && self.heads.is_empty() && !skips {
             self.past.note(slot, &self.seen);
         }
         self.heads.insert(
@@ -177,8 +187,8 @@ impl Timeline {
             self.unsorted = Some(self.unsorted.map_or(key, |smallest| smallest.min(key)));
         }
         self.last = self.last.max(Some(key));
-        if self.replacements.observe(event) {
-            // Which events are skipped has changed, anywhere in the order.
+        if skips {
+            // Which events are skipped, or heads, may have changed anywhere.
             self.news.skips = true;
             late |= self.order.len() > 1;
         }
@@ -217,12 +227,12 @@ impl Timeline {
         self.route.as_ref()
     }
 
-    /// The last place in the order that is taken; nothing without valid events.
+    /// The last place in the order that is taken; nothing without events in it.
     pub fn last(&self) -> Option<OrderKey> {
         self.last
     }
 
-    /// What the valid events amount to as one past.
+    /// What the heads and their pasts amount to as one past.
     pub fn vector(&self) -> &VersionVector {
         &self.seen
     }
@@ -241,18 +251,12 @@ impl Timeline {
     }
 
     /// The events in memory, in canonical order; invalid ones, which have no place in it, follow.
-    /// Costs a sort where events have come since the last fold.
+    /// Costs a sort.
     pub fn events(&self) -> impl Iterator<Item = &Event> {
-        let mut order = self.order.clone();
-        if self.unsorted.is_some() {
-            order.sort_unstable_by_key(|slot| self.key(*slot));
-        }
-        let valid = order.into_iter().filter_map(|slot| self.rows.row(slot));
-        let strays = self
-            .rows
-            .iter()
-            .filter(|row| matches!(row.fate, Fate::Invalid(_)));
-        valid.chain(strays).map(|row| &row.event)
+        let is_invalid = |row: &rows::Row| matches!(row.fate, Fate::Invalid(_));
+        let mut order: Vec<&rows::Row> = self.rows.iter().collect();
+        order.sort_by_key(|row| (is_invalid(row), row.event.order_key()));
+        order.into_iter().map(|row| &row.event)
     }
 
     /// An event that is in memory.

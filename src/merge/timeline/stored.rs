@@ -57,8 +57,8 @@ impl Timeline {
     }
 
     /// The fold as a store keeps it; nothing while something is not folded, and for an aggregate
-    /// with more than 1,024 heads, or one whose tag is not known or that was replaced. Encodes the
-    /// state, outside any guard.
+    /// with more than 1,024 heads, or one whose tag is not known. Encodes the state, outside any
+    /// guard.
     pub fn to_fold(&self) -> Option<StoredFold> {
         if !self.is_storable() {
             return None;
@@ -88,6 +88,8 @@ impl Timeline {
             self.fold.state_bytes = self.rows.payload_bytes();
             self.replaced_absent = self.absent().into_iter().collect();
             self.complete = false;
+            self.fold.prefix = self.seen.clone();
+            self.fold.frontier = self.heads.keys().copied().collect();
             self.forget();
         }
         true

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use core::cell::{OnceCell, RefCell};
 
 use super::past::Past;
-use super::rows::{Fate, Row, Rows};
+use super::rows::{Row, Rows};
 use crate::event::{Causality, Event, EventId, VersionVector};
 use crate::resolver::{ErasedResolver, View};
 
@@ -62,8 +62,7 @@ impl View for FoldView<'_> {
                 }
                 continue;
             }
-            let skipped = matches!(row.fate, Fate::Replaced(_));
-            if !skipped && own.overlaps(&self.resolver.footprint(row.event.payload())) {
+            if own.overlaps(&self.resolver.footprint(row.event.payload())) {
                 rivals.push(row.event.clone());
             }
         }
