@@ -58,6 +58,10 @@ pub const DEFERRED_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const PING_MS: u64 = 20_000;
 /// Silence after which a connection counts as dead, in milliseconds. Local.
 pub const DEAD_MS: u64 = 45_000;
+/// Connections that one sync opens: a store that turns out to have been restored takes a new
+/// incarnation and connects again, as does one whose lineage was settled meanwhile. Local; more in a
+/// row mean that something else is wrong.
+pub const SYNC_TRIES_MAX: usize = 3;
 /// Time a peer has to send its hello, in milliseconds. Local.
 pub const HELLO_MS: u64 = 5_000;
 /// First delay of a reconnect, in milliseconds; doubled per failure. Local.

@@ -9,7 +9,7 @@ use super::port::{Closed, Serving};
 use super::shell::told;
 use super::{Replica, SyncError};
 use crate::engine::{Engine, Input, LinkOptions, SyncReport};
-use crate::limits::BATCH_EVENTS_MAX;
+use crate::limits::{BATCH_EVENTS_MAX, SYNC_TRIES_MAX};
 use crate::protocol::{CloseCode, Direction, Role};
 use crate::transport::{Link, Transport, in_process};
 
@@ -100,10 +100,6 @@ impl SyncOptions {
     }
 }
 
-/// A store that turns out to have been restored takes a new incarnation and connects again, as does
-/// one whose lineage was settled meanwhile; more often in a row means that something else is wrong.
-const NEW_BEGINNINGS_MAX: usize = 3;
-
 impl Replica {
     /// Exchanges events with a peer until both have everything, and reports.
     ///
@@ -130,7 +126,7 @@ impl Replica {
             let closed = self.session(&peer, &options).await?;
             tries += 1;
             let again = [CloseCode::NEW_INCARNATION, CloseCode::OUTDATED].contains(&closed.code);
-            if again && tries < NEW_BEGINNINGS_MAX {
+            if again && tries < SYNC_TRIES_MAX {
                 continue;
             }
             if closed.code == CloseCode::DONE {
