@@ -147,6 +147,9 @@ pub const STORE_TAIL_ENTRIES: u64 = 1024;
 pub const STORE_TAIL_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of blocks that a disk store keeps in memory. Local.
 pub const STORE_CACHE_BYTES: u64 = 16 * 1024 * 1024;
+/// Encoded bytes of the commits that a disk store keeps decoded for the next reader of an aggregate
+/// that they touch. Local.
+pub const STORE_RECENT_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes that one of a disk store's tables gathers in memory before it writes a file. Local; four
 /// tables have up to this much, so it bounds an idle store.
 pub const STORE_TABLE_BYTES: u64 = 8 * 1024 * 1024;
