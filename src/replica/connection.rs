@@ -198,11 +198,13 @@ impl Keeper {
             self.status
                 .send_replace(ConnectionStatus::Waiting { retry_ms, reason });
             let mut stopping = self.replica.shell.stopping.subscribe();
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(retry_ms)) => {}
-                () = told(&mut self.stopped) => {}
-                () = told(&mut stopping) => {}
-            }
+            let stop = async {
+                tokio::select! {
+                    () = told(&mut self.stopped) => {}
+                    () = told(&mut stopping) => {}
+                }
+            };
+            drop(tokio::time::timeout(Duration::from_millis(retry_ms), stop).await);
         }
     }
 

@@ -207,6 +207,48 @@ impl Shell {
     fn carry_out(&self, core: &mut Core, effect: Effect) {
         match effect {
             Effect::Write(group) => drop(self.writes.send(group)),
+            Effect::Send { link, frame } => {
+                if let Some(port) = core.ports.get(&link) {
+                    port.send(frame);
+                }
+            }
+            Effect::CloseLink {
+                link,
+                code,
+                reason,
+                report,
+            } => {
+                if let Some(port) = core.ports.get(&link) {
+                    port.close(Closed {
+                        code,
+                        reason,
+                        report: *report,
+                    });
+                }
+            }
+            Effect::Reply { ticket, reply } => {
+                if let Some(answer) = core.tickets.remove(&ticket) {
+                    drop(answer.send(reply));
+                }
+            }
+            Effect::Wake(watch) => {
+                if let Some(notify) = core.watches.get(&watch) {
+                    notify.notify_one();
+                }
+            }
+            Effect::Appended { end } => drop(self.stored_end.send_replace(end)),
+            Effect::LinkChanged(link) => {
+                if let Some(notify) = core.link_changes.get(&link) {
+                    notify.notify_one();
+                }
+            }
+            read => self.ask_store(read),
+        }
+    }
+
+    /// Carries out the effects that read.
+    fn ask_store(&self, effect: Effect) {
+        match effect {
             Effect::ReadHistory {
                 request,
                 aggregate,
@@ -254,41 +296,7 @@ impl Shell {
                     |request, result| Input::KnownFound { request, result },
                 );
             }
-            Effect::Send { link, frame } => {
-                if let Some(port) = core.ports.get(&link) {
-                    port.send(frame);
-                }
-            }
-            Effect::CloseLink {
-                link,
-                code,
-                reason,
-                report,
-            } => {
-                if let Some(port) = core.ports.get(&link) {
-                    port.close(Closed {
-                        code,
-                        reason,
-                        report: *report,
-                    });
-                }
-            }
-            Effect::Reply { ticket, reply } => {
-                if let Some(answer) = core.tickets.remove(&ticket) {
-                    drop(answer.send(reply));
-                }
-            }
-            Effect::Wake(watch) => {
-                if let Some(notify) = core.watches.get(&watch) {
-                    notify.notify_one();
-                }
-            }
-            Effect::Appended { end } => drop(self.stored_end.send_replace(end)),
-            Effect::LinkChanged(link) => {
-                if let Some(notify) = core.link_changes.get(&link) {
-                    notify.notify_one();
-                }
-            }
+            _ => {}
         }
     }
 

@@ -11,7 +11,7 @@ use super::{Replica, SyncError};
 use crate::engine::{Engine, Input, LinkOptions, SyncReport};
 use crate::limits::{BATCH_EVENTS_MAX, SYNC_TRIES_MAX};
 use crate::protocol::{CloseCode, Direction, Role};
-use crate::transport::{Link, Transport, in_process};
+use crate::transport::{Link, Transport, pair};
 
 /// Who to exchange events with.
 #[derive(Clone, Debug)]
@@ -203,7 +203,7 @@ impl Replica {
                     .await)
             }
             Peer::Replica(other) => {
-                let (ours, theirs) = in_process::pair("this replica", "peer of this process");
+                let (ours, theirs) = pair("this replica", "peer of this process");
                 let options = options.link(None, true);
                 let dialer = Serving::open(&self.shell, ours, Role::Dialer, options);
                 let (closed, _) = tokio::join!(dialer.run(), other.accept(theirs));

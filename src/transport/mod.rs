@@ -19,6 +19,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 
 pub use self::error::TransportError;
+pub use self::in_process::pair;
 use crate::protocol::CloseCode;
 
 /// Opens connections.
