@@ -13,7 +13,6 @@ mod folder;
 mod manifest;
 mod mark;
 mod reader;
-mod recent;
 mod recovery;
 mod rows;
 mod staged;

@@ -64,7 +64,7 @@ impl<'t> Staged<'t> {
     fn entry(&mut self, entry: &Entry, placed: &Placed) {
         let commit = &entry.commit;
         let key = rows::position_key(placed.position);
-        self.put(&self.tables.log, key.to_vec(), rows::log_row(entry, placed));
+        self.put(&self.tables.log, &key, rows::log_row(entry, placed));
         let waiting = rows::prefixed(rows::WAITING, &rows::position_key(placed.arrival));
         match entry.kind {
             EntryKind::Ready => {}
@@ -76,7 +76,7 @@ impl<'t> Staged<'t> {
         }
         if entry.kind != EntryKind::Released {
             let row = IdRow::of(commit, placed).row(commit.id());
-            self.put(&self.tables.ids, rows::id_key(commit.id()).to_vec(), row);
+            self.put(&self.tables.ids, &rows::id_key(commit.id()), row);
             self.replicas.insert(commit.replica());
         }
         if entry.kind == EntryKind::Waiting {
@@ -90,11 +90,11 @@ impl<'t> Staged<'t> {
         for name in names {
             let key = rows::history_key(name, placed.position);
             let row = rows::seal(&key, Vec::new());
-            self.put(&self.tables.aggregates, key, row);
+            self.put(&self.tables.aggregates, &key, row);
         }
     }
 
-    fn put(&mut self, table: &Keyspace, key: Vec<u8>, row: Vec<u8>) {
+    fn put(&mut self, table: &Keyspace, key: &[u8], row: Vec<u8>) {
         self.count(key.len() + row.len());
         self.batch.insert(table, key, row);
     }
@@ -125,11 +125,11 @@ impl<'t> Staged<'t> {
         self.notes.insert(rows::HEAD_KEY.to_vec(), Some(head));
         let tables = self.tables;
         for (key, row) in std::mem::take(&mut self.folds) {
-            self.put(&tables.aggregates, key, row);
+            self.put(&tables.aggregates, &key, row);
         }
         for (key, row) in std::mem::take(&mut self.notes) {
             if let Some(row) = row {
-                self.put(&tables.notes, key, row);
+                self.put(&tables.notes, &key, row);
             } else {
                 self.count(key.len());
                 self.batch.remove(&tables.notes, key);

@@ -11,7 +11,7 @@ use std::string::{String, ToString};
 use std::time::Duration;
 use std::vec::Vec;
 
-use fjall::config::{FilterPolicy, FilterPolicyEntry};
+use fjall::config::{FilterPolicy, FilterPolicyEntry, PartitioningPolicy, PinningPolicy};
 use fjall::{AbstractTree, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
 use super::manifest;
@@ -152,12 +152,17 @@ fn journals(path: &Path) -> Vec<std::path::PathBuf> {
         .collect()
 }
 
-/// Rows are found by ranges and by keys that are there, so filters would only cost memory.
+/// Rows are found by ranges and by keys that are there, so filters would only cost memory. Indexes
+/// are cut into pages and none is kept in memory, or opening a store and reading one row of it would
+/// read in proportion to its tables.
 fn options() -> KeyspaceCreateOptions {
-    KeyspaceCreateOptions::default()
+    let mut options = KeyspaceCreateOptions::default()
         .max_memtable_size(STORE_TABLE_BYTES)
         .filter_policy(FilterPolicy::all(FilterPolicyEntry::None))
-        .expect_point_read_hits(true)
+        .index_block_pinning_policy(PinningPolicy::all(false))
+        .expect_point_read_hits(true);
+    options.index_block_partitioning_policy = PartitioningPolicy::all(true);
+    options
 }
 
 /// Runs something that calls fjall, which panics on some damaged files.
