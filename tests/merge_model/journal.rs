@@ -1,6 +1,6 @@
 //! A rule that notices everything: it appends, it refuses, it asks what was seen and what rivals.
 
-use anabranch::event::{AggregateId, EventId, EventType};
+use anabranch::event::{AggregateId, EventId, EventType, ReplicaId, Seq};
 use anabranch::resolver::{Context, Footprint, Key, Rejection, Resolver, ResolverId};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Entry {
     pub(crate) id: EventId,
     pub(crate) payload: u8,
+    /// Of the entries before it and of the [probes].
     pub(crate) seen: Vec<EventId>,
     pub(crate) rivals: Vec<EventId>,
 }
@@ -42,11 +43,8 @@ impl Resolver for Journal {
     }
 
     fn apply(&self, state: &mut Vec<Entry>, payload: &u8, cx: &Context<'_, u8>) {
-        let seen = state
-            .iter()
-            .map(|entry| entry.id)
-            .filter(|id| cx.saw(*id))
-            .collect();
+        let entries = state.iter().map(|entry| entry.id);
+        let seen = entries.chain(probes()).filter(|id| cx.saw(*id)).collect();
         let rivals = cx.rivals().iter().map(|rival| rival.key.id()).collect();
         state.push(Entry {
             id: cx.id(),
@@ -65,6 +63,12 @@ impl Resolver for Journal {
     fn knows(&self, event_type: &EventType) -> bool {
         event_type.as_str() != "unknown"
     }
+}
+
+/// Ids that may be anything: applied, refused, skipped, of another aggregate, never written.
+pub(crate) fn probes() -> impl Iterator<Item = EventId> {
+    let replicas = (0..4).flat_map(|device| (0..2).map(move |life| ReplicaId::new(device, life)));
+    replicas.flat_map(|replica| (1..6).map(move |n| EventId::new(replica, Seq::new(n).unwrap())))
 }
 
 /// What an event refers to; nothing means everything.

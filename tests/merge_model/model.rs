@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anabranch::event::{AggregateId, Commit, Event, EventId, Payload, ReplicaId, Seq};
 
-use crate::journal::{Entry, key, refuses};
+use crate::journal::{Entry, key, probes, refuses};
 
 pub(crate) struct Model {
     events: BTreeMap<EventId, Event>,
@@ -94,7 +94,8 @@ impl Model {
                 seen: state
                     .iter()
                     .map(|entry| entry.id)
-                    .filter(|id| saw(id))
+                    .chain(probes())
+                    .filter(saw)
                     .collect(),
                 rivals: rivals.map(|other| other.id()).collect(),
             });

@@ -178,3 +178,49 @@ fn a_replaced_event_that_somebody_names_stays_part_of_the_past() {
         assert!(timeline.vector().contains(refused));
     }
 }
+
+#[test]
+fn a_fold_stands_for_a_history_with_skipped_events_in_it() {
+    let mut authors = Authors::default();
+    authors.write(life(1), &BTreeSet::new(), &[Line::new(0, 4)], 10);
+    authors.write(life(1), &BTreeSet::from([0]), &[Line::new(0, 4)], 20);
+    let refused = authors.commits[1].id();
+    let reader = ReplicaId::new(2, 0);
+    authors.write(reader, &BTreeSet::from([0, 1]), &[Line::new(0, 4)], 30);
+    again(&mut authors, 2, refused, 40);
+    // A second copy, which does not count but is a head that others may name.
+    again(&mut authors, 3, refused, 50);
+    // And an event that was refused, replaced and seen by nobody.
+    authors.write(life(1), &BTreeSet::from([0, 1]), &[Line::new(0, 4)], 60);
+    let unseen = authors.commits[5].id();
+    again(&mut authors, 2, unseen, 70);
+
+    let mut lean = folded(&authors, 0..7);
+    assert!(lean.drop_history());
+    for commit in &authors.commits {
+        let event = commit.events()[0].clone();
+        assert_eq!(lean.integrate(event, None), Integration::HistoryMissing);
+    }
+    let seen = BTreeSet::from([0, 1, 2, 3, 4, 6]);
+    authors.write(reader, &seen, &[Line::new(0, 4)], 80);
+    let last = authors.commits[7].events()[0].clone();
+    let tag = authors.head(last.id()).tag;
+    assert!(!lean.needs_history(&last));
+    lean.integrate(last, tag);
+    lean.fold(&Unguarded);
+    let full = folded(&authors, 0..8);
+    let all = |timeline: &Timeline| -> Vec<Entry> {
+        timeline
+            .state()
+            .unwrap()
+            .downcast_ref::<Vec<Entry>>()
+            .unwrap()
+            .clone()
+    };
+    assert_eq!(all(&lean), all(&full));
+    assert!(
+        all(&full).last().unwrap().seen.contains(&refused),
+        "through its reader"
+    );
+    assert!(!all(&full).last().unwrap().seen.contains(&unseen));
+}
