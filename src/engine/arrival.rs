@@ -76,9 +76,12 @@ impl Engine {
     }
 
     fn look_up(&mut self, ids: Vec<EventId>, parked: Parked) {
+        // What is being written now is found in memory when the store has missed it.
+        let began = self.log.read_began();
         let request = self.request(Pending::Look {
             ids: ids.clone(),
             parked,
+            began,
         });
         self.effects.push_back(Effect::Known { request, ids });
     }
@@ -111,7 +114,8 @@ impl Engine {
         for commit in commits {
             let here = |event: &&Event| self.inbox.received().contains(event.id());
             ids.extend(commit.events().iter().filter(here).map(Event::id));
-            if peer == Some(commit.replica()) && self.skew(commit.timestamp(), None).is_some() {
+            let device = |peer: ReplicaId| peer.device() == commit.replica().device();
+            if peer.is_some_and(device) && self.skew(commit.timestamp(), None).is_some() {
                 let heads = commit
                     .events()
                     .iter()
@@ -189,7 +193,7 @@ impl Engine {
         for (at, delivered) in delivery.commits.iter().enumerate() {
             let commit = &delivered.commit;
             let events = u64::from(commit.span().len());
-            let first_hop = commit.replica() == peer;
+            let first_hop = state.is_first_hop(commit);
             let before = delivery.commits.get(..at).unwrap_or_default();
             let past = first_hop.then(|| past(commit, looked, before)).flatten();
             let skew = self.skew(commit.timestamp(), past).filter(|_| first_hop);

@@ -9,7 +9,7 @@ use super::report::{RefusedCommit, SyncReport};
 use super::writer::{Then, WriteItem};
 use super::{Effect, Engine, LinkId};
 use crate::clock::Now;
-use crate::event::{AggregateId, Chain, Commit, EventId, ReplicaId, Seq, SeqRanges};
+use crate::event::{AggregateId, Chain, Commit, Event, EventId, ReplicaId, Seq, SeqRanges};
 use crate::limits::BATCH_BYTES_MAX;
 use crate::log::{Durability, Page, ReadLimit, Received};
 use crate::protocol::{
@@ -22,6 +22,8 @@ pub(super) struct LinkState {
     pub(super) session: Session,
     pub(super) options: LinkOptions,
     pub(super) peer: Option<ReplicaId>,
+    /// Under which incarnation the peer writes now, as far as what it sends tells.
+    writer: Option<ReplicaId>,
     pub(super) report: SyncReport,
     opened_ms: u64,
     /// Who this replica was when the session began.
@@ -51,6 +53,17 @@ pub(super) struct LinkState {
 impl LinkState {
     pub(super) fn input(&mut self, now: Now, input: Input) {
         self.session.handle(now, input);
+    }
+
+    /// Whether the peer itself wrote a commit. A peer that writes refused commits again goes on
+    /// under the incarnation of what replaces them.
+    pub(super) fn is_first_hop(&mut self, commit: &Commit) -> bool {
+        let replaced = commit.events().iter().filter_map(Event::replaces);
+        let mut replaced = replaced.map(|id| Some(id.replica));
+        if self.writer.is_some() && replaced.any(|replica| replica == self.writer) {
+            self.writer = Some(commit.replica());
+        }
+        self.writer == Some(commit.replica())
     }
 
     /// Counts a commit that is new here.
@@ -106,6 +119,7 @@ impl Engine {
             session: Session::new(role, local, session_options, self.now),
             options,
             peer: None,
+            writer: None,
             report: SyncReport::default(),
             opened_ms: self.now.mono_ms,
             parked: VecDeque::new(),
@@ -243,6 +257,7 @@ impl Engine {
 
     fn greeted(&mut self, link: LinkId, state: &mut LinkState, greeting: &Greeting) {
         state.peer = Some(greeting.replica);
+        state.writer = state.peer;
         if self.identity.lineage_shared && self.identity.lineage != greeting.lineage {
             // Another connection has settled the lineage since this one opened. The peer has not
             // been answered yet, so it joins the settled one when it comes back.

@@ -20,6 +20,7 @@ pub(super) enum Pending {
     Look {
         ids: Vec<EventId>,
         parked: Parked,
+        began: u64,
     },
     Page {
         link: LinkId,
@@ -217,8 +218,8 @@ impl Engine {
         request: RequestId,
         result: Result<Vec<Option<Known>>, Failure>,
     ) {
-        let (ids, parked) = match self.pending.remove(&request) {
-            Some(Pending::Look { ids, parked }) => (ids, parked),
+        let (ids, parked, began) = match self.pending.remove(&request) {
+            Some(Pending::Look { ids, parked, began }) => (ids, parked, began),
             Some(Pending::OwnPast { link, chain }) => {
                 let ours = result
                     .ok()
@@ -243,12 +244,16 @@ impl Engine {
             Ok(known) => {
                 let mut looked = looked(ids, known);
                 self.look_into_memory(&mut looked, &parked);
+                self.log.read_ended(began);
                 self.looked_up(parked, &looked);
             }
-            Err(failure) => match parked {
-                Parked::Ingest { ticket, .. } => self.reply(ticket, Err(failure)),
-                Parked::Delivery { link, .. } => self.end_link_failed(link, &failure),
-            },
+            Err(failure) => {
+                self.log.read_ended(began);
+                match parked {
+                    Parked::Ingest { ticket, .. } => self.reply(ticket, Err(failure)),
+                    Parked::Delivery { link, .. } => self.end_link_failed(link, &failure),
+                }
+            }
         }
     }
 

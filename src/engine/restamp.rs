@@ -193,7 +193,10 @@ impl Engine {
             .events()
             .iter()
             .flat_map(|event| event.heads().iter());
+        // What it names of itself is stamped with it.
+        let inside = |id: EventId| id.replica == commit.replica() && commit.span().contains(id.seq);
         let floor = named
+            .filter(|head| !inside(head.id))
             .filter_map(|head| match renamed.get(&head.id) {
                 Some((_, timestamp)) => Some(*timestamp),
                 None => looked.get(&head.id).map(|known| known.timestamp),
