@@ -20,6 +20,9 @@ pub const COMMIT_EVENTS_MAX: usize = 8192;
 pub const COMMIT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Deepest nesting of CBOR that is read or written. Validity: a deeper payload is a rejection.
 pub const CBOR_DEPTH_MAX: usize = 32;
+/// Longest CBOR whose scratch space lies on the stack when it is read, in bytes: most payloads. Local.
+pub const CBOR_SCRATCH_BYTES: usize = 512;
+
 /// Most heads that one event names. Validity; a writer that saw more names the greatest ones.
 pub const HEADS_MAX: usize = 1024;
 /// From this reading on, in milliseconds, a timestamp must be exactly one above the greatest that
@@ -140,6 +143,10 @@ pub const CHANGE_EVENTS_MAX: usize = 256;
 pub const RACE_LOOK_MAX: usize = 64;
 /// Greatest key of one of the engine's notes, in bytes. Local; far below the 65,535 of a store's key.
 pub const NOTE_KEY_BYTES_MAX: usize = 1024;
+/// Bytes of a peer's address by which it is remembered who answers there; a key of a note has at most
+/// 1,024. Local.
+pub const ADDRESS_KEY_BYTES: usize = 1_000;
+
 /// Entries that are verified when a store is opened after an unclean end. Local; a constant, or
 /// opening would cost as much as history.
 pub const STORE_TAIL_ENTRIES: u64 = 1024;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::event::{EventId, ReplicaId, cbor};
+use crate::limits::ADDRESS_KEY_BYTES;
 use crate::log::Note;
 
 const IDENTITY: &[u8] = b"identity";
@@ -15,8 +16,6 @@ const PEER: &[u8] = b"peer/";
 const ADDRESS: &[u8] = b"address/";
 const STAGED: &[u8] = b"staged/";
 const WITHDRAWN: &[u8] = b"withdrawn/";
-/// Longest address that is remembered; a key has at most 1,024 bytes.
-const ADDRESS_KEY_BYTES: usize = 1_000;
 
 /// What a note is about.
 #[derive(Clone, Debug, PartialEq, Eq)]

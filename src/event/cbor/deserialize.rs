@@ -6,10 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::super::PayloadError;
 use super::reader::Reader;
-use crate::limits::CBOR_DEPTH_MAX;
-
-/// Longest input whose scratch space lies on the stack, in bytes: most payloads.
-const STACK_SCRATCH_BYTES: usize = 512;
+use crate::limits::{CBOR_DEPTH_MAX, CBOR_SCRATCH_BYTES};
 
 /// Checks that these bytes are exactly one well-formed item: definite or indefinite lengths, at
 /// most 32 levels of arrays, maps and tags, every text UTF-8. Costs one pass, allocates nothing.
@@ -36,8 +33,8 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, PayloadError> 
     // by the bytes. What it reads after this check cannot be out of step and still end at the end.
     check(bytes)?;
     // It reads a text or byte string in one piece only if the scratch space holds it.
-    if bytes.len() <= STACK_SCRATCH_BYTES {
-        deserialize(bytes, &mut [0; STACK_SCRATCH_BYTES])
+    if bytes.len() <= CBOR_SCRATCH_BYTES {
+        deserialize(bytes, &mut [0; CBOR_SCRATCH_BYTES])
     } else {
         deserialize(bytes, &mut vec![0; bytes.len()])
     }
