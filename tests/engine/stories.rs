@@ -1,0 +1,177 @@
+//! What seeds once found, each told alone.
+
+use anabranch::engine::{Filter, Input, WatchId};
+use anabranch::event::{Event, Timestamp};
+use anabranch::protocol::Direction;
+
+use crate::network::World;
+use crate::node::START_MS;
+use crate::plan::Plan;
+use crate::random::Random;
+use crate::rules::AGGREGATES;
+use crate::strangers;
+
+const BOTH: Direction = Direction {
+    push: true,
+    pull: true,
+};
+
+fn world(plan: Plan, seed: u64) -> World {
+    World::with(plan, Random::new(seed))
+}
+
+/// Each load pushed the others out again, for ever; or one left between the check and the write,
+/// and the event named nothing of what its writer had seen.
+#[test]
+fn a_commit_over_more_aggregates_than_memory_holds_is_written_with_its_past() {
+    let mut world = world(Plan::calm(0, 1), 1);
+    for name in AGGREGATES {
+        world.write_to(0, &[name], true);
+        world.run_until(world.now + 50);
+    }
+    let names = ["doc/1", "doc/2", "note/1", "note/2", "journal/1", "doc/1"];
+    for _ in 0..20 {
+        world.write_to(0, &names, true);
+        world.run_until(world.now + 100);
+    }
+    assert!(world.nodes[0].asks.is_empty(), "a write is not answered");
+    let commits = world.nodes[0]
+        .disk
+        .entries
+        .iter()
+        .map(|entry| &entry.commit);
+    let mut large = commits.filter(|commit| commit.span().len() == 6);
+    assert!(large.all(|commit| {
+        commit
+            .events()
+            .iter()
+            .all(|event| !event.heads().is_empty())
+    }));
+}
+
+/// The queue was never empty, so there was never a good moment.
+#[test]
+fn buffered_writes_are_fsynced_in_time_though_others_keep_coming() {
+    let mut world = world(Plan::calm(0, 100_000), 2);
+    world.run_until(world.now + 100);
+    for _ in 0..400 {
+        for _ in 0..3 {
+            world.write_to(0, &["note/1"], false);
+        }
+        world.run_until(world.now + 5);
+    }
+    let disk = &world.nodes[0].disk;
+    assert!(
+        disk.durable * 3 > disk.entries.len(),
+        "{} of {}",
+        disk.durable,
+        disk.entries.len()
+    );
+}
+
+/// Whoever keeps the time would have asked again and again.
+#[test]
+fn a_store_that_failed_leaves_no_deadline_in_the_past() {
+    let mut world = world(Plan::calm(0, 100_000), 3);
+    world.write_to(0, &["note/1"], false);
+    world.run_until(world.now + 500);
+    world.nodes[0].fail_next = true;
+    world.write_to(0, &["note/1"], false);
+    world.run_until(world.now + 5_000);
+    assert!(world.nodes[0].failed);
+    assert_eq!(world.nodes[0].engine.as_ref().unwrap().deadline(), None);
+}
+
+/// It let the peer in, took what it sent, and never acknowledged any of it.
+#[test]
+fn a_replica_whose_store_failed_takes_no_connection() {
+    let mut world = world(Plan::calm(1, 100_000), 4);
+    world.nodes[0].fail_next = true;
+    world.write_to(0, &["note/1"], true);
+    world.run_until(world.now + 1_000);
+    world.dial(0, BOTH, false);
+    world.run_until(world.now + 1_000);
+    assert!(world.connections[0].ends.iter().all(|end| !end.open));
+}
+
+/// Batches that had come while the first waited for a look into the store were taken, although the
+/// commit that they follow was refused: they waited for it for ever.
+#[test]
+fn what_follows_a_refused_commit_is_not_taken() {
+    for seed in 0..20 {
+        let mut plan = Plan::calm(1, 100_000);
+        plan.skewed = Some(1);
+        let mut world = world(plan, seed);
+        for name in AGGREGATES {
+            world.write_to(1, &[name], true);
+            world.run_until(world.now + 10);
+        }
+        world.heal();
+        world.check_events();
+        world.check_states();
+        assert!(world.tally.refused > 0);
+    }
+}
+
+/// The wild stamp of the first event was taken for the past of the second one, so what was written
+/// again was as wild as before, and refused again, for ever.
+#[test]
+fn what_is_written_again_is_stamped_by_its_past_and_not_by_itself() {
+    let mut plan = Plan::calm(1, 100_000);
+    plan.skewed = Some(1);
+    let mut world = world(plan, 5);
+    world.write_to(1, &["note/1", "note/1", "note/2"], true);
+    world.run_until(world.now + 50);
+    world.heal();
+    world.check_events();
+    assert_eq!(world.tally.refused, 1);
+}
+
+/// The hub had not stored the wild event yet when it judged the one that follows it.
+#[test]
+fn a_lifted_stamp_is_taken_when_it_comes_with_the_event_that_it_follows() {
+    for seed in 0..20 {
+        let mut world = world(Plan::calm(1, 100_000), seed);
+        let wild = strangers::commits(START_MS, &mut Random::new(seed));
+        let far = Timestamp::at_millis(START_MS + 86_400_000);
+        let is_far = |event: &&Event| event.timestamp() > far;
+        let names: Vec<String> = wild
+            .iter()
+            .flat_map(|commit| commit.events())
+            .filter(is_far)
+            .map(|event| event.aggregate().to_string())
+            .collect();
+        world.hand_over(1, wild);
+        world.run_until(world.now + 1_000);
+        for name in names {
+            world.write_to(1, &[&name], true);
+        }
+        world.run_until(world.now + 1_000);
+        world.heal();
+        world.check_events();
+        assert_eq!(world.tally.refused, 0, "seed {seed}");
+    }
+}
+
+/// It was served from the log from where it fell behind, and what was read late came before that.
+#[test]
+fn a_watch_that_fell_behind_is_told_of_everything() {
+    let mut world = world(Plan::calm(0, 1), 6);
+    let watch = WatchId(world.id());
+    world.nodes[0].watch(watch, Filter::all(), false);
+    world.drive(
+        0,
+        Input::Watch {
+            watch,
+            filter: Filter::all(),
+        },
+    );
+    for number in 0..1_100 {
+        world.write_to(0, &[&format!("note/{number}")], false);
+        world.run_until(world.now + 1);
+    }
+    world.write_to(0, &["note/0"], false);
+    world.nodes[0].read_watch(watch);
+    world.run_until(world.now + 3_000);
+    world.nodes[0].check_watchers();
+}
