@@ -34,13 +34,19 @@ pub use crate::log::{History, HistoryFrom, ReadLimit};
 ///   covered by the next `Durable` append or `flush`.
 /// - Positions count entries from 0 without holes; the engine that called [`begin`](Self::begin) is
 ///   the only writer, and a second `begin` ends the first one's right to write.
+/// - A group that brings an event that is here already, releases a commit that does not wait, or has
+///   a note whose key is empty or longer than 1 KiB is refused with [`StoreError::BadGroup`], and
+///   nothing of it is written. Before `begin` an append is [`StoreError::Closed`].
+/// - The store works out each entry's `chain_before` itself; what the caller put there is not looked
+///   at. A release is read back with the one its commit arrived with.
+/// - Reads see groups whole, in the order in which they were appended.
 /// - Bytes that were damaged are never returned: reads answer with [`StoreError::Damaged`].
-/// - After an error of `append` the outcome is *unknown*, not absent; the store then refuses further
+/// - After any other error of `append` the outcome is *unknown*, not absent; the store then refuses further
 ///   writes until it is opened again.
 ///
 /// # Freedoms
-/// Reads may run beside writes and see all writes answered before they began. No method is called
-/// after [`close`](Self::close).
+/// Reads may run beside writes; they see all writes answered before they began, and may see others.
+/// No method is called after [`close`](Self::close), but for `close` itself.
 pub trait EventStore: Send + Sync + 'static {
     /// Begins an opening: appends the epoch, durably, and tells what is here.
     ///
@@ -48,14 +54,15 @@ pub trait EventStore: Send + Sync + 'static {
     /// close; after an unclean end the tail of the log is verified.
     fn begin(&self, epoch: Epoch) -> BoxFuture<'_, Result<Opening, StoreError>>;
 
-    /// Writes a group atomically and returns the end of the log after it.
+    /// Writes a group atomically and returns the end of the log after it. Groups are written in the
+    /// order of the calls; those that wait for one another may share an fsync.
     fn append(&self, group: Group) -> BoxFuture<'_, Result<u64, StoreError>>;
 
     /// Entries from a position on. Past the end the page is empty.
     fn since(&self, position: u64, limit: ReadLimit) -> BoxFuture<'_, Result<Page, StoreError>>;
 
     /// The entries at these ascending positions, as many as the limit allows; `next` of the page is
-    /// the position after the last one read.
+    /// the position after the last one read. Positions past the end are left out.
     fn at(&self, positions: Vec<u64>, limit: ReadLimit) -> BoxFuture<'_, Result<Page, StoreError>>;
 
     /// Positions at which the commits of these events arrived, ascending, each once.

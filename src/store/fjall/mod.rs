@@ -13,6 +13,7 @@ mod folder;
 mod manifest;
 mod mark;
 mod reader;
+mod recent;
 mod recovery;
 mod rows;
 mod staged;

@@ -13,6 +13,7 @@ use std::vec::Vec;
 
 use fjall::{Guard, Keyspace, Readable};
 
+use super::recent::Recent;
 use super::rows::{self, AggregateKey, IdRow, LogContent};
 use super::tables::{Tables, failed};
 use crate::event::{AggregateId, EventId, Seq};
@@ -27,11 +28,16 @@ const STEPS: usize = 16;
 pub(super) struct Reader {
     tables: Arc<Tables>,
     end: Arc<AtomicU64>,
+    recent: Arc<Recent>,
 }
 
 impl Reader {
     pub(super) fn new(tables: Arc<Tables>, end: Arc<AtomicU64>) -> Self {
-        Self { tables, end }
+        Self {
+            tables,
+            end,
+            recent: Arc::default(),
+        }
     }
 
     pub(super) fn since(&self, position: u64, limit: ReadLimit) -> Result<Page, StoreError> {
@@ -202,7 +208,12 @@ impl Reader {
             }
         }
         for position in positions.into_iter().rev() {
-            history.entries.push((position, self.entry_at(position)?));
+            let entry = match self.recent.find(position) {
+                Some(entry) => entry,
+                None => self.entry_at(position)?,
+            };
+            self.recent.keep(position, &entry);
+            history.entries.push((position, entry));
         }
         Ok(history)
     }

@@ -100,6 +100,7 @@ fn play<H: StoreHome>(uses: &[Use]) {
     let mut pools: [(Author, Vec<Commit>); 3] = [1, 2, 3].map(|n| (Author::new(n), Vec::new()));
     // What may be there after a loss of power: the last durable state, and each group after it.
     let mut possible = Vec::from([rig.model.clone()]);
+    let mut numbered = 0_u8;
     for next in uses {
         match next {
             Use::Append {
@@ -117,6 +118,11 @@ fn play<H: StoreHome>(uses: &[Use]) {
                     .iter()
                     .map(|(name, byte)| fold(NAMES[*name], *byte))
                     .collect();
+                if !group.states.is_empty() {
+                    // After a loss of power lists are told apart by their ends and notes.
+                    numbered += 1;
+                    group.notes.push(note(b"group", Some(&[numbered])));
+                }
                 if *durable {
                     possible.clear();
                 } else {
