@@ -67,8 +67,8 @@ impl Resolver for Journal {
 
 /// Ids that may be anything: applied, refused, skipped, of another aggregate, never written.
 pub(crate) fn probes() -> impl Iterator<Item = EventId> {
-    let replicas = (0..4).flat_map(|device| (0..2).map(move |life| ReplicaId::new(device, life)));
-    replicas.flat_map(|replica| (1..6).map(move |n| EventId::new(replica, Seq::new(n).unwrap())))
+    let replicas = (0..3).flat_map(|device| (0..4).map(move |life| ReplicaId::new(device, life)));
+    replicas.flat_map(|replica| (1..4).map(move |n| EventId::new(replica, Seq::new(n).unwrap())))
 }
 
 /// What an event refers to; nothing means everything.

@@ -14,7 +14,11 @@ fn branches_from_any_depth_see_what_lies_below_and_nothing_else() {
     for number in 0..150usize {
         // Only what it names is needed to write it.
         let known = number.checked_sub(1).into_iter().collect();
-        let replica = ReplicaId::new(number as u64 % 2, 0);
+        // Two writers in turn, and now and then one who writes once and never again.
+        let replica = match number % 10 {
+            5 => ReplicaId::new(3, number as u64),
+            _ => ReplicaId::new(number as u64 % 2, 0),
+        };
         authors.write(replica, &known, &[Line::new(0, 4)], number as u64);
     }
     for number in 0..15usize {
