@@ -1,5 +1,10 @@
 //! Live sync through a hub, on fjall, over real WebSockets: what is written on one side is seen on
 //! the other, across stops, restarts and large commits.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
 //! The handle over the memory store: writing, reading, watching, tailing, syncing in one process.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

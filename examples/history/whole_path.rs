@@ -48,7 +48,7 @@ pub(crate) fn run(history: &History, expected: &str) -> Result<(), Box<dyn Error
         let lanes = whole.start(history).await?;
         let started = start.elapsed().as_secs_f64();
         whole.table("before", &lanes).await?;
-        let connections = whole.exchange(events as u64).await?;
+        let connections = whole.exchange(u64::try_from(events)?).await?;
         let exchanged = start.elapsed().as_secs_f64();
         whole.table("after", &lanes).await?;
         whole.sockets();
@@ -59,7 +59,7 @@ pub(crate) fn run(history: &History, expected: &str) -> Result<(), Box<dyn Error
              and compare all states, {:.0} events/s",
             exchanged - started,
             checked - exchanged,
-            events as f64 / checked
+            f64::from(u32::try_from(events)?) / checked
         );
         println!("  the state of all {REPLICAS} replicas is the known one; the hub holds every event");
         whole.close(connections).await
@@ -98,7 +98,7 @@ impl Whole {
             let own = history
                 .commits
                 .iter()
-                .filter(|commit| dealt[&commit.replica()] == number);
+                .filter(|commit| dealt.get(&commit.replica()) == Some(&number));
             let own: Vec<Commit> = own.cloned().collect();
             for commits in own.chunks(INGEST) {
                 replica.ingest(commits.to_vec()).await?;
@@ -139,8 +139,8 @@ impl Whole {
             "  {when:12} {:>6} {:>9} {:>16} {:>8}",
             "lanes", "events", "commits waiting", "records"
         );
-        for (number, replica) in self.replicas.iter().enumerate() {
-            let lanes = lanes[number].to_string();
+        for (number, (replica, lanes)) in self.replicas.iter().zip(lanes).enumerate() {
+            let lanes = lanes.to_string();
             self.row(&format!("replica {}", number + 1), &lanes, replica)
                 .await?;
         }

@@ -33,6 +33,8 @@ pub(super) struct Placed {
     pub(super) chain_before: Option<Chain>,
 }
 
+/// For stores that read their past back.
+#[cfg(feature = "fjall")]
 impl Ledger {
     /// A ledger with what has been received, before its waiting commits are put in.
     pub(super) fn restored(end: u64, received: Received) -> Self {
@@ -53,7 +55,9 @@ impl Ledger {
             },
         );
     }
+}
 
+impl Ledger {
     /// The position the next entry gets.
     pub(super) fn end(&self) -> u64 {
         self.end
