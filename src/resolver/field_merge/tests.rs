@@ -63,7 +63,7 @@ fn built(edit: &Edit) -> FieldWrites {
         built = built.remove(path.iter().map(String::as_str));
     }
     for (path, value) in &edit.set {
-        let value = value.map_or(Value::Map(Vec::new()), |number| Value::from(number));
+        let value = value.map_or(Value::Map(Vec::new()), Value::from);
         built = built.set(path.iter().map(String::as_str), &value).unwrap();
     }
     read(&built)
