@@ -2,6 +2,8 @@
 //! invariants.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::Path;
 
 use super::source::Violation;
 use super::tree::{documents, expect_none, root, rust_files};
@@ -25,14 +27,14 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// The function or field that a piece names: `Type::function`, or a sentence as tests have it.
+/// The function, field or module that a piece names: `Type::function`, or words with underscores.
 fn item(piece: &str) -> Option<&str> {
     let piece = piece.split_once('(').map_or(piece, |(name, _)| name);
     let last = piece.rsplit("::").next()?;
     let is_path = piece.contains("::") && piece.split("::").all(is_name);
-    let is_sentence = is_name(last) && last.split('_').count() >= 5;
+    let is_words = is_name(last) && last.contains('_');
     let starts_low = last.starts_with(|c: char| c.is_ascii_lowercase());
-    ((is_path && starts_low) || is_sentence).then_some(last)
+    (starts_low && (is_path || is_words)).then_some(last)
 }
 
 /// The file or folder that a piece names.
@@ -69,6 +71,7 @@ fn missing(path: &str, text: &str, is_item: impl Fn(&str) -> bool) -> Vec<Violat
 fn what_the_documents_name_exists() {
     let mut names = BTreeSet::new();
     for source in rust_files() {
+        names.extend(Path::new(&source.path).file_stem().and_then(OsStr::to_str));
         for pair in source.tokens.windows(2) {
             if matches!(pair[0].text.as_str(), "fn" | "mod") {
                 names.insert(pair[1].text.as_str());
