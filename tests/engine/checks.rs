@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anabranch::engine::Input;
-use anabranch::event::{AggregateId, Digest, Event, EventId, OrderKey};
+use anabranch::event::{AggregateId, Digest, Event, EventId, OrderKey, ReplicaId, Timestamp};
 use anabranch::merge::{Timeline, Unguarded};
 use anabranch::protocol::Direction;
 
 use crate::network::World;
-use crate::node::Ask;
+use crate::node::{Ask, START_MS};
+use crate::plan::Shape;
 use crate::rules;
 use crate::users::mark;
 
@@ -36,12 +37,20 @@ impl World {
             }
             self.reopen(node);
         }
+        let forgetful = self.forgetful();
         let strangers = self.strangers.clone();
         let half = strangers.len() / 2;
         self.hand_over(0, strangers[half..].to_vec());
         let last = self.nodes.len() - 1;
         self.hand_over(last, strangers[..half].to_vec());
         self.settle();
+        for (node, was) in forgetful {
+            let is = self.nodes[node].engine.as_ref().unwrap().replica();
+            assert_ne!(
+                is, was,
+                "replica {node} goes on under the name of what it lost"
+            );
+        }
     }
 
     /// Runs until nothing happens any more. Whoever lost a connection dials again.
@@ -145,6 +154,43 @@ impl World {
         }
     }
 
+    /// Stamps of one writer rise, whatever its clock did and however often it was started, but for
+    /// those that follow a wild one.
+    pub(crate) fn check_stamps(&self) {
+        let near = Timestamp::at_millis(START_MS + 3_000_000);
+        let mut last: BTreeMap<ReplicaId, (EventId, Timestamp)> = BTreeMap::new();
+        let disk = &self.nodes[0].disk;
+        for event in disk.ids().filter_map(|id| disk.event(id)) {
+            let (id, timestamp) = (event.id(), event.timestamp());
+            let skewed = self
+                .plan
+                .skewed
+                .is_some_and(|node| id.replica.device() == node as u64 + 1);
+            if timestamp > near || skewed || id.seq != event.commit().first() {
+                continue;
+            }
+            if let Some((before, stamp)) = last.insert(id.replica, (id, timestamp)) {
+                assert!(
+                    stamp < timestamp,
+                    "{before} at {stamp:?}, {id} at {timestamp:?}"
+                );
+            }
+        }
+    }
+
+    /// Replicas that were restored, and whose only peer knows more of them than they do.
+    fn forgetful(&self) -> Vec<(usize, ReplicaId)> {
+        let mut found = Vec::new();
+        for node in self.nodes.iter().skip(1).filter(|node| node.restored) {
+            let me = node.engine.as_ref().unwrap().replica();
+            let there = self.nodes[0].disk.received().chain(me);
+            if self.plan.shape == Shape::Hub && there > node.disk.received().chain(me) {
+                found.push((node.number, me));
+            }
+        }
+        found
+    }
+
     /// States are equal, and what a fold of the sorted events gives.
     pub(crate) fn check_states(&mut self) {
         let mut expected: BTreeMap<AggregateId, BTreeMap<OrderKey, Event>> = BTreeMap::new();
@@ -207,23 +253,33 @@ impl World {
         panic!("{aggregate} does not stay in memory")
     }
 
-    /// A reconnect costs what is new: here nothing.
+    /// A reconnect costs what is new: here nothing, whether the processes live on or come back.
     pub(crate) fn check_echo(&mut self) {
+        self.reconnect();
+        for node in 0..self.nodes.len() {
+            self.crash(node, true);
+        }
+        self.run_until(self.now + 1_000);
+        self.reconnect();
+    }
+
+    fn reconnect(&mut self) {
         for connection in 0..self.connections.len() {
             if self.connections[connection].ends.iter().any(|end| end.open) {
                 self.cut(connection, 0);
                 self.cut(connection, 1);
             }
         }
-        let events = self.tally.sent_events;
+        let (events, summaries) = (self.tally.sent_events, self.tally.summaries);
         self.settle();
         // Sessions go on under an old name when their replica takes a new one, so the first reconnect
-        // after that may send something twice.
-        if self.plan.skewed.is_none() {
+        // after that goes by summaries and may send something twice.
+        if self.plan.skewed.is_none() && !self.plan.restores {
             assert_eq!(
                 self.tally.sent_events, events,
                 "a reconnect sent events again"
             );
+            assert_eq!(self.tally.summaries, summaries, "a cursor was not honoured");
         }
     }
 }
@@ -234,7 +290,13 @@ fn fold(aggregate: &AggregateId, events: &[Event]) -> Option<Digest> {
     for event in events {
         timeline.integrate(event.clone(), None);
     }
-    timeline.fold(&Unguarded);
+    let outcome = timeline.fold(&Unguarded);
+    let refuses = aggregate.as_str().starts_with("stock/");
+    assert!(
+        refuses || outcome.rejected.is_empty(),
+        "{:?}",
+        outcome.rejected
+    );
     timeline.digest()
 }
 

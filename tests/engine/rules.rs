@@ -78,8 +78,8 @@ pub(crate) fn any(random: &mut Random) -> AggregateId {
 }
 
 /// More than a frame holds, if three of them are written together.
-pub(crate) fn large_draft(mark: u64) -> Draft {
-    let text = "y".repeat(200_000);
+pub(crate) fn large_draft(mark: u64, bytes: usize) -> Draft {
+    let text = "y".repeat(bytes);
     let draft = Draft::new("note/1", "written", &text).unwrap();
     draft.with_metadata(MARK, &mark.to_string()).unwrap()
 }

@@ -11,6 +11,7 @@ fn run(seed: u64) -> (u64, Tally) {
     }
     world.heal();
     world.check_events();
+    world.check_stamps();
     world.check_states();
     world.check_echo();
     world.check_events();

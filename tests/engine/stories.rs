@@ -1,14 +1,15 @@
 //! What seeds once found, each told alone.
 
-use anabranch::engine::{Filter, Input, WatchId};
-use anabranch::event::{Event, Timestamp};
+use anabranch::engine::{Filter, Input, Ticket, WatchId};
+use anabranch::event::{Commit, Timestamp};
+use anabranch::log::Durability;
 use anabranch::protocol::Direction;
 
 use crate::network::World;
-use crate::node::START_MS;
+use crate::node::{Ask, START_MS};
 use crate::plan::Plan;
 use crate::random::Random;
-use crate::rules::AGGREGATES;
+use crate::rules::{self, AGGREGATES};
 use crate::strangers;
 
 const BOTH: Direction = Direction {
@@ -18,6 +19,16 @@ const BOTH: Direction = Direction {
 
 fn world(plan: Plan, seed: u64) -> World {
     World::with(plan, Random::new(seed))
+}
+
+/// Commits of strangers, and the aggregates of those among them whose clock is far ahead.
+fn wild(seed: u64) -> (Vec<Commit>, Vec<String>) {
+    let commits = strangers::commits(START_MS, &mut Random::new(seed));
+    let far = Timestamp::at_millis(START_MS + 86_400_000);
+    let events = commits.iter().flat_map(Commit::events);
+    let far = events.filter(|event| event.timestamp() > far);
+    let names = far.map(|event| event.aggregate().to_string()).collect();
+    (commits, names)
 }
 
 /// Each load pushed the others out again, for ever; or one left between the check and the write,
@@ -95,17 +106,24 @@ fn a_replica_whose_store_failed_takes_no_connection() {
 }
 
 /// Batches that had come while the first waited for a look into the store were taken, although the
-/// commit that they follow was refused: they waited for it for ever.
+/// commit that they follow was refused. What is lawful in them, because it follows a wild event that
+/// everybody has, then waited for ever for what had been withdrawn.
 #[test]
 fn what_follows_a_refused_commit_is_not_taken() {
-    for seed in 0..20 {
+    for seed in 0..40 {
         let mut plan = Plan::calm(1, 100_000);
         plan.skewed = Some(1);
         let mut world = world(plan, seed);
-        for name in AGGREGATES {
-            world.write_to(1, &[name], true);
-            world.run_until(world.now + 10);
+        let (wild, names) = wild(seed);
+        for node in [0, 1] {
+            world.hand_over(node, wild.clone());
         }
+        world.run_until(world.now + 1_000);
+        world.write_to(1, &["note/9"], true);
+        for name in names {
+            world.write_to(1, &[&name], true);
+        }
+        world.run_until(world.now + 1_000);
         world.heal();
         world.check_events();
         world.check_states();
@@ -132,15 +150,7 @@ fn what_is_written_again_is_stamped_by_its_past_and_not_by_itself() {
 fn a_lifted_stamp_is_taken_when_it_comes_with_the_event_that_it_follows() {
     for seed in 0..20 {
         let mut world = world(Plan::calm(1, 100_000), seed);
-        let wild = strangers::commits(START_MS, &mut Random::new(seed));
-        let far = Timestamp::at_millis(START_MS + 86_400_000);
-        let is_far = |event: &&Event| event.timestamp() > far;
-        let names: Vec<String> = wild
-            .iter()
-            .flat_map(|commit| commit.events())
-            .filter(is_far)
-            .map(|event| event.aggregate().to_string())
-            .collect();
+        let (wild, names) = wild(seed);
         world.hand_over(1, wild);
         world.run_until(world.now + 1_000);
         for name in names {
@@ -151,6 +161,34 @@ fn a_lifted_stamp_is_taken_when_it_comes_with_the_event_that_it_follows() {
         world.check_events();
         assert_eq!(world.tally.refused, 0, "seed {seed}");
     }
+}
+
+/// Memory holds what is queued, too; a group that is cut off before it must not carry the fold.
+#[test]
+fn a_fold_is_stored_only_with_everything_that_it_holds() {
+    let mut world = world(Plan::calm(0, 1), 7);
+    for number in 0..4 {
+        let ticket = Ticket(world.id());
+        let drafts = (0..100).map(|_| rules::large_draft(world.id(), 70_000));
+        let drafts = drafts.collect();
+        let durable = true;
+        let marks = Vec::new();
+        world.nodes[0]
+            .asks
+            .insert(ticket.0, Ask::Record { marks, durable });
+        let durability = Durability::Durable;
+        world.drive(
+            0,
+            Input::Record {
+                ticket,
+                drafts,
+                durability,
+            },
+        );
+        world.write_to(0, &[AGGREGATES[number]], true);
+    }
+    world.run_until(world.now + 1_000);
+    assert!(world.nodes[0].asks.is_empty() && world.tally.folds > 0);
 }
 
 /// It was served from the log from where it fell behind, and what was read late came before that.

@@ -55,7 +55,9 @@ impl World {
         let names: Vec<&str> = names.collect();
         let durable = self.random.chance(60);
         if std::mem::take(&mut self.plan.large) {
-            let drafts = (0..3).map(|_| rules::large_draft(self.id())).collect();
+            let drafts = (0..3)
+                .map(|_| rules::large_draft(self.id(), 200_000))
+                .collect();
             self.write(node, drafts, durable);
             return;
         }
@@ -329,7 +331,18 @@ impl World {
             (Ask::Record { marks, durable }, Ok(Reply::Recorded(recorded))) => {
                 self.recorded(node, &marks, durable, &recorded);
             }
-            (Ask::Record { .. }, Err(Failure::Rejected { .. })) => self.tally.rejected += 1,
+            (
+                Ask::Record { .. },
+                Err(Failure::Rejected {
+                    aggregate, reason, ..
+                }),
+            ) => {
+                assert!(
+                    aggregate.as_str().starts_with("stock/"),
+                    "{aggregate}: {reason}"
+                );
+                self.tally.rejected += 1;
+            }
             (Ask::Ingest, Ok(Reply::Ingested(_))) => {}
             (Ask::Load { aggregate }, Ok(Reply::Done)) => self.loaded(node, &aggregate),
             (Ask::Flush { end }, Ok(Reply::Done)) => {
