@@ -528,3 +528,24 @@ async fn a_buffered_write_reaches_a_live_peer_though_nothing_follows_it() {
     connection.close().await;
     serving.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_fork_is_told_though_nothing_of_it_is_sent() {
+    let hub = replica().await;
+    let store = MemoryStore::new();
+    let builder = Replica::builder(store.clone()).registry(registry());
+    let a = builder.open().await.unwrap();
+    a.record(edit("task/1", "x", "1")).await.unwrap();
+    a.sync(&hub).await.unwrap();
+    let backup = store.copy();
+    a.record(edit("task/1", "x", "2")).await.unwrap();
+    a.sync(&hub).await.unwrap();
+    a.close().await.unwrap();
+
+    let builder = Replica::builder(backup).registry(registry());
+    let a = builder.open().await.unwrap();
+    a.record(edit("task/1", "x", "another 2")).await.unwrap();
+    let report = a.sync(&hub).await.unwrap();
+    assert_eq!((report.pushed, report.pulled), (0, 0), "{report}");
+    assert_eq!(report.forked, 1, "{report}");
+}

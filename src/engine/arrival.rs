@@ -405,7 +405,7 @@ fn past(commit: &Commit, looked: &Looked, before: &[Delivered]) -> Option<Timest
         let its = commits.find(|c| c.replica() == id.replica && c.span().contains(id.seq));
         its.map(Commit::timestamp)
     };
-    let heads = commit.events().iter().flat_map(|event| event.heads());
+    let heads = commit.events().iter().flat_map(Event::heads);
     let stamps = heads.filter_map(|head| match looked.get(&head.id) {
         Some(known) => Some(known.timestamp),
         None => beside(head.id),

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
@@ -32,7 +33,7 @@ pub(super) struct Cache {
 #[derive(Debug)]
 enum Slot {
     Loading { whole: bool },
-    Hot(Hot),
+    Hot(Box<Hot>),
 }
 
 #[derive(Debug)]
@@ -103,7 +104,7 @@ impl Cache {
         if hot.unsaved >= threshold() {
             self.due.insert(aggregate.clone());
         }
-        self.slots.insert(aggregate, Slot::Hot(hot));
+        self.slots.insert(aggregate, Slot::Hot(Box::new(hot)));
     }
 
     /// Lends the timeline of a hot aggregate and counts the use; `events` of them are new in it.
@@ -235,17 +236,14 @@ impl Cache {
             );
             let mut fold = None;
             let encoded = guard.run(&mut || fold = hot.timeline.to_fold().map(|f| f.encode()));
-            match (encoded, fold) {
-                (Ok(()), Some(bytes)) => {
-                    hot.saving = hot.unsaved;
-                    folds.push((aggregate, bytes));
-                }
+            if let (Ok(()), Some(bytes)) = (encoded, fold) {
+                hot.saving = hot.unsaved;
+                folds.push((aggregate, bytes));
+            } else {
                 // Nothing worth storing: it is rebuilt from its events when it is touched again.
-                _ => {
-                    hot.unsaved = 0;
-                    if hot.leaving {
-                        self.forget(&aggregate);
-                    }
+                hot.unsaved = 0;
+                if hot.leaving {
+                    self.forget(&aggregate);
                 }
             }
         }

@@ -115,7 +115,7 @@ impl Engine {
                 self.flush(ticket);
             }
             Input::Written => self.on_written(),
-            Input::WriteFailed { reason } => self.on_write_failed(reason),
+            Input::WriteFailed { reason } => self.on_write_failed(&reason),
             Input::HistoryRead { request, result } => self.on_history(request, result),
             Input::PageRead { request, result } => self.on_page(request, result),
             Input::Located { request, result } => self.on_located(request, result),

@@ -27,6 +27,15 @@ pub(super) struct LogTail {
     reads: Vec<u64>,
 }
 
+/// Entries that have become sendable.
+pub(super) struct Offer {
+    /// Position of the first.
+    pub(super) from: u64,
+    /// Position after the last.
+    pub(super) next: u64,
+    pub(super) entries: Vec<(u64, Entry)>,
+}
+
 impl LogTail {
     pub(super) fn new(epochs: Epochs, end: u64) -> Self {
         Self {
@@ -106,15 +115,19 @@ impl LogTail {
     }
 
     /// Entries that have become sendable since the last call.
-    pub(super) fn offer(&mut self) -> Option<(u64, u64, Vec<(u64, Entry)>)> {
-        let (from, to) = (self.offered_end, self.sendable_end());
-        if from >= to {
+    pub(super) fn offer(&mut self) -> Option<Offer> {
+        let (from, next) = (self.offered_end, self.sendable_end());
+        if from >= next {
             return None;
         }
-        let entries = self.kept_between(from, to);
-        self.offered_end = to;
+        let entries = self.kept_between(from, next);
+        self.offered_end = next;
         self.trim();
-        Some((from, to, entries))
+        Some(Offer {
+            from,
+            next,
+            entries,
+        })
     }
 
     /// How far entries were offered to sessions: the end of the log as peers may see it.

@@ -29,6 +29,10 @@ pub(super) enum Pending {
         link: LinkId,
         end: u64,
     },
+    Branches {
+        link: LinkId,
+        expected: Vec<(EventId, Chain)>,
+    },
     OwnPast {
         link: LinkId,
         chain: Chain,
@@ -220,13 +224,20 @@ impl Engine {
     ) {
         let (ids, parked, began) = match self.pending.remove(&request) {
             Some(Pending::Look { ids, parked, began }) => (ids, parked, began),
+            Some(Pending::Branches { link, expected }) => {
+                match result {
+                    Ok(known) => self.branches_known(link, &expected, &known),
+                    Err(failure) => self.end_link_failed(link, &failure),
+                }
+                return;
+            }
             Some(Pending::OwnPast { link, chain }) => {
                 let ours = result
                     .ok()
                     .and_then(|known| known.first().copied().flatten()?.chain);
                 if ours.is_some_and(|ours| ours != chain) {
                     self.with_link(link, |engine, state| {
-                        engine.take_new_incarnation(link, state)
+                        engine.take_new_incarnation(link, state);
                     });
                 }
                 return;

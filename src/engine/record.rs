@@ -199,7 +199,7 @@ impl Engine {
         let latest = |draft: &Draft| {
             self.cache
                 .timeline(&draft.aggregate)
-                .and_then(|timeline| timeline.latest())
+                .and_then(Timeline::latest)
         };
         let floor = drafts.iter().filter_map(latest).max();
         // Beyond 2^47 ms a stamp is valid only one above its own aggregate's past.

@@ -209,7 +209,7 @@ impl Engine {
     }
 
     /// What was being written is unknown; nothing may be written until the store is opened again.
-    pub(super) fn on_write_failed(&mut self, reason: Arc<str>) {
+    pub(super) fn on_write_failed(&mut self, reason: &Arc<str>) {
         let in_flight = self
             .writer
             .in_flight

@@ -1,0 +1,170 @@
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::LinkState;
+use crate::engine::io::Failure;
+use crate::engine::{Effect, Engine, LinkId};
+use crate::event::{AggregateId, EventId};
+use crate::protocol::{CloseCode, Input};
+
+/// How connections end: a one-time sync when both ends have everything, any other when one end or
+/// the carrier says so.
+impl Engine {
+    pub(in crate::engine) fn count_rejection(&mut self, event: EventId) {
+        for state in self.links.values_mut() {
+            if state
+                .pulled
+                .get(&event.replica)
+                .is_some_and(|seqs| seqs.contains(event.seq))
+            {
+                state.report.rejected += 1;
+            }
+        }
+    }
+
+    /// A one-time sync has everything: looks at each aggregate that it touched, one after the other,
+    /// to learn which events were rejected, then says goodbye.
+    pub(super) fn settle_next(&mut self, link: LinkId, state: &mut LinkState) {
+        if state.settling {
+            return;
+        }
+        while let Some(aggregate) = state.touched.pop_first() {
+            if self.registry.route(&aggregate).is_none() {
+                continue;
+            }
+            if self.cache.timeline(&aggregate).is_some() {
+                self.count_settled(state, &aggregate);
+            } else {
+                state.settling = true;
+                state.touched.insert(aggregate.clone());
+                self.settling
+                    .entry(aggregate.clone())
+                    .or_default()
+                    .push(link);
+                self.want(&aggregate, false);
+                return;
+            }
+        }
+        let reason = String::from("both ends have everything");
+        state.report.caught_up = !state.stuck;
+        state.input(
+            self.now,
+            Input::Close {
+                code: CloseCode::DONE,
+                reason,
+            },
+        );
+        while let Some(output) = state.session.poll_output() {
+            self.on_output(link, state, output);
+        }
+    }
+
+    fn count_settled(&mut self, state: &mut LinkState, aggregate: &AggregateId) {
+        let guard = self.guard.clone();
+        let rejected = self
+            .cache
+            .fold(aggregate, &*guard, |_, outcome| outcome.rejected)
+            .unwrap_or_default();
+        for (event, _) in rejected {
+            self.count_rejection(event);
+            if state
+                .pulled
+                .get(&event.replica)
+                .is_some_and(|seqs| seqs.contains(event.seq))
+            {
+                state.report.rejected += 1;
+            }
+        }
+    }
+
+    /// An aggregate came into memory that one-time syncs wait for.
+    pub(in crate::engine) fn settled(&mut self, aggregate: &AggregateId) {
+        for link in self.settling.remove(aggregate).unwrap_or_default() {
+            self.with_link(link, |engine, state| {
+                state.settling = false;
+                engine.count_settled(state, aggregate);
+                state.touched.remove(aggregate);
+            });
+        }
+    }
+
+    /// An aggregate cannot be read: its rejections stay uncounted.
+    pub(in crate::engine) fn settled_failed(&mut self, aggregate: &AggregateId) {
+        for link in self.settling.remove(aggregate).unwrap_or_default() {
+            self.with_link(link, |_, state| {
+                state.settling = false;
+                state.touched.remove(aggregate);
+            });
+        }
+    }
+
+    pub(in crate::engine) fn end_link(
+        &mut self,
+        link: LinkId,
+        state: &mut LinkState,
+        code: CloseCode,
+        reason: String,
+    ) {
+        if state.ended {
+            return;
+        }
+        state.ended = true;
+        let status = state.session.status();
+        state.report.bytes_sent = status.sent.bytes;
+        state.report.bytes_received = status.received.bytes;
+        state.report.elapsed_ms = self.now.mono_ms.saturating_sub(state.opened_ms);
+        state.report.waiting = u64::try_from(self.inbox.waiting_len()).unwrap_or(u64::MAX);
+        if state.session.all_acked() {
+            state.report.pushed = status.sent.events;
+        }
+        let report = alloc::boxed::Box::new(core::mem::take(&mut state.report));
+        self.effects.push_back(Effect::CloseLink {
+            link,
+            code,
+            reason,
+            report,
+        });
+    }
+
+    pub(in crate::engine) fn end_link_failed(&mut self, link: LinkId, failure: &Failure) {
+        let reason = failure.to_string();
+        self.tell_session(
+            link,
+            Input::Close {
+                code: CloseCode::INTERNAL,
+                reason,
+            },
+        );
+    }
+
+    pub(in crate::engine) fn end_all_links(&mut self, code: CloseCode, reason: &str) {
+        let links: Vec<LinkId> = self.links.keys().copied().collect();
+        for link in links {
+            self.tell_session(
+                link,
+                Input::Close {
+                    code,
+                    reason: reason.into(),
+                },
+            );
+        }
+    }
+
+    /// Ends every connection because this replica stops; it may be back.
+    pub fn say_goodbye(&mut self) {
+        self.end_all_links(CloseCode::GOING_AWAY, "the replica stops");
+    }
+
+    /// The carrier is gone: there is nobody to say goodbye to.
+    pub(in crate::engine) fn link_closed(
+        &mut self,
+        link: LinkId,
+        code: Option<CloseCode>,
+        reason: String,
+    ) {
+        if let Some(mut state) = self.links.remove(&link) {
+            self.timers.set(link, state.due, None);
+            self.end_link(link, &mut state, code.unwrap_or(CloseCode::LOST), reason);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::LinkState;
+use crate::engine::reading::Pending;
+use crate::engine::writer::WriteItem;
+use crate::engine::{Effect, Engine, LinkId};
+use crate::event::{Chain, EventId, ReplicaId, Seq};
+use crate::log::Durability;
+use crate::protocol::{CloseCode, Greeting, Input, Standing};
+
+/// Two ends get to know each other: whose log it is, and whether this store is what its peers
+/// remember.
+impl Engine {
+    pub(super) fn greeted(&mut self, link: LinkId, state: &mut LinkState, greeting: &Greeting) {
+        state.peer = Some(greeting.replica);
+        state.writer = state.peer;
+        if self.identity.lineage_shared && self.identity.lineage != greeting.lineage {
+            // Another connection has settled the lineage since this one opened. The peer has not
+            // been answered yet, so it joins the settled one when it comes back.
+            let reason = "the lineage of this log was settled meanwhile";
+            self.end_link(link, state, CloseCode::OUTDATED, reason.into());
+            return;
+        }
+        if state.me != self.identity.replica {
+            let reason = "this replica took a new incarnation meanwhile";
+            self.end_link(link, state, CloseCode::NEW_INCARNATION, reason.into());
+            return;
+        }
+        let mut notes = Vec::new();
+        if self.identity.lineage != greeting.lineage || !self.identity.lineage_shared {
+            self.identity.lineage = greeting.lineage;
+            self.identity.lineage_shared = true;
+            notes.push(self.identity_note());
+        }
+        if let Some(address) = &state.options.address {
+            notes.extend(self.peers.met_at(address, greeting.replica));
+        }
+        if !notes.is_empty() {
+            let durability = Durability::Durable;
+            self.writer.push(WriteItem {
+                notes,
+                durability,
+                ..WriteItem::default()
+            });
+        }
+        self.effects.push_back(Effect::LinkChanged(link));
+        match self.compare_own(greeting.knows_of_us) {
+            OwnPast::Agrees => self.stand(state),
+            OwnPast::Differs => self.take_new_incarnation(link, state),
+            OwnPast::Unknown(id, chain) => {
+                self.stand(state);
+                let request = self.request(Pending::OwnPast { link, chain });
+                self.effects.push_back(Effect::Known {
+                    request,
+                    ids: alloc::vec![id],
+                });
+            }
+        }
+    }
+
+    fn compare_own(&self, known: Option<(Seq, Chain)>) -> OwnPast {
+        let Some((seq, chain)) = known else {
+            return OwnPast::Agrees;
+        };
+        match self.identity.own(self.inbox.received()) {
+            Some((own, _)) if own < seq => OwnPast::Differs,
+            None => OwnPast::Differs,
+            Some((own, ours)) if own == seq && ours == chain => OwnPast::Agrees,
+            Some((own, _)) if own == seq => OwnPast::Differs,
+            Some(_) => OwnPast::Unknown(EventId::new(self.identity.replica, seq), chain),
+        }
+    }
+
+    /// This store was restored or cloned: a peer knows another past of this replica. What is
+    /// written from now on belongs to a new incarnation; the connection is opened anew, and the
+    /// lost past is pulled like anybody's.
+    pub(in crate::engine) fn take_new_incarnation(&mut self, link: LinkId, state: &mut LinkState) {
+        self.renew_incarnation();
+        let note = self.identity_note();
+        self.writer.push(WriteItem {
+            notes: alloc::vec![note],
+            durability: Durability::Durable,
+            ..WriteItem::default()
+        });
+        let reason = "this store was restored or cloned and took a new incarnation";
+        self.end_link(link, state, CloseCode::NEW_INCARNATION, reason.into());
+    }
+
+    pub(in crate::engine) fn renew_incarnation(&mut self) {
+        let device = self.identity.replica.device();
+        let fresh = self.entropy ^ self.identity.replica.incarnation().rotate_left(17);
+        self.identity.replica = ReplicaId::new(device, fresh);
+        self.clock = crate::clock::HybridClock::new();
+    }
+
+    pub(super) fn stand(&self, state: &mut LinkState) {
+        let Some(peer) = state.peer else { return };
+        let received = self.inbox.received();
+        let peer = self.peers.known(peer, received);
+        let standing = Standing {
+            peer,
+            received: Arc::new(received.clone()),
+        };
+        state.input(self.now, Input::Standing(standing));
+    }
+}
+
+/// What a peer's memory of this replica says.
+enum OwnPast {
+    Agrees,
+    Differs,
+    /// The peer knows less than is here: whether its part agrees, the store must say.
+    Unknown(EventId, Chain),
+}

@@ -1,0 +1,278 @@
+//! Connections: each has a session, and what the session asks for is found or decided here.
+//!
+//! Invariant: while one connection is worked on it is out of the map, so nothing that happens to
+//! others on the way can touch it twice; everything a session says is carried out before the next
+//! input.
+//!
+//! The frames' form and their rules are the session's; this module knows no carrier.
+
+mod ending;
+mod greeting;
+mod supply;
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::io::LinkOptions;
+use super::reading::Pending;
+use super::report::{RefusedCommit, SyncReport};
+use super::writer::{Then, WriteItem};
+use super::{Effect, Engine, LinkId};
+use crate::clock::Now;
+use crate::event::{AggregateId, Commit, Event, EventId, ReplicaId, SeqRanges};
+use crate::limits::BATCH_BYTES_MAX;
+use crate::log::{Durability, ReadLimit};
+use crate::protocol::{CloseCode, Delivery, Input, Local, Output, Role, Session, SessionOptions};
+
+/// One connection and what this replica knows of it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and they combine"
+)]
+pub(super) struct LinkState {
+    pub(super) session: Session,
+    pub(super) options: LinkOptions,
+    pub(super) peer: Option<ReplicaId>,
+    /// Under which incarnation the peer writes now, as far as what it sends tells.
+    writer: Option<ReplicaId>,
+    pub(super) report: SyncReport,
+    opened_ms: u64,
+    /// Who this replica was when the session began.
+    me: ReplicaId,
+    /// When the session wants to be told the time.
+    due: Option<u64>,
+    /// Deliveries that came while an earlier one waits for a look into the store.
+    pub(super) parked: VecDeque<Delivery>,
+    pub(super) looking: bool,
+    /// Deliveries with smaller numbers were under way when something before them was refused.
+    pub(super) ignored_before: u64,
+    /// Number of the delivery after the last one taken, and after the last one that is fsynced.
+    pub(super) delivered: u64,
+    durable: u64,
+    caught_up: bool,
+    peer_caught_up: bool,
+    /// The peer refuses commits that this replica cannot write again.
+    pub(super) stuck: bool,
+    /// Commits of others that contradict what is here; left where they are.
+    pub(super) forked: Vec<EventId>,
+    pulled: BTreeMap<ReplicaId, SeqRanges>,
+    touched: BTreeSet<AggregateId>,
+    settling: bool,
+    pub(super) ended: bool,
+}
+
+impl LinkState {
+    pub(super) fn input(&mut self, now: Now, input: Input) {
+        self.session.handle(now, input);
+    }
+
+    /// Whether the peer itself wrote a commit. A peer that writes refused commits again goes on
+    /// under the incarnation of what replaces them.
+    pub(super) fn is_first_hop(&mut self, commit: &Commit) -> bool {
+        let replaced = commit.events().iter().filter_map(Event::replaces);
+        let mut replaced = replaced.map(|id| Some(id.replica));
+        if self.writer.is_some() && replaced.any(|replica| replica == self.writer) {
+            self.writer = Some(commit.replica());
+        }
+        self.writer == Some(commit.replica())
+    }
+
+    /// Counts a commit that is new here.
+    pub(super) fn took(&mut self, commit: &Commit) {
+        self.report.pulled += u64::from(commit.span().len());
+        if self.options.once {
+            let seqs = commit.span().first()..=commit.span().last();
+            self.pulled
+                .entry(commit.replica())
+                .or_default()
+                .insert(seqs);
+            self.touched.extend(
+                commit
+                    .events()
+                    .iter()
+                    .map(|event| event.aggregate().clone()),
+            );
+        }
+    }
+
+    /// Notes down that an end holds another branch of a writer's events, which this one leaves
+    /// where it is.
+    fn found_fork(&mut self, id: EventId) {
+        if !self.forked.contains(&id) {
+            self.forked.push(id);
+            self.report.forked += 1;
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        let quiet = !self.looking && self.parked.is_empty() && self.durable == self.delivered;
+        let both = self.caught_up && self.peer_caught_up && self.session.all_acked();
+        self.options.once && quiet && (both || (self.stuck && self.peer_caught_up))
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.caught_up && self.peer_caught_up
+    }
+}
+
+impl Engine {
+    pub(super) fn open_link(&mut self, link: LinkId, role: Role, options: LinkOptions) {
+        let received = self.inbox.received();
+        let peers = self.peers.likely(options.address.as_deref(), received);
+        let local = Local {
+            replica: self.identity.replica,
+            own: self.identity.own(received),
+            lineage: self.identity.lineage,
+            lineage_shared: self.identity.lineage_shared,
+            epochs: self.log.epochs.clone(),
+            end: self.log.offered_end(),
+            staged: self.peers.staged(&peers),
+            peers,
+        };
+        let session_options = SessionOptions {
+            direction: options.direction,
+            batch_events: options.batch_events,
+            batch_bytes: BATCH_BYTES_MAX,
+        };
+        self.peers.session_begins();
+        let state = LinkState {
+            session: Session::new(role, local, session_options, self.now),
+            options,
+            peer: None,
+            writer: None,
+            report: SyncReport::default(),
+            opened_ms: self.now.mono_ms,
+            parked: VecDeque::new(),
+            looking: false,
+            ignored_before: 0,
+            me: self.identity.replica,
+            due: None,
+            delivered: 0,
+            durable: 0,
+            caught_up: false,
+            peer_caught_up: false,
+            stuck: false,
+            forked: Vec::new(),
+            pulled: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            settling: false,
+            ended: false,
+        };
+        self.links.insert(link, state);
+        self.with_link(link, |engine, state| {
+            if let Some(reason) = engine.writer.failed.as_deref() {
+                let (code, reason) = (CloseCode::INTERNAL, reason.into());
+                state.input(engine.now, Input::Close { code, reason });
+            }
+        });
+    }
+
+    /// Works on one connection, then carries out what its session wants.
+    pub(super) fn with_link(&mut self, link: LinkId, work: impl FnOnce(&mut Self, &mut LinkState)) {
+        let Some(mut state) = self.links.remove(&link) else {
+            return;
+        };
+        let live = state.is_live();
+        work(self, &mut state);
+        while !state.ended
+            && let Some(output) = state.session.poll_output()
+        {
+            self.on_output(link, &mut state, output);
+        }
+        if state.session.all_acked() {
+            state.report.pushed = state.session.status().sent.events;
+        }
+        if !state.ended && live != state.is_live() {
+            self.effects.push_back(Effect::LinkChanged(link));
+        }
+        if !state.ended && state.is_done() {
+            self.settle_next(link, &mut state);
+        }
+        let due = state.session.deadline().filter(|_| !state.ended);
+        self.timers.set(link, state.due, due);
+        state.due = due;
+        if !state.ended {
+            self.links.insert(link, state);
+        }
+    }
+
+    pub(super) fn tell_session(&mut self, link: LinkId, input: Input) {
+        self.with_link(link, |engine, state| {
+            if let Input::Taken {
+                delivery,
+                durable: true,
+            } = input
+            {
+                state.durable = delivery + 1;
+            }
+            state.input(engine.now, input);
+        });
+    }
+
+    fn on_output(&mut self, link: LinkId, state: &mut LinkState, output: Output) {
+        match output {
+            Output::Send(frame) => self.effects.push_back(Effect::Send { link, frame }),
+            Output::Greeted(greeting) => self.greeted(link, state, &greeting),
+            Output::Stand => self.stand(state),
+            Output::Read {
+                since,
+                entries,
+                bytes,
+            } => {
+                self.read_for(link, state, since, ReadLimit { entries, bytes });
+            }
+            Output::ReadAt { positions, bytes } => {
+                let limit = ReadLimit {
+                    entries: positions.len(),
+                    bytes,
+                };
+                let request = self.request(Pending::Page { link });
+                self.effects.push_back(Effect::ReadAt {
+                    request,
+                    positions,
+                    limit,
+                });
+            }
+            Output::Locate(theirs) => self.locate_for(link, state, &theirs),
+            Output::Deliver(delivery) => self.deliver(link, state, delivery),
+            Output::Stage {
+                commit,
+                index,
+                bytes,
+            } => {
+                let Some(peer) = state.peer else { return };
+                let notes = self.peers.stage(peer, commit, index, bytes);
+                self.writer.push(WriteItem {
+                    notes,
+                    durability: Durability::Durable,
+                    then: alloc::vec![Then::PartStaged {
+                        link,
+                        commit,
+                        index
+                    }],
+                    ..WriteItem::default()
+                });
+            }
+            Output::Acked { .. } => {}
+            Output::Refused {
+                commit,
+                why,
+                remedy,
+                clock_ms,
+            } => {
+                state.report.refused.push(RefusedCommit {
+                    commit,
+                    why: why.to_string(),
+                    remedy: remedy.to_string(),
+                });
+                // What was caught up with is to be sent anew.
+                state.caught_up = false;
+                self.on_refused(link, state, commit, clock_ms);
+            }
+            Output::PeerCaughtUp => state.peer_caught_up = true,
+            Output::CaughtUp => state.caught_up = true,
+            Output::Closed { code, reason } => self.end_link(link, state, code, reason),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::LinkState;
+use crate::engine::reading::Pending;
+use crate::engine::{Effect, Engine, LinkId};
+use crate::event::{Chain, EventId};
+use crate::log::{Known, Page, ReadLimit, Received};
+use crate::protocol::{Input, Prepared};
+
+/// What sessions send is found for them: in the store, or in memory as long as the store has not
+/// answered it.
+impl Engine {
+    pub(super) fn read_for(
+        &mut self,
+        link: LinkId,
+        state: &mut LinkState,
+        since: u64,
+        limit: ReadLimit,
+    ) {
+        let end = self.log.offered_end();
+        if since < self.log.stored_end().min(end) {
+            let request = self.request(Pending::Page { link });
+            self.effects.push_back(Effect::ReadSince {
+                request,
+                position: since,
+                limit,
+            });
+            return;
+        }
+        let mut entries = self.log.kept_between(since, end);
+        entries.truncate(limit.entries.max(1));
+        let next = entries
+            .last()
+            .map_or(end.max(since), |(position, _)| position + 1);
+        let entries = self.sendable(entries);
+        state.input(self.now, Input::Entries { entries, next, end });
+    }
+
+    pub(in crate::engine) fn page_for(&mut self, link: LinkId, page: Page) {
+        let end = self.log.offered_end();
+        let mut entries = self.sendable(page.entries);
+        entries.retain(|(position, _)| *position < end);
+        let next = page.next.min(end);
+        self.tell_session(link, Input::Entries { entries, next, end });
+    }
+
+    pub(super) fn locate_for(&mut self, link: LinkId, state: &mut LinkState, theirs: &Received) {
+        self.compare_branches(link, state, theirs);
+        // The store finds only what it has answered; what comes after is read along the log.
+        let end = self.log.stored_end().min(self.log.offered_end());
+        let ranges = self.inbox.received().without(theirs);
+        let request = self.request(Pending::Located { link, end });
+        self.effects.push_back(Effect::Locate { request, ranges });
+    }
+
+    /// Where both ends hold events of a writer, their chains must agree as far as both go: events
+    /// that stand in both summaries are not sent, so a fork would show nowhere else.
+    fn compare_branches(&mut self, link: LinkId, state: &mut LinkState, theirs: &Received) {
+        let mut expected = Vec::new();
+        for (replica, track) in theirs.iter() {
+            let (Some((seq, chain)), Some((last, ours))) =
+                (track.chain(), self.inbox.received().chain(replica))
+            else {
+                continue;
+            };
+            let id = EventId::new(replica, seq);
+            if seq < last {
+                expected.push((id, chain));
+            } else if seq == last && chain != ours {
+                state.found_fork(id);
+            }
+        }
+        if !expected.is_empty() {
+            let ids = expected.iter().map(|(id, _)| *id).collect();
+            let request = self.request(Pending::Branches { link, expected });
+            self.effects.push_back(Effect::Known { request, ids });
+        }
+    }
+
+    /// The store said what the chains were where the peer's end.
+    pub(in crate::engine) fn branches_known(
+        &mut self,
+        link: LinkId,
+        expected: &[(EventId, Chain)],
+        known: &[Option<Known>],
+    ) {
+        self.with_link(link, |_, state| {
+            for ((id, chain), known) in expected.iter().zip(known) {
+                let ours = known.and_then(|known| known.chain);
+                if ours.is_some_and(|ours| ours != *chain) {
+                    state.found_fork(*id);
+                }
+            }
+        });
+    }
+
+    pub(in crate::engine) fn located_for(
+        &mut self,
+        link: LinkId,
+        mut positions: Vec<u64>,
+        end: u64,
+    ) {
+        positions.retain(|position| *position < end);
+        self.tell_session(link, Input::Located { positions, end });
+    }
+
+    /// Offers what has become sendable to every connection, encoded once for all.
+    pub(in crate::engine) fn broadcast(&mut self) {
+        if self.links.is_empty() {
+            self.log.offer_to_nobody();
+            return;
+        }
+        let Some(epoch) = self.log.epochs.current() else {
+            return;
+        };
+        while let Some(offer) = self.log.offer() {
+            let entries = self.sendable(offer.entries);
+            let prepared = Arc::new(Prepared::new(epoch, offer.from, offer.next, entries));
+            let links: Vec<LinkId> = self.links.keys().copied().collect();
+            for link in links {
+                self.tell_session(link, Input::Appended(prepared.clone()));
+            }
+        }
+    }
+}
