@@ -2,15 +2,15 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::io::{Failure, Ingested};
+use super::judging::{Judgement, past};
 use super::link::LinkState;
 use super::reading::Pending;
 use super::writer::{Then, WriteItem};
 use super::{Effect, Engine, LinkId, Ticket};
-use crate::clock;
-use crate::event::{Chain, Commit, Event, EventId, ReplicaId, Timestamp};
+use crate::event::{Chain, Commit, EventId, ReplicaId};
 use crate::log::{Durability, Entry, EntryKind, Known};
 use crate::merge::{Integration, Receipt, tags};
-use crate::protocol::{self, Delivered, Delivery, Reason, Remedy};
+use crate::protocol::{self, Delivery, Reason, Remedy};
 
 /// Commits of others that wait for a look at what the store knows of some events.
 #[derive(Debug)]
@@ -27,14 +27,6 @@ pub(super) enum Parked {
 
 /// What the store said of the events that were looked up.
 pub(super) type Looked = BTreeMap<EventId, Known>;
-
-/// What is to be done with one commit of somebody else.
-enum Judgement {
-    Take,
-    Duplicate,
-    Forked,
-    Skewed { ahead_ms: u64 },
-}
 
 impl Engine {
     /// A peer delivered commits: takes them, or first looks up what it needs to judge them.
@@ -100,74 +92,6 @@ impl Engine {
                     }
                 });
             }
-        }
-    }
-
-    /// Events whose digests or stamps are needed: those that are here already, to tell a duplicate
-    /// from a fork, and what a stamp far ahead of this clock follows, to tell a lift from a skew.
-    fn to_look_up<'a>(
-        &self,
-        commits: impl Iterator<Item = &'a Commit>,
-        peer: Option<ReplicaId>,
-    ) -> Vec<EventId> {
-        let mut ids = Vec::new();
-        for commit in commits {
-            let here = |event: &&Event| self.inbox.received().contains(event.id());
-            ids.extend(commit.events().iter().filter(here).map(Event::id));
-            let device = |peer: ReplicaId| peer.device() == commit.replica().device();
-            if peer.is_some_and(device) && self.skew(commit.timestamp(), None).is_some() {
-                let heads = commit
-                    .events()
-                    .iter()
-                    .flat_map(|event| event.heads().iter());
-                ids.extend(heads.map(|head| head.id));
-            }
-        }
-        ids.sort_unstable();
-        ids.dedup();
-        ids
-    }
-
-    fn skew(&self, timestamp: Timestamp, past: Option<Timestamp>) -> Option<u64> {
-        clock::first_hop_skew(timestamp, self.now.wall_ms, past)
-    }
-
-    fn judge(
-        &self,
-        commit: &Commit,
-        continues: Option<Chain>,
-        skew: Option<u64>,
-        looked: &Looked,
-    ) -> Judgement {
-        let received = self.inbox.received();
-        let here = commit
-            .events()
-            .iter()
-            .filter(|event| received.contains(event.id()))
-            .count();
-        if here > 0 {
-            let differs = |event: &&Event| {
-                looked
-                    .get(&event.id())
-                    .is_some_and(|known| known.digest != event.digest())
-            };
-            let forked =
-                here < commit.events().len() || commit.events().iter().any(|e| differs(&e));
-            return if forked {
-                Judgement::Forked
-            } else {
-                Judgement::Duplicate
-            };
-        }
-        let before = received.chain_before(commit.replica(), commit.span().first());
-        if let (Some(theirs), Some(ours)) = (continues, before)
-            && theirs != ours
-        {
-            return Judgement::Forked;
-        }
-        match skew {
-            Some(ahead_ms) => Judgement::Skewed { ahead_ms },
-            None => Judgement::Take,
         }
     }
 
@@ -395,20 +319,4 @@ impl Engine {
             }
         }
     }
-}
-
-/// The greatest stamp that a commit names, as far as the store and what came right before it tell:
-/// a stamp that follows it was lifted, not skewed.
-fn past(commit: &Commit, looked: &Looked, before: &[Delivered]) -> Option<Timestamp> {
-    let beside = |id: EventId| {
-        let mut commits = before.iter().rev().map(|delivered| &delivered.commit);
-        let its = commits.find(|c| c.replica() == id.replica && c.span().contains(id.seq));
-        its.map(Commit::timestamp)
-    };
-    let heads = commit.events().iter().flat_map(Event::heads);
-    let stamps = heads.filter_map(|head| match looked.get(&head.id) {
-        Some(known) => Some(known.timestamp),
-        None => beside(head.id),
-    });
-    stamps.max()
 }

@@ -1,0 +1,101 @@
+use alloc::vec::Vec;
+
+use super::Engine;
+use super::arrival::Looked;
+use crate::clock;
+use crate::event::{Chain, Commit, Event, EventId, ReplicaId, Timestamp};
+use crate::protocol::Delivered;
+
+/// What is to be done with one commit of somebody else.
+pub(super) enum Judgement {
+    Take,
+    Duplicate,
+    Forked,
+    Skewed { ahead_ms: u64 },
+}
+
+impl Engine {
+    /// Events whose digests or stamps are needed: those that are here already, to tell a duplicate
+    /// from a fork, and what a stamp far ahead of this clock follows, to tell a lift from a skew.
+    pub(super) fn to_look_up<'a>(
+        &self,
+        commits: impl Iterator<Item = &'a Commit>,
+        peer: Option<ReplicaId>,
+    ) -> Vec<EventId> {
+        let mut ids = Vec::new();
+        for commit in commits {
+            let here = |event: &&Event| self.inbox.received().contains(event.id());
+            ids.extend(commit.events().iter().filter(here).map(Event::id));
+            let device = |peer: ReplicaId| peer.device() == commit.replica().device();
+            if peer.is_some_and(device) && self.skew(commit.timestamp(), None).is_some() {
+                let heads = commit
+                    .events()
+                    .iter()
+                    .flat_map(|event| event.heads().iter());
+                ids.extend(heads.map(|head| head.id));
+            }
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    pub(super) fn skew(&self, timestamp: Timestamp, past: Option<Timestamp>) -> Option<u64> {
+        clock::first_hop_skew(timestamp, self.now.wall_ms, past)
+    }
+
+    pub(super) fn judge(
+        &self,
+        commit: &Commit,
+        continues: Option<Chain>,
+        skew: Option<u64>,
+        looked: &Looked,
+    ) -> Judgement {
+        let received = self.inbox.received();
+        let here = commit
+            .events()
+            .iter()
+            .filter(|event| received.contains(event.id()))
+            .count();
+        if here > 0 {
+            let differs = |event: &&Event| {
+                looked
+                    .get(&event.id())
+                    .is_some_and(|known| known.digest != event.digest())
+            };
+            let forked =
+                here < commit.events().len() || commit.events().iter().any(|e| differs(&e));
+            return if forked {
+                Judgement::Forked
+            } else {
+                Judgement::Duplicate
+            };
+        }
+        let before = received.chain_before(commit.replica(), commit.span().first());
+        if let (Some(theirs), Some(ours)) = (continues, before)
+            && theirs != ours
+        {
+            return Judgement::Forked;
+        }
+        match skew {
+            Some(ahead_ms) => Judgement::Skewed { ahead_ms },
+            None => Judgement::Take,
+        }
+    }
+}
+
+/// The greatest stamp that a commit names, as far as the store and what came right before it tell:
+/// a stamp that follows it was lifted, not skewed.
+pub(super) fn past(commit: &Commit, looked: &Looked, before: &[Delivered]) -> Option<Timestamp> {
+    let beside = |id: EventId| {
+        let mut commits = before.iter().rev().map(|delivered| &delivered.commit);
+        let its = commits.find(|c| c.replica() == id.replica && c.span().contains(id.seq));
+        its.map(Commit::timestamp)
+    };
+    let heads = commit.events().iter().flat_map(Event::heads);
+    let stamps = heads.filter_map(|head| match looked.get(&head.id) {
+        Some(known) => Some(known.timestamp),
+        None => beside(head.id),
+    });
+    stamps.max()
+}
