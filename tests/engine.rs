@@ -11,7 +11,6 @@
     clippy::as_conversions,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    clippy::cast_sign_loss,
     reason = "the numbers of these tests are small"
 )]
 

@@ -3,6 +3,10 @@
 use crate::random::Random;
 
 /// Who may dial whom, by number of replica.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a choice of its own, and they combine"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) shape: Shape,

@@ -74,7 +74,8 @@ pub(crate) fn aggregate(name: &str) -> AggregateId {
 }
 
 pub(crate) fn any(random: &mut Random) -> AggregateId {
-    aggregate(*random.pick(&AGGREGATES[..]))
+    let name: &&str = random.pick(&AGGREGATES);
+    aggregate(name)
 }
 
 /// More than a frame holds, if three of them are written together.

@@ -167,7 +167,7 @@ fn a_lifted_stamp_is_taken_when_it_comes_with_the_event_that_it_follows() {
 #[test]
 fn a_fold_is_stored_only_with_everything_that_it_holds() {
     let mut world = world(Plan::calm(0, 1), 7);
-    for number in 0..4 {
+    for name in AGGREGATES.iter().take(4) {
         let ticket = Ticket(world.id());
         let drafts = (0..100).map(|_| rules::large_draft(world.id(), 70_000));
         let drafts = drafts.collect();
@@ -185,7 +185,7 @@ fn a_fold_is_stored_only_with_everything_that_it_holds() {
                 durability,
             },
         );
-        world.write_to(0, &[AGGREGATES[number]], true);
+        world.write_to(0, &[name], true);
     }
     world.run_until(world.now + 1_000);
     assert!(world.nodes[0].asks.is_empty() && world.tally.folds > 0);

@@ -326,7 +326,7 @@ impl World {
 
     pub(crate) fn replied(&mut self, node: usize, ticket: Ticket, reply: Result<Reply, Failure>) {
         let at = &mut self.nodes[node];
-        let ask = at.asks.remove(&ticket.0).expect("nobody asked");
+        let ask = at.asks.remove(&ticket.0).unwrap();
         match (ask, reply) {
             (Ask::Record { marks, durable }, Ok(Reply::Recorded(recorded))) => {
                 self.recorded(node, &marks, durable, &recorded);
@@ -359,7 +359,7 @@ impl World {
     fn recorded(&mut self, node: usize, marks: &[u64], durable: bool, recorded: &Recorded) {
         let disk = &self.nodes[node].disk;
         for (mark, id) in marks.iter().zip(recorded.events()) {
-            let event = disk.event(id).expect("acknowledged, but not written");
+            let event = disk.event(id).unwrap();
             assert_eq!(crate::users::mark(event), Some(*mark));
             assert!(disk.has_durably(id) || !durable, "{id} is not fsynced");
             if durable {
