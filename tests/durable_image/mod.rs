@@ -5,8 +5,9 @@
 //! thrown away when the power is cut. Take the fsync out of the store, or weaken its mode, and the
 //! copy is never made.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once, PoisonError};
 
@@ -50,7 +51,7 @@ impl StoreHome for FjallHome {
 
     fn lose_power(&self, store: FjallStore) {
         let image = self.folder.path().join("cut");
-        copy(&self.image(), &image);
+        copy(&self.image(), &image).unwrap();
         drop(store);
         // The mark is no journal: it is overwritten after each fsync, so the newest is the worst.
         fs::copy(self.path().join("mark"), image.join("mark")).unwrap();
@@ -80,36 +81,61 @@ impl Log for Listener {
         if let (Some(store), Some(image)) = (store, image.filter(|image| image.is_dir())) {
             static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
             let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-            fs::remove_dir_all(&image).unwrap();
-            copy(store, &image);
+            // The writer waits here, but fjall's own threads may be putting tables in the place of
+            // others: an image of neither state would be one that no loss of power leaves.
+            while store.is_dir() && !copy_at_rest(store, &image) {}
         }
     }
 
     fn flush(&self) {}
 }
 
-/// Copies a directory; a journal up to the empty room at its end.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for name in fs::read_dir(from).unwrap() {
-        let name = name.unwrap();
-        let target = to.join(name.file_name());
-        if name.file_type().unwrap().is_dir() {
-            copy(&name.path(), &target);
-        } else {
-            copy_file(&name.path(), &target);
-        }
-    }
+/// Copies a directory that must not change meanwhile; says whether it did not.
+fn copy_at_rest(from: &Path, to: &Path) -> bool {
+    let Ok(before) = files(from) else {
+        return false;
+    };
+    fs::remove_dir_all(to).unwrap();
+    copy(from, to).is_ok() && files(from).is_ok_and(|after| after == before)
 }
 
-fn copy_file(from: &Path, to: &Path) {
-    let (mut from, mut to) = (File::open(from).unwrap(), File::create(to).unwrap());
+/// Every file below a folder with its length.
+fn files(folder: &Path) -> io::Result<BTreeMap<PathBuf, u64>> {
+    let mut found = BTreeMap::new();
+    for name in fs::read_dir(folder)? {
+        let name = name?;
+        if name.file_type()?.is_dir() {
+            found.extend(files(&name.path())?);
+        } else {
+            found.insert(name.path(), name.metadata()?.len());
+        }
+    }
+    Ok(found)
+}
+
+/// Copies a directory; a journal up to the empty room at its end.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to).unwrap();
+    for name in fs::read_dir(from)? {
+        let name = name?;
+        let target = to.join(name.file_name());
+        if name.file_type()?.is_dir() {
+            copy(&name.path(), &target)?;
+        } else {
+            copy_file(&name.path(), &target)?;
+        }
+    }
+    Ok(())
+}
+
+fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    let (mut from, mut to) = (File::open(from)?, File::create(to).unwrap());
     let mut chunk = vec![0; 1 << 16];
     loop {
-        let read = from.read(&mut chunk).unwrap();
+        let read = from.read(&mut chunk)?;
         let content = chunk.get(..read).unwrap();
         if content.iter().all(|byte| *byte == 0) {
-            return;
+            return Ok(());
         }
         to.write_all(content).unwrap();
     }
