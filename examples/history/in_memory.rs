@@ -12,6 +12,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::data::{self, History, Numbers, state_line};
+use crate::{progress, progress_ends};
 
 /// Shuffled orders of delivery.
 const ORDERS: u64 = 10;
@@ -132,7 +133,11 @@ fn digests(history: &History) -> Result<(), Box<dyn Error>> {
         .filter_map(|(at, line)| Some((at, line, line.digest.as_ref()?)))
         .collect();
     for (done, (number, line, digest)) in known.iter().enumerate() {
-        eprint!("\rchecking digests: {} of {}", done + 1, known.len());
+        progress(&format!(
+            "checking digests: {} of {}",
+            done + 1,
+            known.len()
+        ));
         let commits: Vec<&Commit> = data::commits_of(history, line).collect();
         let run = deliver(&commits);
         let mut found = String::new();
@@ -145,7 +150,7 @@ fn digests(history: &History) -> Result<(), Box<dyn Error>> {
             );
         }
     }
-    eprintln!();
+    progress_ends();
     println!(
         "  {} digests hold, each for exactly the past of its commit",
         known.len()

@@ -10,6 +10,7 @@ mod in_memory;
 mod whole_path;
 
 use std::error::Error;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,6 +21,20 @@ fn main() -> ExitCode {
             eprintln!("history: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Shows how far long work has come, to those who look on.
+fn progress(text: &str) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r  {text}");
+    }
+}
+
+/// The next line of those who look on.
+fn progress_ends() {
+    if std::io::stderr().is_terminal() {
+        eprintln!();
     }
 }
 

@@ -17,6 +17,7 @@ use futures::StreamExt;
 
 use crate::data::History;
 use crate::in_memory::push_lines;
+use crate::{progress, progress_ends};
 
 /// Replicas that the lanes are dealt out among.
 const REPLICAS: usize = 3;
@@ -121,13 +122,13 @@ impl Whole {
             for arrived in 1..=events {
                 tail.next().await.ok_or("a replica was closed")??;
                 if arrived % 1_000 == 0 || arrived == events {
-                    eprint!("\r  {arrived:6} of {events} events ready");
+                    progress(&format!("{arrived:6} of {events} events ready"));
                 }
             }
             Ok::<(), Box<dyn Error>>(())
         });
         futures::future::try_join_all(arrivals).await?;
-        eprintln!();
+        progress_ends();
         for connection in &mut connections {
             connection.caught_up().await;
         }
