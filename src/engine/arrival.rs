@@ -119,8 +119,11 @@ impl Engine {
             let events = u64::from(commit.span().len());
             let first_hop = state.is_first_hop(commit);
             let before = delivery.commits.get(..at).unwrap_or_default();
-            let past = first_hop.then(|| past(commit, looked, before)).flatten();
-            let skew = self.skew(commit.timestamp(), past).filter(|_| first_hop);
+            let skew = if first_hop && self.has_past_of(commit) {
+                self.skew(commit.timestamp(), past(commit, looked, before))
+            } else {
+                None
+            };
             match self.judge(commit, delivered.continues, skew, looked) {
                 Judgement::Take => {
                     state.took(commit);
@@ -128,8 +131,7 @@ impl Engine {
                 }
                 Judgement::Duplicate => state.report.duplicates += events,
                 Judgement::Forked if !first_hop => {
-                    state.report.forked += events;
-                    state.forked.push(commit.id());
+                    state.note_fork(commit.id(), events);
                 }
                 Judgement::Forked => {
                     self.refuse(state, commit, Reason::Forked);

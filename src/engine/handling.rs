@@ -1,4 +1,4 @@
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -61,6 +61,8 @@ impl Engine {
             peers,
             links: BTreeMap::new(),
             timers: Timers::default(),
+            counting: BTreeSet::new(),
+            standing: None,
             watches: Watches::default(),
             records: BTreeMap::new(),
             restamping: None,

@@ -44,6 +44,16 @@ impl Engine {
         clock::first_hop_skew(timestamp, self.now.wall_ms, past)
     }
 
+    /// Whether everything is here that a commit names. If not, nobody can tell a skewed stamp from a
+    /// lifted one, and a lifted one is never refused.
+    pub(super) fn has_past_of(&self, commit: &Commit) -> bool {
+        let heads = commit.events().iter().flat_map(Event::heads);
+        let mut outside = heads.filter(|head| {
+            head.id.replica != commit.replica() || !commit.span().contains(head.id.seq)
+        });
+        outside.all(|head| self.inbox.received().contains(head.id))
+    }
+
     pub(super) fn judge(
         &self,
         commit: &Commit,

@@ -32,7 +32,7 @@ mod timers;
 mod watching;
 mod writer;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -60,6 +60,7 @@ use self::watching::Watches;
 use self::writer::Writer;
 use crate::clock::{HybridClock, Now};
 use crate::event::AggregateId;
+use crate::log::Received;
 use crate::merge::{Guard, Inbox};
 use crate::resolver::Registry;
 
@@ -78,6 +79,10 @@ pub struct Engine {
     peers: Peers,
     links: BTreeMap<LinkId, LinkState>,
     timers: Timers,
+    /// One-time syncs, which count the rejections among what they brought.
+    counting: BTreeSet<LinkId>,
+    /// What is received, as it was at an end of the log.
+    standing: Option<(u64, Arc<Received>)>,
     watches: Watches,
     records: BTreeMap<AggregateId, Vec<RecordWaiting>>,
     restamping: Option<Restamping>,

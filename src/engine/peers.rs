@@ -164,12 +164,9 @@ impl Peers {
             .collect()
     }
 
-    /// The parts that an earlier session with one of these peers staged, from the first on.
-    pub(super) fn staged(&self, peers: &[KnownPeer]) -> Option<Staged> {
-        let ((peer, commit), parts) = self
-            .staged
-            .iter()
-            .find(|((peer, _), _)| peers.iter().any(|known| known.replica == *peer))?;
+    /// The parts that an earlier session with one of some peers staged, from the first on.
+    pub(super) fn staged(&self, may_be: impl Fn(ReplicaId) -> bool) -> Option<Staged> {
+        let ((peer, commit), parts) = self.staged.iter().find(|((peer, _), _)| may_be(*peer))?;
         let parts = (0..)
             .zip(parts)
             .map_while(|(at, (index, part))| (at == *index).then(|| part.clone()));

@@ -27,7 +27,7 @@ pub struct LinkStatus {
     pub live: bool,
     /// Events received that were here already.
     pub duplicates: u64,
-    /// Commits of others that contradict what is here of their writers.
+    /// Commits of others that contradict what is here of their writers; the first 64.
     pub forked: Vec<EventId>,
 }
 

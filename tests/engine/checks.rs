@@ -103,6 +103,11 @@ impl World {
 
     /// All replicas hold the same events, nothing waits, and nothing acknowledged is lost.
     pub(crate) fn check_events(&mut self) {
+        let lawful = self.plan.skewed.is_none();
+        assert!(
+            !lawful || self.tally.refused == 0,
+            "a lawful write was refused"
+        );
         let (all, replaced) = self.everything();
         for node in &mut self.nodes {
             let engine = node.engine.as_ref().unwrap();
@@ -181,7 +186,12 @@ impl World {
     /// Replicas that were restored, and whose only peer knows more of them than they do.
     fn forgetful(&self) -> Vec<(usize, ReplicaId)> {
         let mut found = Vec::new();
-        for node in self.nodes.iter().skip(1).filter(|node| node.restored) {
+        for node in self
+            .nodes
+            .iter()
+            .skip(1)
+            .filter(|node| node.restored.is_some())
+        {
             let me = node.engine.as_ref().unwrap().replica();
             let there = self.nodes[0].disk.received().chain(me);
             if self.plan.shape == Shape::Hub && there > node.disk.received().chain(me) {

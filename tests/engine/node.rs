@@ -61,8 +61,8 @@ pub(crate) struct Node {
     pub(crate) asks: BTreeMap<u64, Ask>,
     pub(crate) watchers: BTreeMap<WatchId, Watcher>,
     pub(crate) tailer: Tailer,
-    /// An older copy was put back: users do not write before the replica knows what it lost.
-    pub(crate) restored: bool,
+    /// When an older copy was put back: users do not write before the replica knows what it lost.
+    pub(crate) restored: Option<u64>,
 }
 
 impl Node {
@@ -83,7 +83,7 @@ impl Node {
             asks: BTreeMap::new(),
             watchers: BTreeMap::new(),
             tailer: Tailer::default(),
-            restored: false,
+            restored: None,
         }
     }
 

@@ -191,6 +191,41 @@ fn a_fold_is_stored_only_with_everything_that_it_holds() {
     assert!(world.nodes[0].asks.is_empty() && world.tally.folds > 0);
 }
 
+/// A relay had lost the wild event with its power, and was not sent it again at once because it had
+/// come from there. What follows it was refused and written again, although others had it already.
+#[test]
+fn a_lifted_stamp_is_not_refused_where_its_past_is_not_here() {
+    let mut lost = 0;
+    for seed in 0..60 {
+        let mut plan = Plan::calm(2, 100_000);
+        plan.edges = vec![(0, 1), (1, 2)];
+        let mut world = world(plan, seed);
+        world.dial(0, BOTH, false);
+        world.dial(1, BOTH, false);
+        world.run_until(world.now + 1_000);
+        let (wild, names) = wild(seed);
+        let Some(id) = wild.iter().map(Commit::id).next_back() else {
+            continue;
+        };
+        world.hand_over(0, wild);
+        while !world.nodes[2].disk.has_durably(id) {
+            assert!(world.step(u64::MAX));
+        }
+        lost += u64::from(!world.nodes[1].disk.has_durably(id));
+        world.crash(1, true);
+        for name in names {
+            world.write_to(2, &[&name], true);
+        }
+        world.run_until(world.now + 1_000);
+        world.dial(1, BOTH, false);
+        world.run_until(world.now + 1_000);
+        world.heal();
+        world.check_events();
+        world.check_states();
+    }
+    assert!(lost > 0, "{lost} times the relay lost something");
+}
+
 /// It was served from the log from where it fell behind, and what was read late came before that.
 #[test]
 fn a_watch_that_fell_behind_is_told_of_everything() {

@@ -105,17 +105,21 @@ impl World {
     /// Whether a restored replica may not yet know what it wrote before; what it writes then is a
     /// fork, which nobody settles so far.
     fn is_ignorant(&mut self, node: usize) -> bool {
-        if !self.nodes[node].restored {
+        let Some(at) = self.nodes[node].restored else {
             return false;
+        };
+        // What others are about to take counts, too.
+        if self.now < at + 5_000 {
+            return true;
         }
         let me = self.nodes[node].engine.as_ref().unwrap().replica();
         let known = self.nodes[node].disk.received().chain(me);
-        let more = self
-            .nodes
-            .iter()
-            .any(|other| other.disk.received().chain(me) > known);
-        self.nodes[node].restored = more;
-        more
+        let mut others = self.nodes.iter();
+        if others.any(|other| other.disk.received().chain(me) > known) {
+            return true;
+        }
+        self.nodes[node].restored = None;
+        false
     }
 
     pub(crate) fn load(&mut self, node: usize) {
@@ -279,7 +283,7 @@ impl World {
                 self.tally.restores += 1;
                 self.crash(node, true);
                 let lost = std::mem::replace(&mut self.nodes[node].disk, backup);
-                self.nodes[node].restored = true;
+                self.nodes[node].restored = Some(self.now);
                 self.nodes[node].tailer = crate::node::Tailer::default();
                 self.forget_lost(&lost.ids().collect::<Vec<_>>(), &lost);
             }

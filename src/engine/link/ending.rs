@@ -11,11 +11,10 @@ use crate::protocol::{CloseCode, Input};
 /// the carrier says so.
 impl Engine {
     pub(in crate::engine) fn count_rejection(&mut self, event: EventId) {
-        for state in self.links.values_mut() {
-            if state
-                .pulled
-                .get(&event.replica)
-                .is_some_and(|seqs| seqs.contains(event.seq))
+        for link in &self.counting {
+            if let Some(state) = self.links.get_mut(link)
+                && let Some(seqs) = state.pulled.get(&event.replica)
+                && seqs.contains(event.seq)
             {
                 state.report.rejected += 1;
             }
@@ -109,6 +108,7 @@ impl Engine {
             return;
         }
         state.ended = true;
+        self.counting.remove(&link);
         let status = state.session.status();
         state.report.bytes_sent = status.sent.bytes;
         state.report.bytes_received = status.received.bytes;

@@ -76,13 +76,15 @@ impl Engine {
     /// written from now on belongs to a new incarnation; the connection is opened anew, and the
     /// lost past is pulled like anybody's.
     pub(in crate::engine) fn take_new_incarnation(&mut self, link: LinkId, state: &mut LinkState) {
-        self.renew_incarnation();
-        let note = self.identity_note();
-        self.writer.push(WriteItem {
-            notes: alloc::vec![note],
-            durability: Durability::Durable,
-            ..WriteItem::default()
-        });
+        if state.me == self.identity.replica {
+            self.renew_incarnation();
+            let note = self.identity_note();
+            self.writer.push(WriteItem {
+                notes: alloc::vec![note],
+                durability: Durability::Durable,
+                ..WriteItem::default()
+            });
+        }
         let reason = "this store was restored or cloned and took a new incarnation";
         self.end_link(link, state, CloseCode::NEW_INCARNATION, reason.into());
     }
@@ -94,14 +96,17 @@ impl Engine {
         self.clock = crate::clock::HybridClock::new();
     }
 
-    pub(super) fn stand(&self, state: &mut LinkState) {
+    /// What is here is copied once for all who connect before something new comes.
+    pub(super) fn stand(&mut self, state: &mut LinkState) {
         let Some(peer) = state.peer else { return };
-        let received = self.inbox.received();
-        let peer = self.peers.known(peer, received);
-        let standing = Standing {
-            peer,
-            received: Arc::new(received.clone()),
+        let peer = self.peers.known(peer, self.inbox.received());
+        let end = self.log.end();
+        let received = match &self.standing {
+            Some((at, received)) if *at == end => received.clone(),
+            _ => Arc::new(self.inbox.received().clone()),
         };
+        self.standing = Some((end, received.clone()));
+        let standing = Standing { peer, received };
         state.input(self.now, Input::Standing(standing));
     }
 }

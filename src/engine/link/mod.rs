@@ -62,6 +62,9 @@ pub(super) struct LinkState {
     pub(super) ended: bool,
 }
 
+/// Commits that contradict what is here and that a connection remembers; it counts the others.
+const FORKS_LISTED: usize = 64;
+
 impl LinkState {
     pub(super) fn input(&mut self, now: Now, input: Input) {
         self.session.handle(now, input);
@@ -100,8 +103,15 @@ impl LinkState {
     /// where it is.
     fn found_fork(&mut self, id: EventId) {
         if !self.forked.contains(&id) {
+            self.note_fork(id, 1);
+        }
+    }
+
+    /// Counts events that contradict what is here, and remembers the first such commits.
+    pub(super) fn note_fork(&mut self, id: EventId, events: u64) {
+        self.report.forked += events;
+        if self.forked.len() < FORKS_LISTED {
             self.forked.push(id);
-            self.report.forked += 1;
         }
     }
 
@@ -119,7 +129,18 @@ impl LinkState {
 impl Engine {
     pub(super) fn open_link(&mut self, link: LinkId, role: Role, options: LinkOptions) {
         let received = self.inbox.received();
-        let peers = self.peers.likely(options.address.as_deref(), received);
+        let (staged, peers) = match role {
+            Role::Dialer => {
+                let peers = self.peers.likely(options.address.as_deref(), received);
+                (
+                    self.peers
+                        .staged(|peer| peers.iter().any(|known| known.replica == peer)),
+                    peers,
+                )
+            }
+            // A listener learns who is there before it has to say what it knows of anybody.
+            Role::Listener => (self.peers.staged(|_| true), Vec::new()),
+        };
         let local = Local {
             replica: self.identity.replica,
             own: self.identity.own(received),
@@ -127,7 +148,7 @@ impl Engine {
             lineage_shared: self.identity.lineage_shared,
             epochs: self.log.epochs.clone(),
             end: self.log.offered_end(),
-            staged: self.peers.staged(&peers),
+            staged,
             peers,
         };
         let session_options = SessionOptions {
@@ -159,6 +180,9 @@ impl Engine {
             settling: false,
             ended: false,
         };
+        if state.options.once {
+            self.counting.insert(link);
+        }
         self.links.insert(link, state);
         self.with_link(link, |engine, state| {
             if let Some(reason) = engine.writer.failed.as_deref() {
