@@ -71,3 +71,14 @@ pub enum StoreError {
     #[error("store is closed")]
     Closed,
 }
+
+#[cfg(feature = "fjall")]
+impl StoreError {
+    /// What the operating system refused.
+    pub(super) fn io(action: &str, error: &std::io::Error) -> Self {
+        Self::Io {
+            action: action.into(),
+            reason: error.to_string(),
+        }
+    }
+}

@@ -40,6 +40,8 @@ pub use crate::log::{History, HistoryFrom, ReadLimit};
 /// - The store works out each entry's `chain_before` itself; what the caller put there is not looked
 ///   at. A release is read back with the one its commit arrived with.
 /// - Reads see groups whole, in the order in which they were appended.
+/// - A released entry keeps the chain value it is given: what was before it may not have been here
+///   when it arrived.
 /// - Bytes that were damaged are never returned: reads answer with [`StoreError::Damaged`].
 /// - After any other error of `append` the outcome is *unknown*, not absent; the store then refuses further
 ///   writes until it is opened again.

@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use std::string::String;
 
 use super::mark::Mark;
-use super::tables::io;
 use crate::store::StoreError;
 
 const FORMAT: u32 = 1;
@@ -117,7 +116,7 @@ fn inspect(path: &Path) -> Result<Found, StoreError> {
             }
             return Ok(Found::Nothing);
         }
-        Err(error) => return Err(io("read format", &error)),
+        Err(error) => return Err(StoreError::io("read format", &error)),
     };
     let text = std::str::from_utf8(&format).unwrap_or_default();
     let parsed = text
@@ -221,5 +220,5 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
 
 fn failed(verb: &str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
     let action = format!("{verb} {}", path.display());
-    move |error| io(&action, &error)
+    move |error| StoreError::io(&action, &error)
 }

@@ -11,13 +11,12 @@ use std::string::String;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::tables::io;
 use crate::store::StoreError;
 
 /// Compares the manifest of every keyspace with its checksum. Reads a few hundred bytes for each,
 /// and some more for each table file there is.
 pub(super) fn check(data: &Path) -> Result<(), StoreError> {
-    let unreadable = |error: std::io::Error| io("read the manifests", &error);
+    let unreadable = |error: std::io::Error| StoreError::io("read the manifests", &error);
     for keyspace in fs::read_dir(data.join("keyspaces")).map_err(unreadable)? {
         let keyspace = keyspace.map_err(unreadable)?;
         let name = keyspace.file_name().to_string_lossy().into_owned();

@@ -14,7 +14,6 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::tables::io;
 use crate::store::StoreError;
 
 const MAGIC: [u8; 4] = *b"abmk";
@@ -45,7 +44,7 @@ impl Mark {
             .create(true)
             .truncate(true)
             .open(path);
-        let file = opened.map_err(|error| io("create the high-water mark", &error))?;
+        let file = opened.map_err(|error| StoreError::io("create the high-water mark", &error))?;
         let mut mark = Self {
             file,
             clean: true,
@@ -65,7 +64,8 @@ impl Mark {
             return Err(damaged("its file `mark` is missing"));
         }
         let opened = OpenOptions::new().read(true).write(true).open(path);
-        let mut file = opened.map_err(|error| io("open the high-water mark", &error))?;
+        let mut file =
+            opened.map_err(|error| StoreError::io("open the high-water mark", &error))?;
         let mut bytes = [0; BYTES];
         file.read_exact(&mut bytes)
             .map_err(|_| damaged("its file `mark` is too short"))?;
@@ -105,7 +105,7 @@ impl Mark {
             .file
             .seek(SeekFrom::Start(0))
             .and_then(|_| self.file.write_all(&bytes));
-        written.map_err(|error| io("write the high-water mark", &error))?;
+        written.map_err(|error| StoreError::io("write the high-water mark", &error))?;
         self.clean = clean;
         self.extent = extent;
         Ok(())
@@ -114,6 +114,6 @@ impl Mark {
     pub(super) fn sync(&self) -> Result<(), StoreError> {
         self.file
             .sync_data()
-            .map_err(|error| io("fsync the high-water mark", &error))
+            .map_err(|error| StoreError::io("fsync the high-water mark", &error))
     }
 }

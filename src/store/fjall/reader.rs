@@ -100,7 +100,10 @@ impl Reader {
                 commit,
                 chain_before,
             } => (commit, chain_before),
-            LogContent::Arrival(arrival) => {
+            LogContent::Arrival {
+                position: arrival,
+                chain_before: at_release,
+            } => {
                 let key = rows::position_key(arrival);
                 let arrived = row_of(&self.tables.log, &key, "log")?;
                 let arrived = arrived.ok_or_else(|| missing_entry(arrival))?;
@@ -108,8 +111,8 @@ impl Reader {
                     LogContent::Commit {
                         commit,
                         chain_before,
-                    } => (commit, chain_before),
-                    LogContent::Arrival(_) => {
+                    } => (commit, at_release.or(chain_before)),
+                    LogContent::Arrival { .. } => {
                         let reason = format!("the commit it releases is not at {arrival}");
                         return Err(rows::misfit(rows::entry_name(position), reason));
                     }

@@ -96,8 +96,12 @@ pub(super) enum LogContent {
         commit: Commit,
         chain_before: Option<Chain>,
     },
-    /// A released commit stands at the position where it arrived.
-    Arrival(u64),
+    /// A released commit stands at the position where it arrived; what was before it may have come
+    /// only since then.
+    Arrival {
+        position: u64,
+        chain_before: Option<Chain>,
+    },
 }
 
 pub(super) fn position_key(position: u64) -> [u8; 8] {
@@ -115,7 +119,11 @@ pub(super) fn log_row(entry: &Entry, placed: &Placed) -> Vec<u8> {
         EntryKind::Waiting => 1,
         EntryKind::Released => 2,
     };
-    let chain = if released { None } else { placed.chain_before };
+    let chain = if released {
+        entry.chain_before
+    } else {
+        placed.chain_before
+    };
     let mut row = Vec::with_capacity(48 + if released { 0 } else { entry.commit.bytes() });
     row.push(kind + entry.from.map_or(0, |_| FROM) + chain.map_or(0, |_| CHAIN));
     if let Some(from) = entry.from {
@@ -160,7 +168,10 @@ pub(super) fn read_log_row(position: u64, row: &[u8]) -> Result<LogRow, StoreErr
     };
     let content = if kind == EntryKind::Released {
         let arrival = whole_number(rest).ok_or_else(|| misfit(what(), "it names no position"))?;
-        LogContent::Arrival(arrival)
+        LogContent::Arrival {
+            position: arrival,
+            chain_before,
+        }
     } else {
         let commit = decode_commit(rest).map_err(|error| misfit(what(), error.to_string()))?;
         LogContent::Commit {

@@ -49,7 +49,7 @@ impl Tables {
         if !path.join("version").is_file() {
             return Err(missing("data/version".into()));
         }
-        let names = std::fs::read_dir(path).map_err(|error| io("read data", &error))?;
+        let names = std::fs::read_dir(path).map_err(|error| StoreError::io("read data", &error))?;
         let journal = |name: &Path| name.extension().is_some_and(|extension| extension == "jnl");
         if !names.flatten().any(|name| journal(&name.path())) {
             return Err(missing("journal in data".into()));
@@ -139,7 +139,7 @@ pub(super) fn empty_journal(path: &Path) -> Result<(), StoreError> {
             file.set_len(0)?;
             file.sync_all()
         });
-        emptied.map_err(|error| io("empty the journal", &error))?;
+        emptied.map_err(|error| StoreError::io("empty the journal", &error))?;
     }
     Ok(())
 }
@@ -207,18 +207,11 @@ pub(super) fn failed(action: &str, what: &str, error: &fjall::Error) -> StoreErr
                 ErrorKind::NotFound | ErrorKind::UnexpectedEof | ErrorKind::InvalidData
             ) =>
         {
-            io(action, error)
+            StoreError::io(action, error)
         }
         _ => StoreError::Damaged {
             what: what.into(),
             reason: error.to_string(),
         },
-    }
-}
-
-pub(super) fn io(action: &str, error: &std::io::Error) -> StoreError {
-    StoreError::Io {
-        action: action.into(),
-        reason: error.to_string(),
     }
 }

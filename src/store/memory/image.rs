@@ -106,12 +106,12 @@ impl Image {
     fn push(&mut self, entry: &Entry) {
         let placed = self.ledger.place(entry);
         let mut entry = entry.clone();
-        entry.chain_before = placed.chain_before;
         if entry.kind == EntryKind::Released {
-            entry.chain_before = self
-                .entry(placed.arrival)
-                .and_then(|arrived| arrived.chain_before);
+            let arrived = self.entry(placed.arrival);
+            let known = arrived.and_then(|arrived| arrived.chain_before);
+            entry.chain_before = entry.chain_before.or(known);
         } else {
+            entry.chain_before = placed.chain_before;
             self.arrivals.insert(entry.commit.id(), placed.position);
         }
         if entry.kind != EntryKind::Waiting {

@@ -99,6 +99,7 @@ macro_rules! store_conformance {
                 reading: each_event_is_located_where_its_commit_arrived,
                 reading: digest_chain_and_stamp_are_known_of_each_event,
                 reading: a_chain_is_known_where_everything_before_it_was_here,
+                reading: a_released_entry_keeps_the_chain_value_it_was_given,
                 reading: nothing_is_known_of_an_event_that_is_not_here,
                 reading: a_reader_beside_a_writer_sees_whole_groups_in_order,
                 folding: history_covers_what_is_ready_and_not_what_waits,

@@ -30,7 +30,7 @@ impl Model {
                     let arrived = self
                         .arrivals()
                         .find(|(_, arrived)| arrived.commit.id() == id);
-                    arrived.unwrap().1.chain_before
+                    entry.chain_before.or(arrived.unwrap().1.chain_before)
                 }
                 _ => self.chain_before(entry.commit.replica(), entry.commit.span().first()),
             };

@@ -7,7 +7,7 @@ use super::StoreHome;
 use super::author::{Author, ready, released, waiting};
 use super::rig::{ALL, Rig, block_on, range};
 use crate::event::{Chain, Commit, EventId, Seq};
-use crate::log::Group;
+use crate::log::{Entry, Group};
 use crate::store::{EventStore, ReadLimit};
 
 pub fn past_the_end_there_is_nothing<H: StoreHome>() {
@@ -177,6 +177,25 @@ pub fn a_chain_is_known_where_everything_before_it_was_here<H: StoreHome>() {
         .fold(Chain::START, |chain, commit| commit.chain_after(chain));
     assert_eq!(known[7].unwrap().chain, Some(whole));
     rig.reopen();
+}
+
+pub fn a_released_entry_keeps_the_chain_value_it_was_given<H: StoreHome>() {
+    let mut rig = Rig::<H>::new();
+    let mut author = Author::new(1);
+    let (first, second) = (author.commit(&["a/1"]), author.commit(&["a/1"]));
+    let chain_before = Some(first.chain_after(Chain::START));
+    let release = Entry {
+        chain_before,
+        ..released(&second)
+    };
+    rig.append_all([waiting(&second), ready(&first), release]);
+    let page = block_on(rig.store().since(0, ALL)).unwrap();
+    let chains: Vec<_> = page
+        .entries
+        .iter()
+        .map(|(_, entry)| entry.chain_before)
+        .collect();
+    assert_eq!(chains, [None, Some(Chain::START), chain_before]);
 }
 
 pub fn nothing_is_known_of_an_event_that_is_not_here<H: StoreHome>() {
