@@ -1,15 +1,15 @@
 use std::string::{String, ToString};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::port::{Closed, Serving};
+use super::port::Closed;
+use super::serving::Serving;
 use super::shell::told;
 use super::sync::SyncOptions;
 use super::{Replica, SyncError};
-use crate::engine::{Input, SyncReport};
+use crate::engine::Input;
 use crate::protocol::{Backoff, CloseCode, Role};
 use crate::transport::Link;
 
@@ -88,52 +88,6 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.stop.send_replace(true);
-    }
-}
-
-/// A sync that repeats. Dropping it stops it.
-#[derive(Debug)]
-pub struct AutoSync {
-    task: Option<JoinHandle<()>>,
-    latest: watch::Receiver<Option<Arc<Result<SyncReport, SyncError>>>>,
-}
-
-impl AutoSync {
-    pub(super) fn new(
-        task: JoinHandle<()>,
-        latest: watch::Receiver<Option<Arc<Result<SyncReport, SyncError>>>>,
-    ) -> Self {
-        Self {
-            task: Some(task),
-            latest,
-        }
-    }
-
-    /// What the latest round came to, if there was one.
-    pub fn latest(&self) -> Option<Arc<Result<SyncReport, SyncError>>> {
-        self.latest.borrow().clone()
-    }
-
-    /// Waits for the next round to end. Nothing once stopped. Cancel-safe.
-    pub async fn next(&mut self) -> Option<Arc<Result<SyncReport, SyncError>>> {
-        self.latest.changed().await.ok()?;
-        self.latest.borrow_and_update().clone()
-    }
-
-    /// Stops; a round under way is cut off, and what it exchanged is kept.
-    pub async fn stop(mut self) {
-        if let Some(task) = self.task.take() {
-            task.abort();
-            drop(task.await);
-        }
-    }
-}
-
-impl Drop for AutoSync {
-    fn drop(&mut self) {
-        if let Some(task) = &self.task {
-            task.abort();
-        }
     }
 }
 

@@ -13,11 +13,13 @@
 pub mod environment;
 
 mod access;
+mod auto_sync;
 mod builder;
 mod connection;
 mod error;
 mod guard;
 mod port;
+mod serving;
 mod shell;
 mod subscribe;
 mod sync;
@@ -26,8 +28,9 @@ mod write;
 use std::sync::Arc;
 
 pub use self::access::Told;
+pub use self::auto_sync::AutoSync;
 pub use self::builder::{ReplicaBuilder, ReplicaOptions};
-pub use self::connection::{AutoSync, Connection, ConnectionStatus};
+pub use self::connection::{Connection, ConnectionStatus};
 pub use self::error::{OpenError, ReadError, RecordError, SyncError, TailError};
 pub use self::port::Closed;
 use self::shell::Shell;

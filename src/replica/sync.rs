@@ -1,12 +1,8 @@
 use std::string::String;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::watch;
-
-use super::connection::AutoSync;
-use super::port::{Closed, Serving};
-use super::shell::told;
+use super::port::Closed;
+use super::serving::Serving;
 use super::{Replica, SyncError};
 use crate::engine::{Engine, Input, LinkOptions, SyncReport};
 use crate::limits::{BATCH_EVENTS_MAX, SYNC_TRIES_MAX};
@@ -143,31 +139,6 @@ impl Replica {
                 report: Box::new(report),
             });
         }
-    }
-
-    /// Exchanges events with a peer at once and then every `interval`, until stopped.
-    pub fn sync_every(
-        &self,
-        peer: impl Into<Peer>,
-        interval: Duration,
-        options: SyncOptions,
-    ) -> AutoSync {
-        let (replica, peer) = (self.clone(), peer.into());
-        let (results, latest) = watch::channel(None);
-        let mut stopping = self.shell.stopping.subscribe();
-        let task = self.shell.runtime().spawn(async move {
-            let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(1)));
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                tokio::select! {
-                    _ = ticks.tick() => {}
-                    () = told(&mut stopping) => return,
-                }
-                let result = replica.sync_with(peer.clone(), options.clone()).await;
-                results.send_replace(Some(Arc::new(result)));
-            }
-        });
-        AutoSync::new(task, latest)
     }
 
     /// Serves a connection that somebody else opened, until it ends. This is what a hub does with
