@@ -1,32 +1,16 @@
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::io::{Failure, Ingested};
 use super::judging::{Judgement, past};
 use super::link::LinkState;
+use super::looking::{Looked, Parked};
 use super::reading::Pending;
 use super::writer::{Then, WriteItem};
 use super::{Effect, Engine, LinkId, Ticket};
 use crate::event::{Chain, Commit, EventId, ReplicaId};
-use crate::log::{Durability, Entry, EntryKind, Known};
+use crate::log::{Durability, Entry, EntryKind};
 use crate::merge::{Integration, Receipt, tags};
 use crate::protocol::{self, Delivery, Reason, Remedy};
-
-/// Commits of others that wait for a look at what the store knows of some events.
-#[derive(Debug)]
-pub(super) enum Parked {
-    Delivery {
-        link: LinkId,
-        delivery: Delivery,
-    },
-    Ingest {
-        ticket: Ticket,
-        commits: Vec<Commit>,
-    },
-}
-
-/// What the store said of the events that were looked up.
-pub(super) type Looked = BTreeMap<EventId, Known>;
 
 impl Engine {
     /// A peer delivered commits: takes them, or first looks up what it needs to judge them.

@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
 use super::Engine;
-use super::arrival::Looked;
+use super::looking::Looked;
 use crate::clock;
 use crate::event::{Chain, Commit, Event, EventId, ReplicaId, Timestamp};
 use crate::protocol::Delivered;

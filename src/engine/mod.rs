@@ -21,6 +21,7 @@ mod io;
 mod judging;
 mod link;
 mod log_tail;
+mod looking;
 mod notes;
 mod peers;
 mod reading;

@@ -1,9 +1,9 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::arrival::{Looked, Parked};
 use super::cache::Place;
 use super::io::{Failure, Reply};
+use super::looking::{Looked, Parked};
 use super::{Effect, Engine, LinkId, RequestId, Ticket};
 use crate::event::{AggregateId, Chain, Event, EventId};
 use crate::log::{Entry, EntryKind, History, HistoryFrom, Known, Page};

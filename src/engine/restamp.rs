@@ -1,8 +1,8 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::arrival::Looked;
 use super::link::LinkState;
+use super::looking::Looked;
 use super::reading::Pending;
 use super::record::RecordWaiting;
 use super::writer::{Then, WriteItem};
