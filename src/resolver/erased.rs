@@ -1,8 +1,11 @@
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::any::Any;
 
-use super::{Claims, Context, Footprint, Rejection, Resolver, ResolverId, Verdict, View};
+use super::{
+    Claims, Context, Footprint, Key, Piece, Rejection, Resolver, ResolverId, Verdict, View,
+};
 use crate::event::{AggregateId, Event, EventType, Payload, PayloadError, cbor};
 
 /// A state whose type only its resolver knows.
@@ -47,6 +50,17 @@ pub trait ErasedResolver: Send + Sync + 'static {
     fn footprint(&self, payload: &Payload) -> Footprint;
     /// See [`Resolver::judge`]; nothing where a payload cannot be read.
     fn judge(&self, earlier: &Payload, later: &Payload) -> Option<Verdict>;
+    /// See [`Resolver::judge_at`]; nothing where a payload cannot be read.
+    fn judge_at(&self, key: &Key, earlier: &Payload, later: &Payload) -> Option<Verdict>;
+    /// See [`Resolver::value_at`]; nothing where the payload cannot be read.
+    fn value_at(&self, key: &Key, payload: &Payload) -> Option<Vec<u8>>;
+    /// See [`Resolver::rule_at`].
+    fn rule_at(&self, key: &Key) -> Cow<'static, str>;
+    /// See [`Resolver::pieces`].
+    ///
+    /// # Errors
+    /// [`PayloadError`] when the state cannot be written.
+    fn pieces(&self, state: &ErasedState) -> Result<Vec<Piece>, PayloadError>;
     /// See [`Resolver::claims`].
     fn claims(&self) -> Claims;
     /// See [`Resolver::knows`].
@@ -120,6 +134,24 @@ impl<R: Resolver> ErasedResolver for R {
         let earlier = self.decode(earlier).ok()?;
         let later = self.decode(later).ok()?;
         Some(Resolver::judge(self, &earlier, &later))
+    }
+
+    fn judge_at(&self, key: &Key, earlier: &Payload, later: &Payload) -> Option<Verdict> {
+        let earlier = self.decode(earlier).ok()?;
+        let later = self.decode(later).ok()?;
+        Some(Resolver::judge_at(self, key, &earlier, &later))
+    }
+
+    fn value_at(&self, key: &Key, payload: &Payload) -> Option<Vec<u8>> {
+        Resolver::value_at(self, key, &self.decode(payload).ok()?)
+    }
+
+    fn rule_at(&self, key: &Key) -> Cow<'static, str> {
+        Resolver::rule_at(self, key)
+    }
+
+    fn pieces(&self, state: &ErasedState) -> Result<Vec<Piece>, PayloadError> {
+        Resolver::pieces(self, own::<R>(state))
     }
 
     fn claims(&self) -> Claims {

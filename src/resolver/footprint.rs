@@ -27,6 +27,25 @@ impl Key {
         }
     }
 
+    /// The whole state.
+    pub const fn everything() -> Self {
+        Self {
+            path: Vec::new(),
+            branch: true,
+        }
+    }
+
+    /// What two keys share: the narrower of them, if one lies within the other.
+    pub fn shared<'a>(&'a self, other: &'a Self) -> Option<&'a Self> {
+        let narrow = |key: &Self| (key.path.len(), !key.branch);
+        let narrower = if narrow(self) < narrow(other) {
+            other
+        } else {
+            self
+        };
+        self.overlaps(other).then_some(narrower)
+    }
+
     /// Whether two keys share a place.
     pub fn overlaps(&self, other: &Self) -> bool {
         match (self.branch, other.branch) {
@@ -50,13 +69,63 @@ pub enum Footprint {
 }
 
 impl Footprint {
-    /// Whether two footprints share a place.
-    pub fn overlaps(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Keys(ours), Self::Keys(theirs)) => ours
-                .iter()
-                .any(|key| theirs.iter().any(|other| key.overlaps(other))),
-            _ => true,
+    /// No place at all.
+    pub const NOTHING: Self = Self::Keys(Vec::new());
+
+    /// The places; the whole state stands for everything.
+    pub fn keys(&self) -> &[Key] {
+        static EVERYTHING: [Key; 1] = [Key::everything()];
+        match self {
+            Self::Everything => &EVERYTHING,
+            Self::Keys(keys) => keys,
         }
+    }
+
+    /// Whether two footprints share a place. O(n m).
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let theirs = other.keys();
+        self.keys()
+            .iter()
+            .any(|key| theirs.iter().any(|other| key.overlaps(other)))
+    }
+
+    /// The places that two footprints share, in the order of keys, each once. O(n m).
+    pub fn shared(&self, other: &Self) -> Vec<Key> {
+        let theirs = other.keys();
+        let shared = |key| {
+            theirs
+                .iter()
+                .filter_map(move |other| Key::shared(key, other))
+        };
+        let mut keys: Vec<Key> = self.keys().iter().flat_map(shared).cloned().collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_two_keys_share_is_the_narrower_one() {
+        let (branch, leaf) = (Key::branch(["a"]), Key::leaf(["a"]));
+        let inside = Key::leaf(["a", "b"]);
+        assert_eq!(branch.shared(&leaf), Some(&leaf));
+        assert_eq!(leaf.shared(&branch), Some(&leaf));
+        assert_eq!(branch.shared(&inside), Some(&inside));
+        assert_eq!(inside.shared(&branch), Some(&inside));
+        assert_eq!(leaf.shared(&inside), None);
+        assert_eq!(branch.shared(&Key::branch(["b"])), None);
+    }
+
+    #[test]
+    fn everything_shares_all_keys_and_none_with_nothing() {
+        let keys = Footprint::Keys(alloc::vec![Key::leaf(["a"]), Key::branch(["b"])]);
+        assert_eq!(Footprint::Everything.shared(&keys), keys.keys());
+        assert_eq!(keys.shared(&Footprint::Everything), keys.keys());
+        assert!(Footprint::Everything.overlaps(&Footprint::Everything));
+        assert!(!Footprint::Everything.overlaps(&Footprint::NOTHING));
     }
 }

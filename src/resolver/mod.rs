@@ -13,9 +13,11 @@ pub mod field_merge;
 mod fold_fn;
 mod footprint;
 mod last_write_wins;
+mod piece;
 mod registry;
 mod verdict;
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use serde::Serialize;
@@ -27,6 +29,7 @@ pub use field_merge::{Field, FieldEdit, FieldMerge, FieldWrites, Fields};
 pub use fold_fn::FoldFn;
 pub use footprint::{Footprint, Key};
 pub use last_write_wins::{LastWriteWins, Latest};
+pub use piece::Piece;
 pub use registry::{Registry, RegistryError, Route};
 pub use verdict::{Claims, Rejection, ResolverId, Verdict};
 
@@ -89,6 +92,40 @@ pub trait Resolver: Send + Sync + 'static {
     fn judge(&self, earlier: &Self::Payload, later: &Self::Payload) -> Verdict {
         let _ = (earlier, later);
         Verdict::LaterWins
+    }
+
+    /// The same at one place that both touch, where the answer may differ from place to place.
+    fn judge_at(&self, key: &Key, earlier: &Self::Payload, later: &Self::Payload) -> Verdict {
+        let _ = key;
+        self.judge(earlier, later)
+    }
+
+    /// What a payload says at one place of its footprint, in canonical CBOR, for people who ask
+    /// what was overruled. Nothing where it says nothing there, or the rule does not tell: then the
+    /// whole payload is shown.
+    fn value_at(&self, key: &Key, payload: &Self::Payload) -> Option<Vec<u8>> {
+        let _ = (key, payload);
+        None
+    }
+
+    /// The name, for people, of the rule that decides at one place: `last write wins`.
+    fn rule_at(&self, key: &Key) -> Cow<'static, str> {
+        let _ = key;
+        self.id().name
+    }
+
+    /// What a state shows, piece by piece, in the order of keys, and which events each piece comes
+    /// from. One piece of unknown origin, unless a resolver knows better.
+    ///
+    /// # Errors
+    /// [`PayloadError`] when the state cannot be written.
+    fn pieces(&self, state: &Self::State) -> Result<Vec<Piece>, PayloadError> {
+        Ok(Vec::from([Piece {
+            key: Key::everything(),
+            value: self.present(state)?,
+            from: Vec::new(),
+            open: false,
+        }]))
     }
 
     /// What the resolver promises beyond the laws; each claim is checked, none is believed.
