@@ -194,3 +194,13 @@ pub const ACCEPT_BACKOFF_MS: u64 = 100;
 pub const RETRY_AFTER_SECS: u64 = 5;
 /// Time a hub that stops waits for its connections to end, in milliseconds. Local.
 pub const STOP_MS: u64 = 8_000;
+/// Most races of one page. Local.
+pub const RACE_PAGE_MAX: usize = 1_000;
+/// Places of one race that are listed and judged. Local; a race may touch as many as two payloads name.
+pub const CONTESTED_MAX: usize = 256;
+/// Pieces of a value that one explanation lists. Local.
+pub const PIECES_MAX: usize = 10_000;
+/// Events that one explanation names as the source of one piece. Local.
+pub const SOURCES_MAX: usize = 16;
+/// Refused events, and replaced ones, that one explanation lists. Local.
+pub const REFUSED_MAX: usize = 256;

@@ -12,12 +12,17 @@
 //! [`Guard`] it is given.
 
 mod aggregates;
+mod explanation;
 mod guard;
 mod inbox;
 mod stored_fold;
 mod timeline;
 
 pub use aggregates::{Aggregates, StateError};
+pub use explanation::{
+    Contested, ExplainedPiece, ExplainedRace, Explanation, NotARaceCursor, Party, RaceCounts,
+    RaceCursor, RacePage, RaceQuery, Side, Sources, WhichRaces,
+};
 pub use guard::{Guard, Panic, Unguarded};
 pub use inbox::{Inbox, Ready, Receipt, tags};
 pub use stored_fold::{FoldError, StaleFold, StoredFold};
