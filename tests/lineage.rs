@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
+use anabranch::engine::Failure;
 use anabranch::replica::Replica;
 use anabranch::resolver::{LastWriteWins, Registry};
 use anabranch::store::MemoryStore;
 use anabranch::transport::in_process::InProcess;
 use anabranch::transport::{Incoming, Link, LinkReceiver};
 use anabranch::{Draft, SyncReport};
+use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt, join_all};
 use tokio::sync::Barrier;
 
@@ -97,4 +99,33 @@ async fn replicas_that_first_meet_a_hub_at_the_same_moment_share_its_log() {
             assert_eq!(replica.status().events, 3);
         }
     }
+}
+
+#[tokio::test]
+async fn an_empty_log_joins_that_of_the_commits_it_is_given_and_one_with_events_refuses_others() {
+    let network = InProcess::new();
+    let ours = replica(&network).await;
+    let draft = Draft::new("note/1", "written", "text").unwrap();
+    ours.record(draft.clone()).await.unwrap();
+    let status = ours.status();
+    let copy = replica(&network).await;
+    copy.join(status.lineage, status.lineage_shared)
+        .await
+        .unwrap();
+    let commits: Vec<_> = ours.commits().map(Result::unwrap).collect().await;
+    assert_eq!(copy.ingest(commits.clone()).await.unwrap().accepted, 1);
+    assert_eq!(copy.status().lineage, status.lineage);
+    assert!(!copy.status().lineage_shared, "both can still join a hub");
+    let again: Vec<_> = copy.commits().map(Result::unwrap).collect().await;
+    assert_eq!(again, commits);
+
+    let other = replica(&network).await;
+    other.record(draft).await.unwrap();
+    let refused = other.join(status.lineage, true).await.unwrap_err();
+    let theirs = status.lineage;
+    let ours = other.status().lineage;
+    assert_eq!(refused, Failure::OtherLineage { ours, theirs });
+    copy.join(status.lineage, true).await.unwrap();
+    assert!(copy.status().lineage_shared);
+    assert_eq!(other.status().lineage, ours, "a refusal changes nothing");
 }

@@ -106,6 +106,11 @@ impl Engine {
                 self.record(RecordWaiting::new(ticket, drafts, durability));
             }
             Input::Ingest { ticket, commits } => self.ingest(ticket, commits),
+            Input::Join {
+                ticket,
+                lineage,
+                shared,
+            } => self.join(ticket, lineage, shared),
             Input::Load {
                 ticket,
                 aggregate,

@@ -15,7 +15,7 @@ use crate::log::{
     ReadLimit,
 };
 use crate::merge::Unresolved;
-use crate::protocol::{CloseCode, Direction, Role};
+use crate::protocol::{CloseCode, Direction, Lineage, Role};
 use crate::resolver::Rejection;
 
 /// Names a caller who waits for a [`Reply`].
@@ -93,6 +93,14 @@ pub enum Failure {
         /// The commit.
         commit: EventId,
     },
+    /// The events belong to a log that is not this replica's.
+    #[error("this replica's log has lineage {ours}, the events come from one with lineage {theirs}")]
+    OtherLineage {
+        /// The lineage here.
+        ours: Lineage,
+        /// The lineage there.
+        theirs: Lineage,
+    },
     /// The store failed; what was being written is unknown, not absent.
     #[error("store failed: {reason}")]
     Store {
@@ -144,6 +152,15 @@ pub enum Input {
         ticket: Ticket,
         /// The commits, in any order.
         commits: Vec<Commit>,
+    },
+    /// Be part of the log that events come from by another way than a connection.
+    Join {
+        /// Who waits.
+        ticket: Ticket,
+        /// Which log.
+        lineage: Lineage,
+        /// Whether its lineage has been shared with anybody.
+        shared: bool,
     },
     /// Bring an aggregate into memory.
     Load {
@@ -339,7 +356,7 @@ pub enum Reply {
     Recorded(Recorded),
     /// To an ingest.
     Ingested(Ingested),
-    /// To a load, a flush or a settle.
+    /// To a join, a load, a flush or a settle.
     Done,
 }
 

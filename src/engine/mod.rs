@@ -18,6 +18,7 @@ mod filter;
 mod handling;
 mod identity;
 mod io;
+mod joining;
 mod judging;
 mod link;
 mod log_tail;

@@ -38,6 +38,8 @@ pub struct ReplicaStatus {
     pub replica: ReplicaId,
     /// Identity of the shared log.
     pub lineage: Lineage,
+    /// Whether another replica has met this log; a lineage that nobody shares yet can give way.
+    pub lineage_shared: bool,
     /// This opening of its store.
     pub epoch: Option<Epoch>,
     /// Events received.
@@ -102,6 +104,7 @@ impl Engine {
         ReplicaStatus {
             replica: self.identity.replica,
             lineage: self.identity.lineage,
+            lineage_shared: self.identity.lineage_shared,
             epoch: self.log.epochs.current(),
             events: received.events(),
             end: self.log.end(),
