@@ -15,6 +15,9 @@ mod footprint;
 mod last_write_wins;
 mod piece;
 mod registry;
+#[cfg(test)]
+mod rehearsal;
+mod siblings;
 mod verdict;
 
 use alloc::borrow::Cow;
@@ -31,6 +34,7 @@ pub use footprint::{Footprint, Key};
 pub use last_write_wins::{LastWriteWins, Latest};
 pub use piece::Piece;
 pub use registry::{Registry, RegistryError, Route};
+pub use siblings::{Sibling, SiblingSet, Siblings, Statement};
 pub use verdict::{Claims, Rejection, ResolverId, Verdict};
 
 use crate::event::{AggregateId, EventType, Payload, PayloadError, cbor};
