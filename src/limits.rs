@@ -169,6 +169,14 @@ pub const STORE_CLOSE_JOURNAL_BYTES: u64 = 1024 * 1024;
 /// Greatest line of stdin that the command line reads, in bytes; twice what a payload may have, as
 /// JSON takes more room. Local.
 pub const LINE_BYTES_MAX: u64 = 512 * 1024;
+/// Greatest line of an export that is read again, in bytes: the largest commit, where JSON needs six
+/// bytes for one. Local.
+pub const IMPORT_LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Bytes of an export that are taken together, a single larger line alone. Local; one fsync for all
+/// of them.
+pub const IMPORT_BYTES_AT_ONCE: u64 = 1024 * 1024;
+/// Time between two pictures of how far a long work is, in milliseconds. Local.
+pub const PROGRESS_MS: u64 = 200;
 /// Lines of stdin that the command line writes together. Local; one fsync for all of them.
 pub const LINES_AT_ONCE_MAX: usize = 256;
 /// Characters of one cell of a table; what is longer is cut there, never in JSON. Local.
@@ -204,3 +212,9 @@ pub const PIECES_MAX: usize = 10_000;
 pub const SOURCES_MAX: usize = 16;
 /// Refused events, and replaced ones, that one explanation lists. Local.
 pub const REFUSED_MAX: usize = 256;
+/// Concurrent events that the index of keys keeps for one place; where there are more, an event counts
+/// as concurrent with one of them unless it saw everything. Local.
+pub const TOUCH_HEADS_MAX: usize = 64;
+/// Segments of a key that the index of keys looks at; two longer ones that agree so far count as
+/// overlapping. Local; deeper than any state that can be written, and no payload makes it deeper.
+pub const TOUCH_SEGMENTS_MAX: usize = 64;

@@ -5,6 +5,7 @@
 //! memory, or only the fold of it; in the second form it takes events that follow everything known
 //! and says of others that it needs the history. Both forms give the same answers, bit for bit.
 
+mod basis;
 mod changes;
 mod folding;
 mod heads;
@@ -14,6 +15,7 @@ mod replacements;
 mod rows;
 mod skipping;
 mod stored;
+mod touched;
 mod trial;
 mod validity;
 mod view;
@@ -21,6 +23,7 @@ mod view;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+pub use basis::{BasisError, Ground};
 pub use outcome::{FoldOutcome, Integration, Outcome, TrialError, Unresolved};
 
 use self::changes::News;
