@@ -7,11 +7,14 @@
 //!
 //! This module knows nothing of timelines, stores or networks.
 
+mod cell;
 mod context;
 mod erased;
 pub mod field_merge;
 mod fold_fn;
 mod footprint;
+#[cfg(test)]
+mod histories;
 mod last_write_wins;
 mod piece;
 mod registry;
