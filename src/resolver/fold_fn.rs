@@ -38,12 +38,14 @@ pub struct FoldFn<S, P> {
     init: Box<dyn Fn(&AggregateId) -> S + Send + Sync>,
     apply: Box<Apply<S, P>>,
     admit: Option<Box<Admit<S, P>>>,
-    footprint: Option<Box<dyn Fn(&P) -> Footprint + Send + Sync>>,
-    judge: Option<Box<dyn Fn(&P, &P) -> Verdict + Send + Sync>>,
+    footprint: Option<Box<Keys<P>>>,
+    judge: Option<Box<Judge<P>>>,
     claims: Claims,
 }
 
 type Apply<S, P> = dyn Fn(&mut S, &P, &Context<'_, P>) + Send + Sync;
+type Keys<P> = dyn Fn(&P) -> Footprint + Send + Sync;
+pub(super) type Judge<P> = dyn Fn(&P, &P) -> Verdict + Send + Sync;
 type Admit<S, P> = dyn Fn(&S, &P, &Context<'_, P>) -> Result<(), Rejection> + Send + Sync;
 
 impl<S, P> FoldFn<S, P> {

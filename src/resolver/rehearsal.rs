@@ -38,7 +38,7 @@ impl Rehearsal {
             events: Vec::new(),
             pasts: Vec::new(),
         };
-        for ((replica, shown), payload) in turns {
+        for (stamp, ((replica, shown), payload)) in (1u64..).zip(turns) {
             let replica = ReplicaId::new(replica, 0);
             let written: Vec<usize> = (0..found.events.len())
                 .filter(|at| found.events[*at].id().replica == replica)
@@ -50,11 +50,11 @@ impl Rehearsal {
                     past.insert(*at);
                 }
             }
-            let seq = Seq::new(written.len() as u64 + 1).unwrap();
+            let seq = Seq::new(u64::try_from(written.len()).unwrap() + 1).unwrap();
             let parts = EventParts {
                 id: EventId::new(replica, seq),
                 commit: CommitSpan::new(seq, 1).unwrap(),
-                timestamp: Timestamp::from_bits(found.events.len() as u64 + 1),
+                timestamp: Timestamp::from_bits(stamp),
                 written_ms: 0,
                 aggregate: "thing/1".parse().unwrap(),
                 event_type: EventType::new("changed").unwrap(),
@@ -86,7 +86,7 @@ impl Rehearsal {
     }
 
     /// The state before anything.
-    pub(super) fn start<R: Resolver>(&self, rule: &R) -> R::State {
+    pub(super) fn start<R: Resolver>(rule: &R) -> R::State {
         Resolver::init(rule, &AggregateId::new("thing/1").unwrap())
     }
 
@@ -117,7 +117,7 @@ impl Rehearsal {
         rule: &R,
         order: impl IntoIterator<Item = usize>,
     ) -> R::State {
-        let mut state = self.start(rule);
+        let mut state = Self::start(rule);
         for at in order {
             // A rejection changes nothing.
             let _ = self.step(rule, &mut state, at);

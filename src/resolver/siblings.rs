@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};
 
+use super::fold_fn::Judge;
 use super::last_write_wins::canonical;
 use super::{Claims, Context, Footprint, Key, Piece, Resolver, ResolverId, Verdict};
 use crate::event::{AggregateId, EventId, OrderKey, Payload, PayloadError, cbor};
@@ -36,7 +37,7 @@ use crate::event::{AggregateId, EventId, OrderKey, Payload, PayloadError, cbor};
 pub struct Siblings<P> {
     id: ResolverId,
     merge: Box<Merge<P>>,
-    judge: Option<Box<dyn Fn(&P, &P) -> Verdict + Send + Sync>>,
+    judge: Option<Box<Judge<P>>>,
 }
 
 type Merge<P> = dyn Fn(&[Sibling<P>]) -> Result<Vec<u8>, PayloadError> + Send + Sync;
@@ -332,7 +333,7 @@ mod tests {
         ) {
             let rehearsal = rehearsal(turns);
             let straight = rehearsal.fold(&all(), 0..rehearsal.len());
-            let mut state = rehearsal.start(&all());
+            let mut state = Rehearsal::start(&all());
             for at in rehearsal.shuffled(&draws) {
                 state = cbor::from_slice(&cbor::to_vec(&state).unwrap()).unwrap();
                 rehearsal.step(&all(), &mut state, at).unwrap();
