@@ -10,6 +10,8 @@
 mod live;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "cli/transfer.rs"]
+mod transfer;
 #[path = "cli/words.rs"]
 mod words;
 

@@ -44,6 +44,12 @@ pub(super) enum Command {
     /// Show who a replica is, what it holds and what it waits for
     #[command(before_help = help::STATUS, help_template = help::TEMPLATE)]
     Status(Status),
+    /// Write whole commits as lines of JSON, to be imported elsewhere
+    #[command(before_help = help::EXPORT, help_template = help::TEMPLATE)]
+    Export(Export),
+    /// Take the commits of an export, ids and all
+    #[command(before_help = help::IMPORT, help_template = help::TEMPLATE)]
+    Import(Import),
     /// One process of the demo, driven over stdin
     #[command(hide = true)]
     DemoProcess(DemoProcess),
@@ -204,6 +210,26 @@ pub(super) struct Sync {
 /// See [`Command::Status`].
 #[derive(Debug, Args)]
 pub(super) struct Status {
+    #[command(flatten)]
+    pub(super) directory: Directory,
+}
+
+/// See [`Command::Export`].
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// Only commits that touch these aggregates, or prefixes of whole segments; all if none is named
+    #[arg(value_name = "AGGREGATE")]
+    pub(super) prefixes: Vec<String>,
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
+/// See [`Command::Import`].
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// What `anabranch export` wrote; `-` is stdin
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) directory: Directory,
 }

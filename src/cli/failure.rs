@@ -130,6 +130,10 @@ impl From<EngineFailure> for Failure {
             EngineFailure::Store { .. } => Self::new(Kind::Store, text).with_remedy(
                 "whether the event was written is unknown: look, before you repeat it",
             ),
+            EngineFailure::OtherLineage { .. } => Self::new(Kind::Refused, text).with_remedy(
+                "nothing was taken; name an empty directory with --data. Logs that were founded apart \
+                 become one by a sync, if at most one of them has been shared before",
+            ),
             EngineFailure::Event(_) | EngineFailure::Commit(_) => Self::usage(text),
             _ => Self::new(Kind::Failed, text),
         }

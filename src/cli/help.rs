@@ -104,6 +104,31 @@ Examples:
   anabranch sync ws://127.0.0.1:7171 --pull-only --json
 ";
 
+pub(super) const EXPORT: &str = "\
+Examples:
+  anabranch export --data ada > ada.jsonl
+  anabranch export note setting/theme > some.jsonl
+  anabranch export --hub ws://127.0.0.1:7171 > hub.jsonl
+
+One line says which log it is, each further one is a whole commit in the order of arrival, the last
+one counts them. Imported into an empty directory and exported again, the lines are the same to the
+byte. An export of some aggregates lacks what else their writers wrote: where it is imported, what
+follows upon that waits, and status says for what.
+";
+
+pub(super) const IMPORT: &str = "\
+Examples:
+  anabranch import ada.jsonl --data copy
+  anabranch export --hub ws://127.0.0.1:7171 | anabranch import --data copy
+  anabranch import --data copy < ada.jsonl
+
+Takes commits with their ids, as a sync would: what is here already is skipped, and what waits for
+events that are not here is counted. An empty directory joins the log of the export, any other must
+be of that log. A line that is no commit, or contradicts what is here, is named and left out, and
+the rest is taken; the exit code is then 2 or 3. What is reported as taken is fsynced. Interrupted,
+it can be begun again.
+";
+
 pub(super) const STATUS: &str = "\
 Examples:
   anabranch status --data ada

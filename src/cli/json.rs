@@ -13,7 +13,7 @@ pub(super) fn from_cbor(value: Cbor) -> Value {
         Cbor::Integer(number) => integer(number),
         Cbor::Float(number) => Number::from_f64(number)
             .map_or_else(|| Value::String(number.to_string()), Value::Number),
-        Cbor::Bytes(bytes) => Value::String(hexadecimal(&bytes)),
+        Cbor::Bytes(bytes) => Value::String(format!("h'{}'", hexadecimal(&bytes))),
         Cbor::Array(items) => items.into_iter().map(from_cbor).collect(),
         Cbor::Map(entries) => Value::Object(entries.into_iter().map(entry).collect::<Map<_, _>>()),
         Cbor::Tag(tag, inner) => Value::String(format!("{tag}({})", from_cbor(*inner))),
@@ -36,13 +36,12 @@ fn entry((key, value): (Cbor, Cbor)) -> (String, Value) {
     (key, from_cbor(value))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    let mut text = String::from("h'");
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
-    text.push('\'');
     text
 }
 

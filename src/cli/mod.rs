@@ -14,6 +14,7 @@ mod help;
 mod json;
 mod output;
 mod place;
+mod progress;
 mod record;
 mod rules;
 mod serve;
@@ -24,6 +25,7 @@ mod sync;
 mod table;
 mod tail;
 mod text;
+mod transfer;
 mod watch;
 
 use std::process::ExitCode;
@@ -68,6 +70,8 @@ async fn carry_out(command: &Command, output: Output) -> Result<(), Failure> {
         Command::Tail(arguments) => tail::run(arguments, output).await,
         Command::Sync(arguments) => sync::run(arguments, output).await,
         Command::Status(arguments) => status::run(arguments, output).await,
+        Command::Export(arguments) => transfer::export(arguments, output).await,
+        Command::Import(arguments) => transfer::import(arguments, output).await,
         Command::DemoProcess(arguments) => demo::process::run(arguments, output).await,
     }
 }

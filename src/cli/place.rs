@@ -6,6 +6,7 @@ use anabranch::replica::{Connection, Replica};
 use super::arguments::{Directory, Place};
 use super::failure::{Failure, Kind};
 use super::output::Output;
+use super::progress::accompanied;
 
 /// The data directory where none is named.
 pub(super) const DEFAULT_DIRECTORY: &str = "anabranch-data";
@@ -63,7 +64,7 @@ impl Place {
     pub(super) async fn open(&self, founding: bool) -> Result<Opened, Failure> {
         if let Some(hub) = &self.hub {
             let replica = Replica::in_memory(self.directory.rules.registry()?).await?;
-            replica.sync(hub.as_str()).await?;
+            accompanied(&replica, replica.sync(hub.as_str())).await?;
             return Ok(Opened {
                 replica,
                 address: Some(hub.clone()),
@@ -96,7 +97,7 @@ impl Opened {
         let Some(address) = &self.address else {
             return Ok(None);
         };
-        match self.replica.sync(address.as_str()).await {
+        match accompanied(&self.replica, self.replica.sync(address.as_str())).await {
             Ok(report) => Ok(Some(report)),
             Err(error) if self.on_hub => Err(error.into()),
             Err(error) => {

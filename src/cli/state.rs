@@ -8,6 +8,7 @@ use super::arguments::State;
 use super::failure::{Failure, Kind};
 use super::json::from_cbor;
 use super::output::Output;
+use super::progress::Progress;
 use super::table::Table;
 use super::text::escaped_json;
 
@@ -133,12 +134,17 @@ async fn show_all(replica: &Replica, prefix: &str, output: Output) -> Result<(),
     let mut table = Table::new(["aggregate", "state", "digest"]);
     let mut found = false;
     let mut after = None;
+    let mut progress = Progress::new();
+    let mut count = 0u64;
     loop {
         let page = replica.aggregates(prefix, after, PAGE_ENTRIES_MAX).await?;
         for aggregate in &page {
             found = true;
             let shown = Shown::read(replica, aggregate).await?;
+            count += 1;
+            progress.show(|| format!("{count} states read"));
             if output.is_json() {
+                progress.clear();
                 output.tell(&shown.json(aggregate), "")?;
             } else {
                 let digest = shown.digest.clone().unwrap_or_default();
@@ -152,6 +158,7 @@ async fn show_all(replica: &Replica, prefix: &str, output: Output) -> Result<(),
         let Some(last) = page.last() else { break };
         after = Some(last.clone());
     }
+    progress.clear();
     if !found && !prefix.is_empty() {
         let what = format!("there is no event of {prefix}, nor of anything under it");
         return Err(Failure::new(Kind::Failed, what).with_remedy("`anabranch state` lists all"));

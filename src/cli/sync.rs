@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use super::arguments::Sync;
 use super::failure::{Failure, Kind};
 use super::output::Output;
+use super::progress::accompanied;
 use super::table::Table;
 
 /// Exchanges events with a hub once, and reports.
@@ -14,7 +15,8 @@ pub(super) async fn run(arguments: &Sync, output: Output) -> Result<(), Failure>
         _ => SyncOptions::default(),
     };
     let replica = arguments.directory.open().await?;
-    let report = replica.sync_with(arguments.address.as_str(), options).await;
+    let sync = replica.sync_with(arguments.address.as_str(), options);
+    let report = accompanied(&replica, sync).await;
     let closed = replica.close().await;
     let report = report?;
     let mut json = json!(report);

@@ -26,8 +26,13 @@ pub(super) fn escaped(text: &str) -> String {
 
 /// A value in one line of JSON, unsafe characters within its strings escaped as JSON does.
 pub(super) fn escaped_json(value: &Value) -> String {
-    let mut safe = String::new();
-    for c in value.to_string().chars() {
+    escaped_json_text(&value.to_string())
+}
+
+/// One line of JSON, unsafe characters within its strings escaped as JSON does.
+pub(super) fn escaped_json_text(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
         if is_unsafe(c) {
             // Every one of them fits into one unit of UTF-16. Writing to a string cannot fail.
             let _ = write!(safe, "\\u{:04x}", u32::from(c));

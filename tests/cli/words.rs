@@ -2,8 +2,8 @@
 
 use super::program::{Place, ok};
 
-const COMMANDS: [&str; 8] = [
-    "demo", "serve", "record", "state", "watch", "tail", "sync", "status",
+const COMMANDS: [&str; 10] = [
+    "demo", "serve", "record", "state", "watch", "tail", "sync", "status", "export", "import",
 ];
 
 #[test]
@@ -53,7 +53,7 @@ fn the_walk_through_of_the_help_is_what_the_commands_understand() {
                 .split("  ")
                 .next()
                 .unwrap()
-                .split(" < ")
+                .split(['<', '>', '|'])
                 .next()
                 .unwrap();
             let words = words.split_whitespace().map(|word| word.replace('\'', ""));
