@@ -139,8 +139,9 @@ pub const STALL_MS: u64 = 250;
 /// Events of one replay that are looked at for what they changed; beyond it everything counts as
 /// changed. Local.
 pub const CHANGE_EVENTS_MAX: usize = 256;
-/// Concurrent events that are looked at to tell whether a new event raced; beyond it, it did. Local.
-pub const RACE_LOOK_MAX: usize = 64;
+/// Events between two checkpoints of one aggregate at least: a copy of the state against so many
+/// events folded again. Local.
+pub const CHECKPOINT_EVENTS_MIN: usize = 16;
 /// Greatest key of one of the engine's notes, in bytes. Local; far below the 65,535 of a store's key.
 pub const NOTE_KEY_BYTES_MAX: usize = 1024;
 /// Bytes of a peer's address by which it is remembered who answers there; a key of a note has at most

@@ -26,4 +26,4 @@ pub use explanation::{
 pub use guard::{Guard, Panic, Unguarded};
 pub use inbox::{Inbox, Ready, Receipt, tags};
 pub use stored_fold::{FoldError, StaleFold, StoredFold};
-pub use timeline::{FoldOutcome, Integration, Outcome, Timeline, TrialError, Unresolved};
+pub use timeline::{Costs, FoldOutcome, Integration, Outcome, Timeline, TrialError, Unresolved};

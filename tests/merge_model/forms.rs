@@ -9,7 +9,7 @@ use anabranch::resolver::{FieldMerge, Registry, Route};
 use proptest::prelude::*;
 
 use crate::authors::{Authors, Line, aggregate};
-use crate::journal::{Entry, Journal};
+use crate::journal::{Journal, Lists};
 use crate::random::{Step, play, steps, within};
 
 type History = Vec<(Event, Option<ChainTag>)>;
@@ -56,11 +56,11 @@ fn ready(authors: &Authors, order: &[usize]) -> History {
 fn same(lean: &mut Timeline, full: &mut Timeline) {
     lean.fold(&Unguarded);
     full.fold(&Unguarded);
-    let entries = |timeline: &Timeline| -> Vec<Entry> {
+    let entries = |timeline: &Timeline| -> Lists {
         timeline
             .state()
             .unwrap()
-            .downcast_ref::<Vec<Entry>>()
+            .downcast_ref::<Lists>()
             .unwrap()
             .clone()
     };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anabranch::event::{AggregateId, Commit, Event, EventId, Payload, ReplicaId, Seq};
 
-use crate::journal::{Entry, key, probes, refuses};
+use crate::journal::{Entry, Lists, key, note, probes, refuses, touched};
 
 pub(crate) struct Model {
     events: BTreeMap<EventId, Event>,
@@ -56,7 +56,7 @@ impl Model {
     }
 
     /// Entries and refused events of an aggregate.
-    pub(crate) fn fold(&self, aggregate: &AggregateId) -> (Vec<Entry>, BTreeSet<EventId>) {
+    pub(crate) fn fold(&self, aggregate: &AggregateId) -> (Lists, BTreeSet<EventId>) {
         let all = || {
             self.events
                 .values()
@@ -70,12 +70,11 @@ impl Model {
             .copied()
             .filter(|event| counts(event, &order))
             .collect();
-        let mut state: Vec<Entry> = Vec::new();
+        let mut state = Lists::new();
         let mut refused: BTreeSet<EventId> = invalid.iter().map(|event| event.id()).collect();
         for (at, event) in counted.iter().enumerate() {
             let payload: u8 = read(event.payload());
-            let entries: Vec<u8> = state.iter().map(|entry| entry.payload).collect();
-            if refuses(&entries, payload) {
+            if refuses(touched(&state, payload), payload) {
                 refused.insert(event.id());
                 continue;
             }
@@ -88,17 +87,17 @@ impl Model {
             let rivals = counted[..at]
                 .iter()
                 .filter(|other| !saw(&other.id()) && overlap(other));
-            state.push(Entry {
+            let entry = Entry {
                 id: event.id(),
                 payload,
-                seen: state
-                    .iter()
+                seen: touched(&state, payload)
                     .map(|entry| entry.id)
                     .chain(probes())
                     .filter(saw)
                     .collect(),
                 rivals: rivals.map(|other| other.id()).collect(),
-            });
+            };
+            note(&mut state, &entry);
         }
         (state, refused)
     }

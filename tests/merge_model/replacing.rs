@@ -7,7 +7,7 @@ use anabranch::merge::{Integration, Outcome, Timeline, Unguarded};
 use anabranch::resolver::Route;
 
 use crate::authors::{Authors, Line, aggregate, seq};
-use crate::journal::{Entry, Journal};
+use crate::journal::{self, Entry, Journal, Lists};
 
 fn life(incarnation: u64) -> ReplicaId {
     ReplicaId::new(1, incarnation)
@@ -35,12 +35,11 @@ fn folded(authors: &Authors, order: impl IntoIterator<Item = usize>) -> Timeline
 }
 
 fn entries(timeline: &Timeline) -> Vec<EventId> {
-    let state = timeline
-        .state()
-        .unwrap()
-        .downcast_ref::<Vec<Entry>>()
-        .unwrap();
-    state.iter().map(|entry| entry.id).collect()
+    let state = timeline.state().unwrap().downcast_ref::<Lists>().unwrap();
+    journal::entries(state)
+        .iter()
+        .map(|entry| entry.id)
+        .collect()
 }
 
 #[test]
@@ -209,18 +208,14 @@ fn a_fold_stands_for_a_history_with_skipped_events_in_it() {
     lean.integrate(last, tag);
     lean.fold(&Unguarded);
     let full = folded(&authors, 0..8);
-    let all = |timeline: &Timeline| -> Vec<Entry> {
-        timeline
-            .state()
-            .unwrap()
-            .downcast_ref::<Vec<Entry>>()
-            .unwrap()
-            .clone()
+    let every = |timeline: &Timeline| -> Vec<Entry> {
+        let state = timeline.state().unwrap();
+        journal::entries(state.downcast_ref::<Lists>().unwrap())
     };
-    assert_eq!(all(&lean), all(&full));
+    assert_eq!(every(&lean), every(&full));
     assert!(
-        all(&full).last().unwrap().seen.contains(&refused),
+        every(&full).last().unwrap().seen.contains(&refused),
         "through its reader"
     );
-    assert!(!all(&full).last().unwrap().seen.contains(&unseen));
+    assert!(!every(&full).last().unwrap().seen.contains(&unseen));
 }

@@ -7,7 +7,7 @@ use anabranch::merge::{Aggregates, Integration, Outcome, Timeline, Unguarded};
 use anabranch::resolver::Route;
 
 use crate::authors::{Authors, Line, aggregate};
-use crate::journal::{Entry, Journal};
+use crate::journal::{Journal, entries};
 use crate::random::registry;
 
 const ALICE: ReplicaId = ReplicaId::new(1, 0);
@@ -188,8 +188,8 @@ fn an_invalid_event_that_sorts_before_its_causes_changes_nothing() {
     authors.commits.iter().for_each(|commit| {
         aggregates.receive(commit);
     });
-    let state: &Vec<Entry> = aggregates.state::<Journal>(&aggregate(0)).unwrap();
-    let ids: Vec<_> = state.iter().map(|entry| entry.id).collect();
+    let state = aggregates.state::<Journal>(&aggregate(0)).unwrap();
+    let ids: Vec<_> = entries(state).iter().map(|entry| entry.id).collect();
     assert_eq!(ids, [authors.commits[0].id(), authors.commits[2].id()]);
     assert_eq!(aggregates.timeline(&aggregate(0)).unwrap().rejections(), 1);
 }

@@ -1,42 +1,53 @@
-use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::cell::{OnceCell, RefCell};
+use core::cell::{Cell, OnceCell, RefCell};
 
+use super::prefix::Prefix;
 use super::rows::Fate;
 use super::view::FoldView;
 use super::{FoldOutcome, Timeline, Unresolved};
-use crate::event::{Event, EventId, VersionVector};
+use crate::event::{EventId, OrderKey};
 use crate::merge::{Guard, Panic};
-use crate::resolver::{ErasedResolver, ErasedState, Folded, Footprint};
+use crate::resolver::{ErasedResolver, ErasedState, Folded};
 
-/// How far the fold has come, and what it has seen on the way.
+/// How far the fold has come.
 #[derive(Debug, Default)]
 pub(super) struct Fold {
-    pub(super) state: Option<ErasedState>,
-    /// How many events of the order have been folded.
-    pub(super) done: usize,
-    /// The maximal events among those before, all of them in memory or not.
-    pub(super) frontier: BTreeSet<EventId>,
-    /// What they amount to as one past.
-    pub(super) prefix: VersionVector,
+    /// What is folded; nothing before the first fold, and where the rule has spoilt its state.
+    pub(super) prefix: Option<Prefix>,
     pub(super) condition: Option<Unresolved>,
     /// An event at which the rule panicked: the next attempt is made on a copy of the state.
     pub(super) doubtful: Option<EventId>,
+    /// The last place of an event that asked for its rivals.
+    pub(super) asker: Option<OrderKey>,
+    /// Of an aggregate without its history: roughly the bytes of the state.
     pub(super) state_bytes: usize,
 }
 
+/// What folding needs of others: the rule, and what catches its panics.
+#[derive(Clone, Copy)]
+pub(super) struct Rule<'a> {
+    pub(super) resolver: &'a dyn ErasedResolver,
+    pub(super) guard: &'a dyn Guard,
+}
+
 impl Timeline {
-    /// Brings the state up to date: folds what has come since, or everything again where something
-    /// of it is late. Where the rule panics or does not know an event's type, the state stays as it
-    /// was before that event, and the next fold after news, or after [`retry`](Self::retry), tries
-    /// again.
+    /// Brings the state up to date. What came behind everything folded is folded on; a late event is
+    /// applied to the newest state if nothing behind it touches its keys; otherwise the fold goes
+    /// back to the nearest checkpoint and on from there.
     ///
-    /// Every call of the resolver happens under the guard.
+    /// Where the rule panics or does not know an event's type, the state stays as it was before that
+    /// event, and the next fold after news, or after [`retry`](Self::retry), tries again. Every call
+    /// of the resolver happens under the guard.
     pub fn fold(&mut self, guard: &dyn Guard) -> FoldOutcome {
-        let everything = self.fold.state.is_none() || self.news.skips;
-        let mut outcome = self.arrange();
+        let mut outcome = FoldOutcome::default();
+        let everything = self.fold.prefix.is_none() || self.news.skips;
+        let changed = core::mem::take(&mut self.news.skips)
+            .then(|| self.sort_out(&mut outcome))
+            .flatten();
+        if let Some(place) = changed {
+            self.news.reach_back(place);
+        }
         for slot in core::mem::take(&mut self.news.invalid) {
             if let Some(row) = self.rows.row(slot)
                 && let Fate::Invalid(rejection) = &row.fate
@@ -44,11 +55,7 @@ impl Timeline {
                 outcome.rejected.push((row.event.id(), rejection.clone()));
             }
         }
-        let Some(resolver) = self
-            .route
-            .as_ref()
-            .map(|route| Arc::clone(route.resolver()))
-        else {
+        let Some(route) = self.route.clone() else {
             self.fold.condition = Some(Unresolved::NoResolver);
             return outcome;
         };
@@ -56,17 +63,21 @@ impl Timeline {
         {
             return outcome;
         }
-        self.fold.condition = self
-            .advance(self.order.len(), &*resolver, guard, &mut outcome)
-            .err();
+        let resolver = Arc::clone(route.resolver());
+        let rule = Rule {
+            resolver: &*resolver,
+            guard,
+        };
+        self.take_late(rule, &mut outcome);
+        self.fold.condition = self.advance(None, rule, &mut outcome).err();
         if let Some(Unresolved::Panicked {
             event: Some(event), ..
         }) = &self.fold.condition
         {
             let event = *event;
-            self.recover(event, &*resolver, guard);
+            self.recover(event, rule);
         }
-        self.report(everything, &*resolver, guard, &mut outcome);
+        self.report(everything, rule, &mut outcome);
         if !self.complete && self.is_folded() {
             self.forget();
         }
@@ -80,159 +91,137 @@ impl Timeline {
 
     /// Whether nothing waits to be folded.
     pub fn is_folded(&self) -> bool {
-        self.fold.state.is_some()
-            && self.unsorted.is_none()
-            && !self.news.skips
-            && self.fold.done == self.order.len()
+        let folded = |prefix: &Prefix| prefix.len == self.order.len();
+        !self.news.skips && self.fold.prefix.as_ref().is_some_and(folded)
     }
 
     /// Whether the rule panicked while only the fold was in memory, which is lost with it: load the
     /// history to have a state again.
     pub fn wants_history(&self) -> bool {
-        !self.complete && self.fold.state.is_none()
+        !self.complete && self.fold.prefix.is_none()
     }
 
-    /// Puts the order in order, and starts over where something folded has changed its place.
-    fn arrange(&mut self) -> FoldOutcome {
-        let mut outcome = FoldOutcome {
-            applied: 0,
-            rejected: Vec::new(),
-            keys: Footprint::Keys(Vec::new()),
-            late: false,
-            raced: false,
-        };
-        if core::mem::take(&mut self.news.skips) {
-            outcome.late = self.fold.done > 0;
-            self.sort_out(&mut outcome);
-        }
-        if let Some(smallest) = self.unsorted.take() {
-            let rows = &self.rows;
-            self.order
-                .sort_by_key(|slot| rows.row(*slot).map(|row| row.event.order_key()));
-            let place = self
-                .order
-                .partition_point(|slot| self.key(*slot) < Some(smallest));
-            self.news.changed_from = self.news.changed_from.min(place);
-            outcome.late |= place < self.fold.done;
-        }
-        if outcome.late {
-            self.start_over();
-        }
-        outcome
+    pub(super) fn start_over(&mut self) {
+        self.fold.prefix = None;
+        self.checkpoints.clear();
+        self.pace.restart();
     }
 
-    fn start_over(&mut self) {
-        self.fold.state = None;
-        self.fold.done = 0;
-        self.fold.frontier.clear();
-        self.fold.prefix = VersionVector::new();
-    }
-
-    /// Folds up to a place of the order.
-    fn advance(
+    /// Folds on, to the end or to a place of the order.
+    pub(super) fn advance(
         &mut self,
-        until: usize,
-        resolver: &dyn ErasedResolver,
-        guard: &dyn Guard,
+        until: Option<OrderKey>,
+        rule: Rule<'_>,
         outcome: &mut FoldOutcome,
     ) -> Result<(), Unresolved> {
-        if self.fold.state.is_none() {
-            let panicked = |message| Unresolved::Panicked {
-                event: None,
-                message,
-            };
-            if !self.complete {
-                return Err(panicked(String::from(
-                    "its state was lost, its history is not loaded",
-                )));
+        let prefix = match self.fold.prefix.take() {
+            Some(prefix) => prefix,
+            None => self.begin(rule)?,
+        };
+        let mut place = self.order.after(prefix.last, &self.rows);
+        self.fold.prefix = Some(prefix);
+        while let Some((slot, next)) = self.order.next(place) {
+            if until.is_some_and(|until| self.rows.key(slot) >= Some(until)) {
+                break;
             }
-            let mut state = None;
-            guard
-                .run(&mut || state = Some(resolver.init(&self.aggregate)))
-                .map_err(|Panic { message }| panicked(message))?;
-            self.fold.state = state;
-        }
-        while self.fold.done < until {
-            self.step(resolver, guard, outcome)?;
+            self.step(slot, rule, outcome)?;
+            self.lay_checkpoint(slot, rule);
+            place = next;
         }
         Ok(())
+    }
+
+    fn begin(&self, rule: Rule<'_>) -> Result<Prefix, Unresolved> {
+        let panicked = |message| Unresolved::Panicked {
+            event: None,
+            message,
+        };
+        if !self.complete {
+            let reason = "its state was lost, its history is not loaded";
+            return Err(panicked(String::from(reason)));
+        }
+        let mut state = None;
+        rule.guard
+            .run(&mut || state = Some(rule.resolver.init(&self.aggregate)))
+            .map_err(|Panic { message }| panicked(message))?;
+        let unmade = || panicked(String::from("it made no first state"));
+        state.map(Prefix::empty).ok_or_else(unmade)
     }
 
     /// Folds the next event.
     fn step(
         &mut self,
-        resolver: &dyn ErasedResolver,
-        guard: &dyn Guard,
+        slot: usize,
+        rule: Rule<'_>,
         outcome: &mut FoldOutcome,
     ) -> Result<(), Unresolved> {
-        let done = self.fold.done;
-        let Some(&slot) = self.order.get(done) else {
+        let (Some(mut prefix), Some(row)) = (self.fold.prefix.take(), self.rows.row(slot)) else {
             return Ok(());
         };
-        let Some(event) = self.rows.row(slot).map(|row| row.event.clone()) else {
-            return Ok(());
-        };
-        self.look_behind_skipped(&event);
-        let frontier = &self.fold.frontier;
-        let named = event
-            .heads()
-            .iter()
-            .filter(|head| frontier.contains(&head.id))
-            .count();
-        let cut = named == frontier.len();
-        let Some(mut state) = self.fold.state.take() else {
-            return Ok(());
-        };
-        let view = FoldView {
-            resolver,
-            rows: &self.rows,
-            slot,
-            event: &event,
-            before: self.order.get(..done).unwrap_or_default(),
-            everything: cut.then_some(&self.fold.prefix),
-            past: RefCell::new(&mut self.past),
-            vector: OnceCell::new(),
-        };
-        let doubtful = self.fold.doubtful == Some(event.id());
-        let result = try_event(&mut state, &view, doubtful, guard);
-        if !matches!(result, Err(Failure { spoilt: true, .. })) {
-            self.fold.state = Some(state);
+        let (event, first_time) = (row.event.clone(), row.fate == Fate::Pending);
+        prefix.look_behind_skipped(&event, &mut self.past, &self.rows);
+        let cut = prefix.is_seen_by(&event);
+        let attempt = self.attempt(slot, &mut prefix, cut, rule);
+        if let Err(Failure { spoilt, why }) = attempt {
+            if !spoilt {
+                self.fold.prefix = Some(prefix);
+            }
+            return Err(why);
         }
-        let fate = match result.map_err(|failure| failure.why)? {
-            Folded::Applied => Fate::Applied,
-            Folded::Rejected(rejection) => Fate::Rejected(rejection),
-        };
-        for head in event.heads() {
-            self.fold.frontier.remove(&head.id);
+        prefix.take(&event);
+        self.fold.prefix = Some(prefix);
+        let found = cut.then(|| self.cuts.found()).flatten();
+        if let Some(row) = self.rows.row_mut(slot) {
+            row.cut = found;
         }
-        self.fold.frontier.insert(event.id());
-        self.fold.prefix.observe(event.id());
-        self.fold.done += 1;
-        self.settle(slot, fate, cut, outcome);
+        self.news.stepped(slot, first_time);
+        if let Ok(fate) = attempt.map(Fate::from) {
+            self.settle(slot, fate, outcome);
+        }
         Ok(())
     }
 
-    /// What an event saw through a skipped one, which has no step of its own, is part of the past
-    /// that it and what follows it share.
-    fn look_behind_skipped(&mut self, event: &Event) {
-        for head in event.heads() {
-            let Some(slot) = self.rows.slot(head.id) else {
-                continue;
-            };
-            let fate = self.rows.row(slot).map(|row| &row.fate);
-            if matches!(fate, Some(Fate::Replaced(_))) {
-                self.fold.prefix.join(&self.past.of(slot, &self.rows));
-                self.fold.prefix.observe(head.id);
-            }
+    /// Gives one event to the rule, in the state of a prefix that lies before it or commutes with it
+    /// from there on. `cut` says that it has all of the prefix in its past.
+    pub(super) fn attempt(
+        &mut self,
+        slot: usize,
+        prefix: &mut Prefix,
+        cut: bool,
+        rule: Rule<'_>,
+    ) -> Result<Folded, Failure> {
+        let Some(row) = self.rows.row(slot) else {
+            return Err(Failure {
+                why: Unresolved::NotFolded,
+                spoilt: false,
+            });
+        };
+        let view = FoldView {
+            resolver: rule.resolver,
+            rows: &self.rows,
+            slot,
+            event: &row.event,
+            order: &self.order,
+            cuts: &self.cuts,
+            everything: cut.then_some(&prefix.seen),
+            past: RefCell::new(&mut self.past),
+            vector: OnceCell::new(),
+            asked: Cell::new(false),
+        };
+        let doubtful = self.fold.doubtful == Some(row.event.id());
+        self.costs.applies += 1;
+        let result = try_event(&mut prefix.state, &view, doubtful, rule.guard);
+        if view.asked.get() {
+            self.fold.asker = self.fold.asker.max(Some(row.event.order_key()));
         }
+        result
     }
 
     /// Notes what became of an event.
-    pub(super) fn settle(&mut self, slot: usize, fate: Fate, cut: bool, outcome: &mut FoldOutcome) {
+    pub(super) fn settle(&mut self, slot: usize, fate: Fate, outcome: &mut FoldOutcome) {
         let Some(row) = self.rows.row_mut(slot) else {
             return;
         };
-        row.cut = cut;
         if fate == Fate::Applied {
             outcome.applied += 1;
             if !self.complete {
@@ -253,32 +242,39 @@ impl Timeline {
     }
 
     /// After a panic: the state as it was before the event, if the events before it are here.
-    fn recover(&mut self, event: EventId, resolver: &dyn ErasedResolver, guard: &dyn Guard) {
+    fn recover(&mut self, event: EventId, rule: Rule<'_>) {
         self.fold.doubtful = Some(event);
-        if self.fold.state.is_some() || !self.complete {
+        if self.fold.prefix.is_some() || !self.complete {
             return;
         }
-        let until = self.fold.done;
-        self.start_over();
-        let mut again = FoldOutcome {
-            applied: 0,
-            rejected: Vec::new(),
-            keys: Footprint::Everything,
-            late: false,
-            raced: false,
+        let Some(key) = self.rows.slot(event).and_then(|slot| self.rows.key(slot)) else {
+            return;
         };
+        self.roll_back(key, rule);
         // A rule that panics at another place the second time is left where it is: without a state.
-        if self.advance(until, resolver, guard, &mut again).is_err() {
+        if self
+            .advance(Some(key), rule, &mut FoldOutcome::default())
+            .is_err()
+        {
             self.start_over();
         }
     }
 }
 
 /// Why an event could not be folded.
-struct Failure {
-    why: Unresolved,
+pub(super) struct Failure {
+    pub(super) why: Unresolved,
     /// Whether the state may have been changed in part.
-    spoilt: bool,
+    pub(super) spoilt: bool,
+}
+
+impl From<Folded> for Fate {
+    fn from(folded: Folded) -> Self {
+        match folded {
+            Folded::Applied => Self::Applied,
+            Folded::Rejected(rejection) => Self::Rejected(rejection),
+        }
+    }
 }
 
 fn try_event(

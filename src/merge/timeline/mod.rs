@@ -7,10 +7,17 @@
 
 mod basis;
 mod changes;
+mod checkpoints;
+mod costs;
+mod cuts;
 mod folding;
 mod heads;
+mod index;
+mod late;
+mod order;
 mod outcome;
 mod past;
+mod prefix;
 mod replacements;
 mod rows;
 mod skipping;
@@ -21,14 +28,19 @@ mod validity;
 mod view;
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::vec::Vec;
 
 pub use basis::{BasisError, Ground};
+pub use costs::Costs;
 pub use outcome::{FoldOutcome, Integration, Outcome, TrialError, Unresolved};
 
 use self::changes::News;
+use self::checkpoints::Checkpoints;
+use self::cuts::Cuts;
 use self::folding::Fold;
 use self::heads::Known;
+use self::index::Index;
+use self::late::Pace;
+use self::order::Order;
 use self::past::Past;
 use self::replacements::Replacements;
 use self::rows::{Fate, Rows};
@@ -38,8 +50,9 @@ use crate::resolver::{ErasedState, Route};
 
 /// The ready events of one aggregate and what they add up to.
 ///
-/// Events are folded in [`OrderKey`] order. An event after everything known costs one step; a late
-/// one makes the next fold start over.
+/// Events are folded in [`OrderKey`] order. An event after everything known costs one step, and so
+/// does a late one whose keys nothing behind it touches; any other makes the next fold go back to a
+/// checkpoint, at most about twice as far as the event is late.
 ///
 /// An *invalid* event (its timestamp is not after what it names, it names what is no event of this
 /// aggregate or another branch of a fork, or something invalid) is kept and counted, and is a
@@ -51,10 +64,8 @@ pub struct Timeline {
     /// Whether every event is in memory; if not, those that are have not been folded yet.
     complete: bool,
     rows: Rows,
-    /// Slots of the valid events that are not skipped; sorted by [`OrderKey`] unless `unsorted`.
-    order: Vec<usize>,
-    /// The smallest key that was put behind a greater one since the order was last sorted.
-    unsorted: Option<OrderKey>,
+    /// The valid events that are not skipped.
+    order: Order,
     heads: BTreeMap<EventId, Known>,
     /// The greatest place taken.
     last: Option<OrderKey>,
@@ -67,7 +78,12 @@ pub struct Timeline {
     replaced_absent: BTreeSet<EventId>,
     replacements: Replacements,
     past: Past,
+    cuts: Cuts,
+    index: Index,
     fold: Fold,
+    checkpoints: Checkpoints,
+    pace: Pace,
+    costs: Costs,
     news: News,
     events: u64,
     rejections: u64,
@@ -81,8 +97,7 @@ impl Timeline {
             route,
             complete: true,
             rows: Rows::default(),
-            order: Vec::new(),
-            unsorted: None,
+            order: Order::default(),
             heads: BTreeMap::new(),
             last: None,
             seen: VersionVector::new(),
@@ -90,7 +105,12 @@ impl Timeline {
             replaced_absent: BTreeSet::new(),
             replacements: Replacements::default(),
             past: Past::default(),
+            cuts: Cuts::default(),
+            index: Index::default(),
             fold: Fold::default(),
+            checkpoints: Checkpoints::default(),
+            pace: Pace::default(),
+            costs: Costs::default(),
             news: News::default(),
             events: 0,
             rejections: 0,
@@ -107,7 +127,7 @@ impl Timeline {
         for (event, tag) in history {
             timeline.integrate(event, tag);
         }
-        timeline.news.forget_races();
+        timeline.news.forget_concurrency(timeline.rows.len());
         timeline
     }
 
@@ -166,15 +186,15 @@ impl Timeline {
         // What was replaced is no rival, even before the next fold has sorted it out.
         let replacements = &self.replacements;
         let others = self.heads.keys().copied();
-        let mut others = others
-            .filter(|id| !replacements.is_replaced(*id))
-            .peekable();
-        let raced = others.peek().is_some();
-        if raced {
-            self.news.race(slot, others);
-        } else if self.complete && self.heads.is_empty() && !skips {
+        let raced = others.filter(|id| !replacements.is_replaced(*id)).count() > 0;
+        let knew_all = self.heads.is_empty();
+        if self.complete && knew_all && !skips {
             self.past.note(slot, &self.seen);
         }
+        if let Some(row) = self.rows.row_mut(slot) {
+            row.knew_all = knew_all;
+        }
+        self.news.arrived(knew_all);
         self.heads.insert(
             id,
             Known {
@@ -183,11 +203,10 @@ impl Timeline {
             },
         );
         self.seen.observe(id);
-        self.news.fresh.insert(slot);
-        self.order.push(slot);
+        self.order.insert(slot, &self.rows);
         let mut late = self.last > Some(key);
-        if late {
-            self.unsorted = Some(self.unsorted.map_or(key, |smallest| smallest.min(key)));
+        if self.fold.prefix.as_ref().and_then(|prefix| prefix.last) > Some(key) {
+            self.news.late(key, slot);
         }
         self.last = self.last.max(Some(key));
         if skips {
@@ -302,10 +321,8 @@ impl Timeline {
             + self.rows.payload_bytes() * 2
             + entries * ENTRY_OVERHEAD
             + self.fold.state_bytes
-    }
-
-    fn key(&self, slot: usize) -> Option<OrderKey> {
-        self.rows.row(slot).map(|row| row.event.order_key())
+            + self.checkpoints.bytes()
+            + self.index.touched.bytes()
     }
 
     /// The state as of the newest event.
@@ -317,15 +334,15 @@ impl Timeline {
         if let Some(unresolved) = self.condition() {
             return Err(unresolved);
         }
-        match &self.fold.state {
-            Some(state) if self.is_folded() => Ok(state),
+        match &self.fold.prefix {
+            Some(prefix) if self.is_folded() => Ok(&prefix.state),
             _ => Err(&NOT_FOLDED),
         }
     }
 
     /// The state as of the last event that could be folded.
     pub fn last_good(&self) -> Option<&ErasedState> {
-        self.fold.state.as_ref()
+        self.fold.prefix.as_ref().map(|prefix| &prefix.state)
     }
 
     /// What keeps the aggregate from being folded, as of the last attempt.

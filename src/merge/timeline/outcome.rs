@@ -34,11 +34,26 @@ pub struct FoldOutcome {
     /// What may have changed: the keys of new events and, after a replay, of what depends on them.
     /// Everything at the first fold and where that is too much to list.
     pub keys: Footprint,
-    /// Whether events that had been folded were folded again.
+    /// Whether an event was put before others that had been folded, so that what was seen of the
+    /// aggregate is no prefix of what it is now.
     pub late: bool,
-    /// Whether an event that was folded for the first time shares keys with a concurrent one. Exact,
-    /// except that it is true where more events are concurrent than are looked at.
+    /// Whether an event that came since the last fold shares keys with a concurrent one. Exact, but
+    /// true where the rule panics when it is asked for keys, and where more events of one key are
+    /// concurrent than are kept track of.
     pub raced: bool,
+}
+
+impl Default for FoldOutcome {
+    /// Nothing was done and nothing has changed.
+    fn default() -> Self {
+        Self {
+            applied: 0,
+            rejected: Vec::new(),
+            keys: Footprint::NOTHING,
+            late: false,
+            raced: false,
+        }
+    }
 }
 
 /// What became of an event.

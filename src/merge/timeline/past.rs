@@ -8,7 +8,7 @@ use crate::event::VersionVector;
 /// Vector clocks of events, derived from heads where somebody asks.
 ///
 /// An event's vector covers what its writer had seen of the aggregate, the event itself not
-/// included. It never changes, so it is kept once derived.
+/// included. It never changes, so it may be kept once derived.
 #[derive(Debug, Default)]
 pub(super) struct Past {
     vectors: BTreeMap<usize, Arc<VersionVector>>,
@@ -19,6 +19,8 @@ pub(super) struct Past {
 /// In a stretch without concurrency every so many events one vector is kept, so that deriving one
 /// walks at most so far: a copy of the vector against a walk.
 const STRETCH: usize = 64;
+/// A vector found on a shorter walk is not worth keeping: finding it again costs as little.
+const WALK: usize = 16;
 
 impl Past {
     /// Takes notice that the event at a slot has everything in its past that is here, which is
@@ -55,7 +57,9 @@ impl Past {
             }
         }
         let vector = Arc::new(vector);
-        self.vectors.insert(slot, Arc::clone(&vector));
+        if walked.len() >= WALK {
+            self.vectors.insert(slot, Arc::clone(&vector));
+        }
         vector
     }
 }

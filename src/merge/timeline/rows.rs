@@ -1,7 +1,8 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::event::{ChainTag, Event, EventId};
+use super::cuts::Moment;
+use crate::event::{ChainTag, Event, EventId, OrderKey};
 use crate::resolver::Rejection;
 
 /// The events in memory, in the order of arrival. A *slot* is an event's place here and stays the
@@ -19,9 +20,10 @@ pub(super) struct Row {
     /// Nothing where the writer's chain up to here is not known.
     pub(super) tag: Option<ChainTag>,
     pub(super) fate: Fate,
-    /// Whether it has everything that is before it in canonical order in its past; as of the last
-    /// fold that reached it.
-    pub(super) cut: bool,
+    /// Whether it had everything in its past that was here when it came.
+    pub(super) knew_all: bool,
+    /// When the fold found that it has everything in its past that is before it in canonical order.
+    pub(super) cut: Option<Moment>,
 }
 
 /// What is known of an event's outcome.
@@ -46,7 +48,8 @@ impl Rows {
             event,
             tag,
             fate,
-            cut: false,
+            knew_all: false,
+            cut: None,
         });
         slot
     }
@@ -57,6 +60,10 @@ impl Rows {
 
     pub(super) fn row(&self, slot: usize) -> Option<&Row> {
         self.arrived.get(slot)
+    }
+
+    pub(super) fn key(&self, slot: usize) -> Option<OrderKey> {
+        self.row(slot).map(|row| row.event.order_key())
     }
 
     pub(super) fn row_mut(&mut self, slot: usize) -> Option<&mut Row> {

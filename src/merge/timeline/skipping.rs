@@ -2,9 +2,11 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::heads::Known;
+use super::index::Index;
+use super::order::Order;
 use super::rows::Fate;
 use super::{FoldOutcome, Timeline};
-use crate::event::VersionVector;
+use crate::event::{OrderKey, VersionVector};
 
 impl Timeline {
     /// Sorts out anew which events the fold skips, after a replacement or what it replaces has come.
@@ -12,7 +14,8 @@ impl Timeline {
     /// A skipped event is no part of the order. A replaced one that nobody names, as it may never
     /// have left its device, is no head either: what it named is, unless something else names that.
     /// Costs a walk over the history, once for any number of replacements that came together.
-    pub(super) fn sort_out(&mut self, outcome: &mut FoldOutcome) {
+    /// Returns the first place in the order where what was folded is no more what is to be folded.
+    pub(super) fn sort_out(&mut self, outcome: &mut FoldOutcome) -> Option<OrderKey> {
         let mut named = BTreeSet::new();
         let mut heads = BTreeMap::new();
         let mut order = Vec::new();
@@ -48,13 +51,36 @@ impl Timeline {
             named.extend(event.heads().iter().map(|head| head.id));
             seen.observe(id);
         }
-        order.sort_unstable_by_key(|slot| self.key(*slot));
-        self.last = order.last().and_then(|slot| self.key(*slot));
-        (self.order, self.unsorted) = (order, None);
+        let order = Order::sorted(order, &self.rows);
+        self.last = order.last().and_then(|slot| self.rows.key(slot));
+        let changed = self.first_difference(&order);
+        self.order = order;
+        self.index = Index::default();
         (self.heads, self.seen, self.strays) = (heads, seen, strays);
         for (slot, by) in skipped {
-            self.news.fresh.remove(&slot);
-            self.settle(slot, Fate::Replaced(by), false, outcome);
+            self.settle(slot, Fate::Replaced(by), outcome);
+        }
+        changed
+    }
+
+    /// The first place at which another order holds other events than this one, events apart that
+    /// were never folded.
+    fn first_difference(&self, other: &Order) -> Option<OrderKey> {
+        let is_known = |slot: &usize| {
+            let fate = self.rows.row(*slot).map(|row| &row.fate);
+            fate.is_some_and(|fate| *fate != Fate::Pending)
+        };
+        let mut ours = self.order.iter().filter(is_known);
+        let mut theirs = other.iter().filter(is_known);
+        loop {
+            let (our, their) = (ours.next(), theirs.next());
+            if our.is_none() && their.is_none() {
+                return None;
+            }
+            if our != their {
+                let places = [our, their].into_iter().flatten();
+                return places.filter_map(|slot| self.rows.key(slot)).min();
+            }
         }
     }
 }

@@ -1,7 +1,12 @@
 use alloc::vec::Vec;
 
+use super::checkpoints::Checkpoints;
+use super::cuts::Cuts;
 use super::folding::Fold;
 use super::heads::Known;
+use super::index::Index;
+use super::order::Order;
+use super::prefix::Prefix;
 use super::replacements::Replacements;
 use super::rows::Rows;
 use super::{Past, Timeline};
@@ -31,9 +36,11 @@ impl Timeline {
         let mut timeline = Self::new(aggregate, route);
         timeline.complete = false;
         timeline.fold = Fold {
-            state: Some(state),
-            frontier: stored.heads.iter().map(|(head, _)| head.id).collect(),
-            prefix: stored.seen.clone(),
+            prefix: Some(Prefix {
+                frontier: stored.heads.iter().map(|(head, _)| head.id).collect(),
+                seen: stored.seen.clone(),
+                ..Prefix::empty(state)
+            }),
             state_bytes: stored.state.len(),
             ..Fold::default()
         };
@@ -88,8 +95,10 @@ impl Timeline {
             self.fold.state_bytes = self.rows.payload_bytes();
             self.replaced_absent = self.absent().into_iter().collect();
             self.complete = false;
-            self.fold.prefix = self.seen.clone();
-            self.fold.frontier = self.heads.keys().copied().collect();
+            if let Some(prefix) = &mut self.fold.prefix {
+                prefix.seen = self.seen.clone();
+                prefix.frontier = self.heads.keys().copied().collect();
+            }
             self.forget();
         }
         true
@@ -116,10 +125,16 @@ impl Timeline {
     /// Lets go of the events in memory; all of them have been folded.
     pub(super) fn forget(&mut self) {
         self.rows = Rows::default();
-        self.order = Vec::new();
-        self.fold.done = 0;
+        self.order = Order::default();
+        if let Some(prefix) = &mut self.fold.prefix {
+            (prefix.last, prefix.len) = (None, 0);
+        }
         self.replacements = Replacements::default();
         self.past = Past::default();
+        self.cuts = Cuts::default();
+        self.index = Index::default();
+        self.checkpoints = Checkpoints::default();
+        self.news.arrived_from = 0;
     }
 
     fn is_storable(&self) -> bool {

@@ -186,7 +186,9 @@ impl Cell {
             return;
         }
         further.heads.retain(|head| !saw(head.id()));
-        match self.last.filter(|last| !saw(last.id())) {
+        // A writer that leaves out what it wrote itself may seem to have seen what is behind its event.
+        let stands = |last: &OrderKey| *last > event || !saw(last.id());
+        match self.last.filter(stands) {
             None => self.last = Some(event),
             Some(last) if last < event => {
                 further.heads.push(last);

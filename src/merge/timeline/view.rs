@@ -1,7 +1,9 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::cell::{OnceCell, RefCell};
+use core::cell::{Cell, OnceCell, RefCell};
 
+use super::cuts::Cuts;
+use super::order::Order;
 use super::past::Past;
 use super::rows::{Row, Rows};
 use crate::event::{Causality, Event, EventId, VersionVector};
@@ -13,12 +15,14 @@ pub(super) struct FoldView<'a> {
     pub(super) rows: &'a Rows,
     pub(super) slot: usize,
     pub(super) event: &'a Event,
-    /// Slots of the events before it, in canonical order.
-    pub(super) before: &'a [usize],
+    pub(super) order: &'a Order,
+    pub(super) cuts: &'a Cuts,
     /// Where the event has everything before it in its past: the vector of that.
     pub(super) everything: Option<&'a VersionVector>,
     pub(super) past: RefCell<&'a mut Past>,
     pub(super) vector: OnceCell<Arc<VersionVector>>,
+    /// Whether the rule asked for rivals.
+    pub(super) asked: Cell<bool>,
 }
 
 impl FoldView<'_> {
@@ -29,7 +33,7 @@ impl FoldView<'_> {
 
     /// Whether everything before a seen event is seen as well.
     fn covers(&self, slot: usize, row: &Row) -> bool {
-        row.cut && {
+        self.cuts.holds(row.cut, row.event.order_key()) && {
             let vector = self.past.borrow_mut().of(slot, self.rows);
             matches!(
                 vector.compare(self.vector()),
@@ -47,17 +51,19 @@ impl View for FoldView<'_> {
     }
 
     fn rivals(&self) -> Vec<Event> {
+        self.asked.set(true);
         if self.everything.is_some() {
             return Vec::new();
         }
         let own = self.resolver.footprint(self.event.payload());
         let mut rivals = Vec::new();
-        for slot in self.before.iter().rev() {
-            let Some(row) = self.rows.row(*slot) else {
+        let place = self.order.after(Some(self.event.order_key()), self.rows);
+        for slot in self.order.iter_back(place) {
+            let Some(row) = self.rows.row(slot).filter(|_| slot != self.slot) else {
                 continue;
             };
             if self.vector().contains(row.event.id()) {
-                if self.covers(*slot, row) {
+                if self.covers(slot, row) {
                     break;
                 }
                 continue;

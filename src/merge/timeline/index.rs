@@ -1,0 +1,170 @@
+use alloc::sync::Arc;
+
+use super::Timeline;
+use super::folding::Rule;
+use super::rows::Fate;
+use super::touched::Touched;
+use crate::event::{Causality, OrderKey, VersionVector};
+use crate::resolver::Footprint;
+
+/// Which events touched which keys, for as far back as somebody had to know.
+///
+/// Covers the events that arrived from some *horizon* on. Whoever saw the horizon, an event that
+/// knew everything here when it came, saw all that arrived before it, and whoever is behind it in
+/// canonical order is behind all of that: it cannot matter. So a stretch without concurrency is never
+/// looked at, and a late event costs as much as arrived since the last horizon it saw, once.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    pub(super) touched: Touched,
+    /// Slots from here ...
+    from: usize,
+    /// ... to here are covered.
+    until: usize,
+    /// What whoever does not need the slots before must have seen, and be behind of.
+    horizon: Option<Horizon>,
+}
+
+#[derive(Clone, Debug)]
+struct Horizon {
+    key: OrderKey,
+    seen: Arc<VersionVector>,
+}
+
+impl Horizon {
+    fn lies_behind(&self, key: Option<OrderKey>, past: &VersionVector) -> bool {
+        let compared = self.seen.compare(past);
+        Some(self.key) < key && matches!(compared, Causality::Before | Causality::Equal)
+    }
+}
+
+impl Index {
+    fn restart(&mut self, from: usize, horizon: Option<Horizon>) {
+        *self = Self {
+            touched: Touched::default(),
+            from,
+            until: from,
+            horizon,
+        };
+    }
+
+    /// Whether nothing before it can matter to an event with this place and past.
+    fn suffices(&self, key: Option<OrderKey>, past: &VersionVector) -> bool {
+        let horizon = self.horizon.as_ref();
+        self.from == 0 || horizon.is_some_and(|horizon| horizon.lies_behind(key, past))
+    }
+}
+
+impl Timeline {
+    /// What an event touches; nothing where the rule panics when it is asked.
+    pub(super) fn footprint(&mut self, slot: usize, rule: Rule<'_>) -> Option<Footprint> {
+        let row = self.rows.row(slot)?;
+        self.costs.footprints += 1;
+        let mut footprint = None;
+        rule.guard
+            .run(&mut || footprint = Some(rule.resolver.footprint(row.event.payload())))
+            .ok()?;
+        footprint
+    }
+
+    /// The last place of an event that touches one of these keys, among those that the event at a
+    /// slot did not see and that arrived before this batch. Nothing where the rule panics.
+    pub(super) fn last_touch(
+        &mut self,
+        slot: usize,
+        footprint: &Footprint,
+        rule: Rule<'_>,
+    ) -> Option<Option<OrderKey>> {
+        self.cover(slot, self.news.arrived_from, rule)?;
+        Some(self.index.touched.last(footprint))
+    }
+
+    /// Whether one of the events that arrived since the last fold shares keys with a concurrent one
+    /// that was here before it. Told of each event once, when it is first folded or tried.
+    pub(super) fn find_races(&mut self, rule: Rule<'_>) -> bool {
+        let mut raced = false;
+        for slot in self.news.arrived_from..self.rows.len() {
+            if self.rows.row(slot).is_some_and(|row| row.knew_all) || !self.is_in_order(slot) {
+                continue;
+            }
+            // What a rule that panics would have said cannot be told.
+            let found = self
+                .cover(slot, slot, rule)
+                .and_then(|()| self.observe(slot, rule));
+            raced |= found.unwrap_or(true);
+        }
+        raced
+    }
+
+    /// Sees to it that the index covers whatever arrived before the slot `until` and matters to the
+    /// event at `slot`. Nothing where the rule panics.
+    fn cover(&mut self, slot: usize, until: usize, rule: Rule<'_>) -> Option<()> {
+        let past = self.past.of(slot, &self.rows);
+        let key = self.rows.key(slot);
+        let suffices = self.index.suffices(key, &past);
+        let covered = self.index.until.saturating_sub(self.index.from);
+        if !suffices || until.saturating_sub(self.index.until) > covered {
+            // Twice as far each time, so that going back in small steps costs no more than at once.
+            let depth = if suffices { 0 } else { covered * 2 };
+            let (from, horizon) = self.horizon(until.saturating_sub(depth), key, &past);
+            if !suffices || from > self.index.until {
+                self.index.restart(from, horizon);
+            }
+        }
+        while self.index.until < until {
+            self.observe(self.index.until, rule)?;
+        }
+        Some(())
+    }
+
+    /// The last event before a slot that knew everything when it came and was seen, with what it
+    /// had seen itself.
+    fn horizon(
+        &mut self,
+        before: usize,
+        key: Option<OrderKey>,
+        past: &VersionVector,
+    ) -> (usize, Option<Horizon>) {
+        for at in (0..before).rev() {
+            let row = self.rows.row(at).filter(|row| row.knew_all);
+            if let Some(row) = row.filter(|row| past.contains(row.event.id())) {
+                let (key_there, seen) = (row.event.order_key(), self.past.of(at, &self.rows));
+                let horizon = Horizon {
+                    key: key_there,
+                    seen,
+                };
+                if horizon.lies_behind(key, past) {
+                    return (at, Some(horizon));
+                }
+            }
+        }
+        (0, None)
+    }
+
+    /// Takes the next event into the index, and tells whether it races with one that is there.
+    fn observe(&mut self, slot: usize, rule: Rule<'_>) -> Option<bool> {
+        self.index.until = slot + 1;
+        if !self.is_in_order(slot) {
+            return Some(false);
+        }
+        let Some(footprint) = self.footprint(slot, rule) else {
+            self.index.restart(slot + 1, None);
+            return None;
+        };
+        let row = self.rows.row(slot)?;
+        let (past, rows) = (&mut self.past, &self.rows);
+        let mut vector = None;
+        let mut saw = |id| {
+            vector
+                .get_or_insert_with(|| past.of(slot, rows))
+                .contains(id)
+        };
+        let touched = &mut self.index.touched;
+        Some(touched.observe(row.event.order_key(), &footprint, row.knew_all, &mut saw))
+    }
+
+    /// Whether the event at a slot is one that is folded: valid and not skipped.
+    pub(super) fn is_in_order(&self, slot: usize) -> bool {
+        let fate = self.rows.row(slot).map(|row| &row.fate);
+        fate.is_some_and(|fate| !matches!(fate, Fate::Invalid(_) | Fate::Replaced(_)))
+    }
+}

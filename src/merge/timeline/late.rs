@@ -1,0 +1,222 @@
+use super::checkpoints::Checkpoint;
+use super::folding::{Failure, Rule};
+use super::prefix::Prefix;
+use super::rows::Fate;
+use super::{FoldOutcome, Timeline};
+use crate::event::OrderKey;
+use crate::limits::CHECKPOINT_EVENTS_MIN;
+use crate::resolver::Footprint;
+
+/// Why a late event may be applied to the newest state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shortcut {
+    /// Nothing behind it touches a key of its.
+    Disjoint,
+    /// The rule says that concurrent events commute, and nobody behind it asked for rivals.
+    Claimed,
+}
+
+/// Bytes folded since the last checkpoint, against what the next one costs.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    events: usize,
+    bytes: usize,
+    /// What the state took when it was last measured.
+    state_bytes: usize,
+}
+
+impl Pace {
+    pub(super) fn restart(&mut self) {
+        (self.events, self.bytes) = (0, 0);
+    }
+}
+
+/// What folding one event costs whatever it holds, counted as bytes of a copied state.
+const EVENT_WEIGHT: usize = 64;
+
+impl Timeline {
+    /// Deals with the events that came before what is folded, in canonical order: each is applied to
+    /// the newest state as long as that is allowed; from the first on that is not, the fold goes
+    /// back.
+    pub(super) fn take_late(&mut self, rule: Rule<'_>, outcome: &mut FoldOutcome) {
+        let (mut back, mut late) = self.news.take_late();
+        late.retain(|(_, slot)| self.is_in_order(*slot));
+        let Some(folded) = self.fold.prefix.as_ref().and_then(|prefix| prefix.last) else {
+            return;
+        };
+        outcome.late = back.is_some_and(|back| back <= folded) || !late.is_empty();
+        let mut direct = alloc::vec::Vec::new();
+        for (key, slot) in late {
+            if back.is_some_and(|back| back <= key) {
+                break;
+            }
+            if let Some(shortcut) = self.shortcut(slot, key, rule) {
+                direct.push((key, slot, shortcut));
+            } else {
+                back = Some(key);
+                break;
+            }
+        }
+        if let Some(back) = back.filter(|back| *back <= folded) {
+            self.roll_back(back, rule);
+        }
+        for (key, slot, shortcut) in direct {
+            let last = self.fold.prefix.as_ref().and_then(|prefix| prefix.last);
+            if last < Some(key) {
+                // It, and all behind it, are folded on the way.
+                break;
+            }
+            if !self.apply_in_place(slot, key, shortcut, rule, outcome) {
+                self.roll_back(key, rule);
+                break;
+            }
+        }
+    }
+
+    fn shortcut(&mut self, slot: usize, key: OrderKey, rule: Rule<'_>) -> Option<Shortcut> {
+        let row = self.rows.row(slot)?;
+        if self.fold.doubtful == Some(row.event.id()) {
+            return None;
+        }
+        let mut commutes = false;
+        let ran = rule
+            .guard
+            .run(&mut || commutes = rule.resolver.claims().commutes);
+        if ran.is_ok() && commutes && self.fold.asker < Some(key) {
+            return Some(Shortcut::Claimed);
+        }
+        match self.footprint(slot, rule)? {
+            Footprint::Everything => None,
+            footprint => {
+                (self.last_touch(slot, &footprint, rule)? < Some(key)).then_some(Shortcut::Disjoint)
+            }
+        }
+    }
+
+    /// Applies a late event to the newest state. If that is not to be: the fold has to go back before
+    /// it.
+    fn apply_in_place(
+        &mut self,
+        slot: usize,
+        key: OrderKey,
+        shortcut: Shortcut,
+        rule: Rule<'_>,
+        outcome: &mut FoldOutcome,
+    ) -> bool {
+        let Some(mut prefix) = self.fold.prefix.take() else {
+            return false;
+        };
+        let asker = self.fold.asker.take();
+        let attempt = self.take_in(slot, &mut prefix, rule);
+        let asked = self.fold.asker.is_some();
+        self.fold.asker = self.fold.asker.max(asker);
+        let Ok(fate) = attempt else {
+            return false;
+        };
+        let end = prefix.len;
+        self.fold.prefix = Some(prefix);
+        if asked && shortcut == Shortcut::Claimed {
+            return false;
+        }
+        self.costs.in_place += 1;
+        self.cuts.insert(key);
+        self.settle(slot, fate, outcome);
+        self.news.put_in_place(slot);
+        for mut checkpoint in self.checkpoints.owe(slot, key, end) {
+            if self.pay(&mut checkpoint, rule) {
+                self.checkpoints.reinstate(checkpoint);
+            }
+        }
+        true
+    }
+
+    /// Applies an event to a prefix that has gone beyond its place, and with which it commutes.
+    fn take_in(
+        &mut self,
+        slot: usize,
+        prefix: &mut Prefix,
+        rule: Rule<'_>,
+    ) -> Result<Fate, Failure> {
+        let folded = self.attempt(slot, prefix, false, rule)?;
+        if let Some(event) = self.rows.row(slot).map(|row| row.event.clone()) {
+            prefix.look_behind_skipped(&event, &mut self.past, &self.rows);
+            prefix.take(&event);
+            if let Some(row) = self.rows.row_mut(slot) {
+                row.cut = None;
+            }
+        }
+        Ok(folded.into())
+    }
+
+    /// Brings a checkpoint up to date. Whether that was possible.
+    fn pay(&mut self, checkpoint: &mut Checkpoint, rule: Rule<'_>) -> bool {
+        let owed = core::mem::take(&mut checkpoint.owed);
+        owed.into_iter()
+            .all(|slot| self.take_in(slot, &mut checkpoint.prefix, rule).is_ok())
+    }
+
+    /// Goes back to the nearest checkpoint before a place, or to the start.
+    pub(super) fn roll_back(&mut self, key: OrderKey, rule: Rule<'_>) {
+        self.costs.rollbacks += 1;
+        self.fold.prefix = None;
+        self.pace.restart();
+        while let Some(mut checkpoint) = self.checkpoints.back_to(key) {
+            if !self.pay(&mut checkpoint, rule) {
+                continue;
+            }
+            let mut copy = None;
+            let ran = rule
+                .guard
+                .run(&mut || copy = Some(checkpoint.prefix.copy(rule.resolver)));
+            if ran.is_ok() && copy.is_some() {
+                self.costs.copied(checkpoint.bytes);
+                self.fold.prefix = copy;
+                self.checkpoints.put_back(checkpoint);
+                return;
+            }
+        }
+    }
+
+    /// Lays a checkpoint behind an event that was just folded, if what was folded since the last one
+    /// is worth a copy of the state.
+    pub(super) fn lay_checkpoint(&mut self, slot: usize, rule: Rule<'_>) {
+        if !self.complete {
+            return;
+        }
+        let payload = self
+            .rows
+            .row(slot)
+            .map_or(0, |row| row.event.payload().len());
+        let pace = &mut self.pace;
+        pace.events += 1;
+        pace.bytes += payload + EVENT_WEIGHT;
+        if pace.events < CHECKPOINT_EVENTS_MIN || pace.bytes < pace.state_bytes {
+            return;
+        }
+        let Some(prefix) = &self.fold.prefix else {
+            return;
+        };
+        let own = prefix.own_bytes();
+        let mut measured = None;
+        let ran = rule.guard.run(&mut || {
+            let state = rule.resolver.encode_state(&prefix.state);
+            measured = state.ok().map(|state| own + state.len());
+        });
+        // A state that cannot be written is tried again when twice as much has come.
+        let bytes = measured.filter(|_| ran.is_ok());
+        pace.state_bytes = bytes.unwrap_or(pace.bytes * 2);
+        if pace.bytes < pace.state_bytes {
+            return;
+        }
+        let mut copy = None;
+        let ran = rule
+            .guard
+            .run(&mut || copy = Some(prefix.copy(rule.resolver)));
+        if let (Ok(()), Some(copy)) = (ran, copy) {
+            let bytes = pace.state_bytes;
+            self.costs.copied(bytes);
+            self.checkpoints.lay(copy, bytes);
+        }
+        self.pace.restart();
+    }
+}
