@@ -259,7 +259,7 @@ fn whole_values_follow_the_rule_that_was_named() {
     let state = place.json(["state", "x/1", rule[0], rule[1]]);
     assert_eq!(
         (&state[0]["state"], &state[0]["rule"]),
-        (&json!("three"), &json!("last-write-wins@1"))
+        (&json!("three"), &json!("last-write-wins@2"))
     );
     let merged = place.json(["state", "x/1"]);
     assert_eq!(

@@ -50,6 +50,9 @@ pub(super) enum Command {
     /// Take the commits of an export, ids and all
     #[command(before_help = help::IMPORT, help_template = help::TEMPLATE)]
     Import(Import),
+    /// Write a script that lets a shell complete commands and options
+    #[command(before_help = help::COMPLETIONS, help_template = help::TEMPLATE)]
+    Completions(Completions),
     /// One process of the demo, driven over stdin
     #[command(hide = true)]
     DemoProcess(DemoProcess),
@@ -232,6 +235,13 @@ pub(super) struct Import {
     pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) directory: Directory,
+}
+
+/// See [`Command::Completions`].
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// Whose script
+    pub(super) shell: clap_complete::Shell,
 }
 
 /// See [`Command::DemoProcess`].

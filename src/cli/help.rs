@@ -129,6 +129,13 @@ the rest is taken; the exit code is then 2 or 3. What is reported as taken is fs
 it can be begun again.
 ";
 
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  anabranch completions bash > ~/.local/share/bash-completion/completions/anabranch
+  anabranch completions zsh > ~/.zfunc/_anabranch
+  anabranch completions fish > ~/.config/fish/completions/anabranch.fish
+";
+
 pub(super) const STATUS: &str = "\
 Examples:
   anabranch status --data ada

@@ -7,6 +7,7 @@
 //! Nothing imports this module, and it decides nothing about events.
 
 mod arguments;
+mod completions;
 mod demo;
 mod entry;
 mod failure;
@@ -72,6 +73,7 @@ async fn carry_out(command: &Command, output: Output) -> Result<(), Failure> {
         Command::Status(arguments) => status::run(arguments, output).await,
         Command::Export(arguments) => transfer::export(arguments, output).await,
         Command::Import(arguments) => transfer::import(arguments, output).await,
+        Command::Completions(arguments) => completions::run(arguments),
         Command::DemoProcess(arguments) => demo::process::run(arguments, output).await,
     }
 }

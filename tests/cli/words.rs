@@ -2,8 +2,18 @@
 
 use super::program::{Place, ok};
 
-const COMMANDS: [&str; 10] = [
-    "demo", "serve", "record", "state", "watch", "tail", "sync", "status", "export", "import",
+const COMMANDS: [&str; 11] = [
+    "demo",
+    "serve",
+    "record",
+    "state",
+    "watch",
+    "tail",
+    "sync",
+    "status",
+    "export",
+    "import",
+    "completions",
 ];
 
 #[test]
@@ -60,5 +70,18 @@ fn the_walk_through_of_the_help_is_what_the_commands_understand() {
             let parsed = place.run(words.chain(["--help".to_owned()]));
             assert!(parsed.status.success(), "{example}");
         }
+    }
+}
+
+#[test]
+fn each_shell_completes_what_the_help_shows() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = ok(&place.run(["completions", shell]));
+        for command in COMMANDS {
+            assert!(script.contains(command), "{shell}: {command}");
+        }
+        assert!(script.contains("pull-only"), "{shell}");
+        assert!(!script.contains("demo-process"), "{shell}");
     }
 }

@@ -23,7 +23,7 @@ const SIDE: &str = "testing";
 const UNKNOWN_TO_SIDE: [&str; 3] = ["hub", "cli", "main"];
 
 /// Foreign crates and the only places whose production code may name them.
-const HOMES: [(&str, &[&str]); 8] = [
+const HOMES: [(&str, &[&str]); 9] = [
     (
         "fjall",
         &[
@@ -47,6 +47,7 @@ const HOMES: [(&str, &[&str]); 8] = [
     ),
     ("httparse", &["src/transport/websocket/", "src/hub/"]),
     ("clap", &["src/cli/", "src/main.rs"]),
+    ("clap_complete", &["src/cli/"]),
     ("serde_json", &["src/cli/", "src/main.rs"]),
     ("proptest", &["src/testing/"]),
     ("getrandom", &["src/replica/environment.rs"]),
