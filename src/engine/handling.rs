@@ -8,7 +8,6 @@ use super::io::{Effect, Failure, Input, Outside, Reply};
 use super::log_tail::LogTail;
 use super::notes::{self, Key};
 use super::peers::Peers;
-use super::record::RecordWaiting;
 use super::timers::Timers;
 use super::watching::Watches;
 use super::writer::{Then, WriteItem, Writer};
@@ -101,10 +100,9 @@ impl Engine {
             Input::Record {
                 ticket,
                 drafts,
+                bases,
                 durability,
-            } => {
-                self.record(RecordWaiting::new(ticket, drafts, durability));
-            }
+            } => self.on_record(ticket, drafts, bases, durability),
             Input::Ingest { ticket, commits } => self.ingest(ticket, commits),
             Input::Join {
                 ticket,

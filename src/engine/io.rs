@@ -5,16 +5,17 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use thiserror::Error;
 
-use super::{Filter, SyncReport};
+use super::{Basis, Filter, SyncReport};
 use crate::clock::{ClockError, Now};
 use crate::event::{
-    AggregateId, Commit, CommitError, CommitSpan, Draft, Event, EventError, EventId, Timestamp,
+    AggregateId, Commit, CommitError, CommitSpan, Draft, Event, EventError, EventId, ReplicaId,
+    Timestamp,
 };
 use crate::log::{
     Cursor, Durability, EntryKind, Epoch, Group, History, HistoryFrom, IdRange, Known, Page,
     ReadLimit,
 };
-use crate::merge::Unresolved;
+use crate::merge::{BasisError, Unresolved};
 use crate::protocol::{CloseCode, Direction, Lineage, Role};
 use crate::resolver::Rejection;
 
@@ -85,6 +86,25 @@ pub enum Failure {
         /// The aggregate.
         aggregate: AggregateId,
     },
+    /// What the write rests on was read by another replica, or by this one before it took a new
+    /// incarnation.
+    #[error("{aggregate} was read by replica {reader}, this is {replica}: read it again")]
+    OtherReader {
+        /// The aggregate.
+        aggregate: AggregateId,
+        /// Who read it.
+        reader: ReplicaId,
+        /// Who was to write.
+        replica: ReplicaId,
+    },
+    /// What the write rests on is not here, or not any more.
+    #[error("the reading of {aggregate} cannot be written on: {why}; read it again")]
+    LostBasis {
+        /// The aggregate.
+        aggregate: AggregateId,
+        /// What is wrong with it.
+        why: BasisError,
+    },
     /// An event of the commit is here already with other content, or continues another past.
     #[error(
         "commit {commit} contradicts what is here of its writer: one of the two stores was cloned or restored"
@@ -94,7 +114,9 @@ pub enum Failure {
         commit: EventId,
     },
     /// The events belong to a log that is not this replica's.
-    #[error("this replica's log has lineage {ours}, the events come from one with lineage {theirs}")]
+    #[error(
+        "this replica's log has lineage {ours}, the events come from one with lineage {theirs}"
+    )]
     OtherLineage {
         /// The lineage here.
         ours: Lineage,
@@ -143,6 +165,9 @@ pub enum Input {
         ticket: Ticket,
         /// The events, in order.
         drafts: Vec<Draft>,
+        /// What their writer had seen, of the aggregates of which that is not everything here. Those
+        /// that no draft touches say nothing.
+        bases: Vec<Basis>,
         /// What the answer stands for.
         durability: Durability,
     },

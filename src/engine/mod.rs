@@ -12,6 +12,7 @@
 //! The engine knows no store, no carrier and no executor.
 
 mod arrival;
+mod basis;
 mod cache;
 mod change;
 mod filter;
@@ -38,6 +39,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+pub use basis::Basis;
 pub use change::Change;
 pub use filter::{Filter, FilterError};
 pub use identity::Birth;

@@ -1,23 +1,25 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use super::basis::Bases;
 use super::cache::Place;
 use super::identity::Identity;
 use super::io::{Failure, Recorded, Reply};
 use super::notes::Key;
 use super::writer::{Then, WriteItem};
-use super::{Engine, Ticket};
+use super::{Basis, Engine, Ticket};
 use crate::event::{
     AggregateId, Commit, CommitSpan, Draft, Event, EventId, EventParts, Head, Heads, Timestamp,
 };
 use crate::log::{Durability, Note};
-use crate::merge::Timeline;
+use crate::merge::{Ground, Timeline};
 
 /// A local write, perhaps waiting for an aggregate to be read.
 #[derive(Debug)]
 pub(super) struct RecordWaiting {
     ticket: Ticket,
     drafts: Vec<Draft>,
+    pub(super) bases: Bases,
     durability: Durability,
     /// Its aggregates stay in memory until it is answered.
     is_pinned: bool,
@@ -26,10 +28,16 @@ pub(super) struct RecordWaiting {
 }
 
 impl RecordWaiting {
-    pub(super) fn new(ticket: Ticket, drafts: Vec<Draft>, durability: Durability) -> Self {
+    pub(super) fn new(
+        ticket: Ticket,
+        drafts: Vec<Draft>,
+        bases: Bases,
+        durability: Durability,
+    ) -> Self {
         Self {
             ticket,
             drafts,
+            bases,
             durability,
             is_pinned: false,
             checked: 0,
@@ -38,6 +46,20 @@ impl RecordWaiting {
 }
 
 impl Engine {
+    /// Somebody wants to write.
+    pub(super) fn on_record(
+        &mut self,
+        ticket: Ticket,
+        drafts: Vec<Draft>,
+        bases: Vec<Basis>,
+        durability: Durability,
+    ) {
+        match self.gathered(bases) {
+            Ok(bases) => self.record(RecordWaiting::new(ticket, drafts, bases, durability)),
+            Err(failure) => self.reply(ticket, Err(failure)),
+        }
+    }
+
     /// Writes a commit, or waits until all its aggregates are in memory.
     pub(super) fn record(&mut self, mut wish: RecordWaiting) {
         if let Some(reason) = self.writer.failed.clone() {
@@ -52,7 +74,7 @@ impl Engine {
             self.wait_for(wish, at);
             return;
         }
-        match self.write(&wish.drafts) {
+        match self.write(&wish.drafts, &wish.bases) {
             Ok((commit, item)) => {
                 let recorded = Recorded {
                     commit: commit.id(),
@@ -70,14 +92,16 @@ impl Engine {
         }
     }
 
-    /// The first draft whose aggregate is not in memory; the others are folded.
+    /// The first draft whose aggregate is not in memory, or not with the history that is needed; the
+    /// others are folded.
     fn first_cold(&mut self, wish: &RecordWaiting) -> Option<usize> {
         for range in [wish.checked..wish.drafts.len(), 0..wish.drafts.len()] {
             for at in range {
                 let aggregate = &wish.drafts.get(at)?.aggregate;
                 // A fold may find that it needs the history first.
                 self.fold(aggregate);
-                if self.cache.place(aggregate) != Place::Hot {
+                let is_cold = self.cache.place(aggregate) != Place::Hot;
+                if is_cold || self.needs_history_for(wish, aggregate) {
                     return Some(at);
                 }
             }
@@ -94,7 +118,8 @@ impl Engine {
             if is_new {
                 self.cache.pin(&draft.aggregate);
             }
-            self.want(&draft.aggregate, false);
+            let whole = self.needs_history_for(&wish, &draft.aggregate);
+            self.want(&draft.aggregate, whole);
         }
         let Some(draft) = wish.drafts.get(at) else {
             return;
@@ -116,11 +141,15 @@ impl Engine {
         }
     }
 
-    fn write(&mut self, drafts: &[Draft]) -> Result<(Commit, WriteItem), Failure> {
-        for draft in drafts {
-            self.judgeable(&draft.aggregate)?;
+    fn write(&mut self, drafts: &[Draft], bases: &Bases) -> Result<(Commit, WriteItem), Failure> {
+        let mut grounds = BTreeMap::new();
+        for Draft { aggregate, .. } in drafts {
+            if !grounds.contains_key(aggregate) {
+                self.judgeable(aggregate)?;
+                grounds.insert(aggregate, self.ground(aggregate, bases)?);
+            }
         }
-        let commit = self.build(drafts)?;
+        let commit = self.build(drafts, &mut grounds)?;
         self.trial(&commit)?;
         let mut item = WriteItem::default();
         self.accept(&commit, None, &mut item);
@@ -148,27 +177,24 @@ impl Engine {
         }
     }
 
-    fn build(&mut self, drafts: &[Draft]) -> Result<Commit, Failure> {
+    fn build(
+        &mut self,
+        drafts: &[Draft],
+        grounds: &mut BTreeMap<&AggregateId, Ground>,
+    ) -> Result<Commit, Failure> {
         let (first, mut chain) = self
             .identity
             .next(self.inbox.received())
             .ok_or(Failure::SeqsExhausted)?;
         let span = CommitSpan::new(first.seq, drafts.len())?;
-        let timestamp = self.stamp(drafts)?;
+        let timestamp = self.stamp(grounds)?;
         let mut events = Vec::with_capacity(drafts.len());
-        let mut own: BTreeMap<&AggregateId, Head> = BTreeMap::new();
         let mut next = Some(first.seq);
         for draft in drafts {
             let seq = next.ok_or(Failure::SeqsExhausted)?;
             let id = EventId::new(first.replica, seq);
-            let heads = match own.get(&draft.aggregate) {
-                Some(head) => Heads::new(alloc::vec![*head])?,
-                None => self
-                    .cache
-                    .timeline(&draft.aggregate)
-                    .map(|timeline| timeline.heads_for_write(first.replica))
-                    .unwrap_or_default(),
-            };
+            let ground = grounds.get_mut(&draft.aggregate);
+            let heads = ground.map(|ground| core::mem::take(&mut ground.heads));
             let event = Event::assemble(EventParts {
                 id,
                 commit: span,
@@ -176,39 +202,32 @@ impl Engine {
                 written_ms: self.now.wall_ms,
                 aggregate: draft.aggregate.clone(),
                 event_type: draft.event_type.clone(),
-                heads,
+                heads: heads.unwrap_or_default(),
                 replaces: None,
                 metadata: draft.metadata.clone(),
                 payload: draft.payload.clone(),
             })?;
             chain = chain.extend(event.digest());
-            own.insert(
-                &draft.aggregate,
-                Head {
-                    id,
-                    tag: chain.tag(),
-                },
-            );
+            // What follows in this commit names what comes right before it.
+            if let Some(ground) = grounds.get_mut(&draft.aggregate) {
+                let tag = chain.tag();
+                ground.heads = Heads::new(alloc::vec![Head { id, tag }])?;
+            }
             events.push(event);
             next = seq.next();
         }
         Ok(Commit::new(events)?)
     }
 
-    fn stamp(&mut self, drafts: &[Draft]) -> Result<Timestamp, Failure> {
-        let latest = |draft: &Draft| {
-            self.cache
-                .timeline(&draft.aggregate)
-                .and_then(Timeline::latest)
-        };
-        let floor = drafts.iter().filter_map(latest).max();
+    fn stamp(&mut self, grounds: &BTreeMap<&AggregateId, Ground>) -> Result<Timestamp, Failure> {
+        let floor = grounds.values().filter_map(|ground| ground.latest).max();
         // Beyond 2^47 ms a stamp is valid only one above its own aggregate's past.
-        let apart = drafts.iter().find(|draft| latest(draft) != floor);
-        if let (Some(floor), Some(draft)) = (floor, apart)
+        let apart = grounds.iter().find(|(_, ground)| ground.latest != floor);
+        if let (Some(floor), Some((aggregate, _))) = (floor, apart)
             && floor.next().is_none_or(Timestamp::is_far)
         {
             return Err(Failure::FarStamp {
-                aggregate: draft.aggregate.clone(),
+                aggregate: (*aggregate).clone(),
             });
         }
         let wall = self.now.wall_ms.saturating_add_signed(self.clock_offset_ms);
@@ -222,11 +241,10 @@ impl Engine {
             indexes.push(index);
             events.push(event.clone());
         }
+        let guard = self.guard.clone();
         for (aggregate, (indexes, events)) in by_aggregate {
-            let Some(timeline) = self.cache.timeline(aggregate) else {
-                continue;
-            };
-            if let Err(error) = timeline.trial(&events, &*self.guard) {
+            let trial = |timeline: &mut Timeline| (timeline.trial_at_place(&events, &*guard), 0);
+            if let Some(Err(error)) = self.cache.with(aggregate, trial) {
                 let index = indexes.get(error.index).copied().unwrap_or_default();
                 let aggregate = aggregate.clone();
                 return Err(Failure::Rejected {

@@ -26,4 +26,6 @@ pub use explanation::{
 pub use guard::{Guard, Panic, Unguarded};
 pub use inbox::{Inbox, Ready, Receipt, tags};
 pub use stored_fold::{FoldError, StaleFold, StoredFold};
-pub use timeline::{Costs, FoldOutcome, Integration, Outcome, Timeline, TrialError, Unresolved};
+pub use timeline::{
+    BasisError, Costs, FoldOutcome, Ground, Integration, Outcome, Timeline, TrialError, Unresolved,
+};

@@ -52,24 +52,8 @@ impl Replica {
         aggregate: impl TryInto<AggregateId, Error: Into<ReadError>>,
     ) -> Result<Option<Bytes>, ReadError> {
         let aggregate = aggregate.try_into().map_err(Into::into)?;
-        self.look(&aggregate, false, |engine| {
-            let timeline = resolved(engine, &aggregate)?;
-            match timeline
-                .filter(|timeline| !timeline.is_empty())
-                .and_then(Timeline::present)
-            {
-                None => Ok(None),
-                Some(Ok(bytes)) => Ok(Some(Bytes::from(bytes))),
-                Some(Err(source)) => {
-                    let aggregate = aggregate.clone();
-                    Err(ReadError::OtherType {
-                        aggregate,
-                        source: Some(source),
-                    })
-                }
-            }
-        })
-        .await
+        self.look(&aggregate, false, |engine| presented(engine, &aggregate))
+            .await
     }
 
     /// Looks at the state of an aggregate without a copy; nothing if it has no events. `R` is the
@@ -85,20 +69,8 @@ impl Replica {
     ) -> Result<Option<O>, ReadError> {
         let aggregate = aggregate.try_into().map_err(Into::into)?;
         self.look(&aggregate, false, |engine| {
-            let Some(timeline) = resolved(engine, &aggregate)?.filter(|t| !t.is_empty()) else {
-                return Ok(None);
-            };
-            match timeline
-                .state()
-                .ok()
-                .and_then(|state| state.downcast_ref::<R::State>())
-            {
-                Some(state) => Ok(Some(look(state))),
-                None => Err(ReadError::OtherType {
-                    aggregate: aggregate.clone(),
-                    source: None,
-                }),
-            }
+            let timeline = resolved(engine, &aggregate)?;
+            seen_as::<R, O>(timeline, &aggregate, &mut look)
         })
         .await
     }
@@ -180,7 +152,7 @@ impl Replica {
     }
 
     /// Brings an aggregate into memory, then looks at it.
-    async fn look<O>(
+    pub(super) async fn look<O>(
         &self,
         aggregate: &AggregateId,
         whole: bool,
@@ -211,8 +183,41 @@ impl Replica {
     }
 }
 
+/// The state as users see it; nothing without events.
+pub(super) fn presented(
+    engine: &mut Engine,
+    aggregate: &AggregateId,
+) -> Result<Option<Bytes>, ReadError> {
+    let timeline = resolved(engine, aggregate)?.filter(|timeline| !timeline.is_empty());
+    let bytes = timeline.and_then(Timeline::present).transpose();
+    let bytes = bytes.map_err(|source| ReadError::OtherType {
+        aggregate: aggregate.clone(),
+        source: Some(source),
+    })?;
+    Ok(bytes.map(Bytes::from))
+}
+
+/// What `look` sees of the state; nothing without events.
+pub(super) fn seen_as<R: Resolver, O>(
+    timeline: Option<&Timeline>,
+    aggregate: &AggregateId,
+    look: impl FnOnce(&R::State) -> O,
+) -> Result<Option<O>, ReadError> {
+    let Some(timeline) = timeline.filter(|timeline| !timeline.is_empty()) else {
+        return Ok(None);
+    };
+    let state = timeline.state().ok();
+    match state.and_then(|state| state.downcast_ref::<R::State>()) {
+        Some(state) => Ok(Some(look(state))),
+        None => Err(ReadError::OtherType {
+            aggregate: aggregate.clone(),
+            source: None,
+        }),
+    }
+}
+
 /// The timeline, unless its aggregate has events but no state.
-fn resolved<'a>(
+pub(super) fn resolved<'a>(
     engine: &'a mut Engine,
     aggregate: &AggregateId,
 ) -> Result<Option<&'a Timeline>, ReadError> {

@@ -47,15 +47,7 @@ impl Replica {
         drafts: Vec<Draft>,
         durability: Durability,
     ) -> Result<Recorded, RecordError> {
-        let input = |ticket| Input::Record {
-            ticket,
-            drafts,
-            durability,
-        };
-        match self.shell.ask(input).await? {
-            Reply::Recorded(recorded) => Ok(recorded),
-            Reply::Ingested(_) | Reply::Done => Err(Failure::Closed.into()),
-        }
+        self.record_all_on(Vec::new(), drafts, durability).await
     }
 
     /// Takes commits that somebody else wrote, in any order, duplicates included, and returns when

@@ -182,6 +182,7 @@ fn a_fold_is_stored_only_with_everything_that_it_holds() {
             Input::Record {
                 ticket,
                 drafts,
+                bases: Vec::new(),
                 durability,
             },
         );

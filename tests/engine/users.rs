@@ -90,6 +90,7 @@ impl World {
         let input = Input::Record {
             ticket,
             drafts,
+            bases: Vec::new(),
             durability,
         };
         self.drive(node, input);

@@ -30,7 +30,15 @@ impl Timeline {
     /// What a new event of `own` names: all heads, or, beyond 1,024, its writer's newest event here
     /// and the greatest in canonical order. Fewer names cost concurrency, nothing else.
     pub fn heads_for_write(&self, own: ReplicaId) -> Heads {
-        let mut heads = self.heads();
+        self.at_most_allowed(own, self.heads())
+    }
+
+    /// As many of these as an event may name.
+    pub(super) fn at_most_allowed(
+        &self,
+        own: ReplicaId,
+        mut heads: Vec<(Head, Timestamp)>,
+    ) -> Heads {
         if heads.len() > HEADS_MAX {
             heads.sort_unstable_by_key(|(head, timestamp)| {
                 let EventId { replica, seq } = head.id;
@@ -61,7 +69,7 @@ impl Timeline {
     }
 
     /// The newest valid event of one writer, where it is in memory.
-    fn newest_of(&self, own: ReplicaId) -> Option<(Head, Timestamp)> {
+    pub(super) fn newest_of(&self, own: ReplicaId) -> Option<(Head, Timestamp)> {
         let last = Seq::new(u64::MAX).map(|seq| EventId::new(own, seq))?;
         let mut ids = self.rows.ids(EventId::new(own, Seq::FIRST), last).rev();
         let row = ids.find_map(|id| self.rows.find_valid(id))?;

@@ -1,7 +1,12 @@
+use alloc::collections::BTreeSet;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::rows::Fate;
 use super::validity::{Named, invalid};
 use super::view::LatestView;
-use super::{Timeline, TrialError};
-use crate::event::{Event, EventId};
+use super::{Outcome, Timeline, TrialError};
+use crate::event::{Event, EventId, Head, VersionVector};
 use crate::merge::{Guard, Panic};
 use crate::resolver::{ErasedResolver, ErasedState, Folded, Rejection, View};
 
@@ -16,6 +21,41 @@ impl Timeline {
     /// # Errors
     /// [`TrialError`] names the first event that would be rejected, and why.
     pub fn trial(&self, events: &[Event], guard: &dyn Guard) -> Result<(), TrialError> {
+        self.check_validity(events)?;
+        self.judge_each(events, &self.seen, &[], guard)
+    }
+
+    /// [`trial`](Self::trial) of events of which the first may name less than everything here: they
+    /// are judged in the state that they will have here, knowing only what they name. The history
+    /// must be in memory, unless the first one names all heads.
+    ///
+    /// Where something here comes after them in canonical order, which takes a stamp that this
+    /// replica's clock did not follow, the whole history is folded once more.
+    ///
+    /// # Errors
+    /// As [`trial`](Self::trial).
+    pub fn trial_at_place(
+        &mut self,
+        events: &[Event],
+        guard: &dyn Guard,
+    ) -> Result<(), TrialError> {
+        let Some(first) = events.first() else {
+            return Ok(());
+        };
+        let named: BTreeSet<Head> = first.heads().iter().copied().collect();
+        if !self.complete || self.is_headed_by(&named) {
+            return self.trial(events, guard);
+        }
+        self.check_validity(events)?;
+        if Some(first.order_key()) < self.last {
+            return self.rehearse(events, guard);
+        }
+        let seen = self.past_of(first.heads());
+        let unseen = self.unseen(&seen);
+        self.judge_each(events, &seen, &unseen, guard)
+    }
+
+    fn check_validity(&self, events: &[Event]) -> Result<(), TrialError> {
         for (index, event) in events.iter().enumerate() {
             let before = events.get(..index).unwrap_or_default();
             let look_up = |id| self.named(id).or_else(|| named_in(before, id));
@@ -23,20 +63,31 @@ impl Timeline {
                 return Err(TrialError { index, rejection });
             }
         }
+        Ok(())
+    }
+
+    /// Judges events that come after everything here, of which their writer has not seen `unseen`.
+    fn judge_each(
+        &self,
+        events: &[Event],
+        seen: &VersionVector,
+        unseen: &[Event],
+        guard: &dyn Guard,
+    ) -> Result<(), TrialError> {
         let (Some(route), Ok(state)) = (&self.route, self.state()) else {
             return Ok(());
         };
         let resolver = &**route.resolver();
         let mut copy: Option<ErasedState> = None;
+        let mut previous = None;
         for (index, event) in events.iter().enumerate() {
-            let previous = index
-                .checked_sub(1)
-                .and_then(|at| events.get(at))
-                .map(Event::id);
-            let view = LatestView {
-                seen: &self.seen,
-                previous,
+            let view = TrialView {
+                latest: LatestView { seen, previous },
+                resolver,
+                event,
+                unseen,
             };
+            previous = Some(event.id());
             let mut verdict = Ok(());
             let ran = guard.run(&mut || {
                 if events.len() > 1 && copy.is_none() {
@@ -51,6 +102,68 @@ impl Timeline {
             verdict.map_err(|rejection| TrialError { index, rejection })?;
         }
         Ok(())
+    }
+
+    /// The events here that are not in a past, in canonical order.
+    fn unseen(&self, seen: &VersionVector) -> Vec<Event> {
+        let mut unseen = Vec::new();
+        let mut walked = BTreeSet::new();
+        let mut open: Vec<EventId> = self.heads.keys().copied().collect();
+        while let Some(id) = open.pop() {
+            if seen.contains(id) || !walked.insert(id) {
+                continue;
+            }
+            let Some(row) = self.rows.find(id) else {
+                continue;
+            };
+            open.extend(row.event.heads().iter().map(|head| head.id));
+            if !matches!(row.fate, Fate::Replaced(_)) {
+                unseen.push(row.event.clone());
+            }
+        }
+        unseen.sort_unstable_by_key(Event::order_key);
+        unseen
+    }
+
+    /// Folds everything again with the new events at their places.
+    fn rehearse(&self, events: &[Event], guard: &dyn Guard) -> Result<(), TrialError> {
+        if self.state().is_err() {
+            return Ok(());
+        }
+        let history = self.rows.iter().map(|row| (row.event.clone(), row.tag));
+        let new = events.iter().map(|event| (event.clone(), None));
+        let (aggregate, route) = (self.aggregate.clone(), self.route.clone());
+        let mut stage = Self::with_history(aggregate, route, history.chain(new));
+        stage.fold(guard);
+        for (index, event) in events.iter().enumerate() {
+            let rejection = match (stage.outcome(event.id()), stage.condition()) {
+                (Some(Outcome::Rejected(rejection)), _) => rejection,
+                (None, Some(condition)) => Rejection::new(condition.to_string()),
+                _ => continue,
+            };
+            return Err(TrialError { index, rejection });
+        }
+        Ok(())
+    }
+}
+
+/// What an event can see that is to come after everything here, and may not have seen all of it.
+struct TrialView<'a> {
+    latest: LatestView<'a>,
+    resolver: &'a dyn ErasedResolver,
+    event: &'a Event,
+    unseen: &'a [Event],
+}
+
+impl View for TrialView<'_> {
+    fn saw(&self, id: EventId) -> bool {
+        self.latest.saw(id)
+    }
+
+    fn rivals(&self) -> Vec<Event> {
+        let own = self.resolver.footprint(self.event.payload());
+        let overlaps = |event: &&Event| own.overlaps(&self.resolver.footprint(event.payload()));
+        self.unseen.iter().filter(overlaps).cloned().collect()
     }
 }
 
