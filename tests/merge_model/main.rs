@@ -15,6 +15,7 @@ mod changes;
 mod exhaustive;
 mod forms;
 mod journal;
+mod late;
 mod long;
 mod model;
 mod panics;
