@@ -42,6 +42,14 @@ impl DotSet {
         }
     }
 
+    /// Folds a remove of every element.
+    pub(crate) fn clear(&mut self, saw: Saw<'_>) {
+        self.0.retain(|_, dots| {
+            dots.retain(|dot| !saw(*dot));
+            !dots.is_empty()
+        });
+    }
+
     /// The elements in the order of their bytes, each with the adds that keep it.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[EventId])> {
         self.0.iter().map(|(element, dots)| (&**element, &**dots))

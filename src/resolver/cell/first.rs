@@ -22,6 +22,12 @@ impl First {
         }
     }
 
+    /// Takes out what stands, or the null that cleared it, if the writer of the event being folded
+    /// saw that.
+    pub(crate) fn clear(&mut self, saw: Saw<'_>) {
+        self.0.clear(saw);
+    }
+
     /// The write that stands.
     pub(crate) fn standing(&self) -> Option<&Slot> {
         self.slot().filter(|slot| *slot.value != *NULL)

@@ -1,5 +1,6 @@
 use alloc::boxed::Box;
 
+use super::Saw;
 use super::image::{Cell, ReplicaTable, unreadable};
 use crate::event::cbor::{Kind, Reader, Writer};
 use crate::event::{EventId, PayloadError};
@@ -38,6 +39,11 @@ impl Register {
             writer,
             value: value.into(),
         });
+    }
+
+    /// Takes out what is there, if the writer of the event being folded saw it.
+    pub(crate) fn clear(&mut self, saw: Saw<'_>) {
+        self.0.take_if(|slot| saw(slot.writer));
     }
 
     /// What is there, once there has been a write.
