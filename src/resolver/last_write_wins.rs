@@ -1,70 +1,74 @@
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
-use serde::ser::{Serialize, Serializer};
+use serde::de::DeserializeOwned;
 
-use super::{Context, Footprint, Key, Resolver, ResolverId, Verdict};
-use crate::event::{AggregateId, Payload, PayloadError, cbor};
+use super::cell::{NULL, Register, stored_as_image};
+use super::{Context, Footprint, Key, Piece, Resolver, ResolverId, Value, Verdict};
+use crate::event::{AggregateId, EventId, Payload, PayloadError, cbor};
 
 /// The whole record is one register: the last write in canonical order is its value.
 ///
 /// *Payload*: any CBOR value, the new value of the whole record; null clears it. So
-/// `Draft::new("setting/theme", "chosen", "dark")` sets it to `dark`. A payload that is not
-/// well-formed CBOR, or nests deeper than 32 levels, is a rejection.
+/// `Draft::new("setting/theme", "chosen", "dark")` sets it to `dark`, and `&()` in its place clears
+/// it. A payload that is not well-formed CBOR, or nests deeper than 32 levels, is a rejection.
 ///
 /// *Shown as*: the value itself, null where there is none.
 ///
 /// Of two concurrent writes of different fields of one record one is lost whole;
-/// [`FieldMerge`](super::FieldMerge) keeps both.
+/// [`FieldMerge`](super::FieldMerge) keeps both, and [`MultiValue`](super::MultiValue) keeps both
+/// records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LastWriteWins;
 
-/// The newest value of a record, in canonical CBOR, or none.
+/// The newest value of a record kept by [`LastWriteWins`], and who wrote it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Latest(Option<Vec<u8>>);
+pub struct Latest(Register);
 
 impl Latest {
-    /// The canonical bytes of the value.
+    /// The canonical bytes of the value; nothing where it was cleared or never written.
     pub fn as_bytes(&self) -> Option<&[u8]> {
-        self.0.as_deref()
+        let slot = self.0.slot()?;
+        Some(&*slot.value).filter(|value| *value != NULL)
     }
 
     /// The value, decoded, where there is one.
     ///
     /// # Errors
     /// [`PayloadError`] when the value is not a `T`.
-    pub fn decode<T: serde::de::DeserializeOwned>(&self) -> Result<Option<T>, PayloadError> {
-        self.0.as_deref().map(cbor::from_slice).transpose()
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<Option<T>, PayloadError> {
+        self.as_bytes().map(cbor::from_slice).transpose()
+    }
+
+    /// The event that wrote or cleared it last; nothing before the first.
+    pub fn writer(&self) -> Option<EventId> {
+        self.0.slot().map(|slot| slot.writer)
     }
 }
 
-/// The CBOR of null.
-const NULL: &[u8] = &[0xf6];
+stored_as_image!(Latest);
 
 impl Resolver for LastWriteWins {
     type State = Latest;
-    type Payload = Latest;
+    type Payload = Value;
 
     fn id(&self) -> ResolverId {
-        ResolverId::new("last-write-wins", 1)
+        ResolverId::new("last-write-wins", 2)
     }
 
     fn init(&self, _: &AggregateId) -> Latest {
         Latest::default()
     }
 
-    fn apply(&self, state: &mut Latest, payload: &Latest, _: &Context<'_, Latest>) {
-        state.clone_from(payload);
+    fn apply(&self, state: &mut Latest, value: &Value, cx: &Context<'_, Value>) {
+        state.0.write(value.as_bytes(), cx.id());
     }
 
-    fn footprint(&self, _: &Latest) -> Footprint {
-        Footprint::Keys(alloc::vec![Key {
-            path: Vec::new(),
-            branch: true
-        }])
+    fn footprint(&self, _: &Value) -> Footprint {
+        Footprint::Keys(Vec::from([Key::everything()]))
     }
 
-    fn judge(&self, earlier: &Latest, later: &Latest) -> Verdict {
+    fn judge(&self, earlier: &Value, later: &Value) -> Verdict {
         if earlier == later {
             Verdict::Agree
         } else {
@@ -72,9 +76,28 @@ impl Resolver for LastWriteWins {
         }
     }
 
-    fn decode(&self, payload: &Payload) -> Result<Latest, PayloadError> {
-        let bytes = canonical(payload)?;
-        Ok(Latest((bytes != NULL).then_some(bytes)))
+    fn value_at(&self, _: &Key, value: &Value) -> Option<Vec<u8>> {
+        Some(value.as_bytes().to_vec())
+    }
+
+    fn rule_at(&self, _: &Key) -> Cow<'static, str> {
+        Cow::Borrowed("last write wins")
+    }
+
+    /// One piece once there has been a write; null is one, too, and tells who cleared the record.
+    fn pieces(&self, state: &Latest) -> Result<Vec<Piece>, PayloadError> {
+        let piece = |writer| {
+            Ok(Piece::whole(
+                self.present(state)?,
+                Vec::from([writer]),
+                false,
+            ))
+        };
+        state.writer().into_iter().map(piece).collect()
+    }
+
+    fn decode(&self, payload: &Payload) -> Result<Value, PayloadError> {
+        Value::read(payload, 0)
     }
 
     fn present(&self, state: &Latest) -> Result<Vec<u8>, PayloadError> {
@@ -82,88 +105,70 @@ impl Resolver for LastWriteWins {
     }
 }
 
-/// The payload in canonical form. What this crate wrote is in it already; anybody may have written
-/// it otherwise.
-pub(super) fn canonical(payload: &Payload) -> Result<Vec<u8>, PayloadError> {
-    if cbor::is_canonical(payload.as_bytes()) {
-        return Ok(payload.as_bytes().to_vec());
-    }
-    cbor::to_vec(&payload.decode::<ciborium::Value>()?)
-}
-
-impl Serialize for Latest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.0 {
-            Some(bytes) => serializer.serialize_bytes(bytes),
-            None => serializer.serialize_none(),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Latest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_option(Inner)
-    }
-}
-
-struct Inner;
-
-impl<'de> Visitor<'de> for Inner {
-    type Value = Latest;
-
-    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("the bytes of a value, or null")
-    }
-
-    fn visit_none<E: Error>(self) -> Result<Latest, E> {
-        Ok(Latest(None))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Latest, E> {
-        Ok(Latest(None))
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Latest, D::Error> {
-        deserializer.deserialize_bytes(self)
-    }
-
-    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Latest, E> {
-        cbor::check(bytes).map_err(E::custom)?;
-        Ok(Latest(Some(bytes.to_vec())))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::histories::{
+        History, all_pasts, all_words, id_of, keeps_its_word, pieces, shown, size_after,
+    };
     use super::*;
 
-    fn read(bytes: &[u8]) -> Result<Latest, PayloadError> {
-        LastWriteWins.decode(&Payload::from_bytes(bytes.to_vec().into()).unwrap())
+    fn payload(value: &ciborium::Value) -> Payload {
+        Payload::encode(value).unwrap()
+    }
+
+    fn letters() -> [Payload; 3] {
+        ["a".into(), 7.into(), ciborium::Value::Null].map(|value| payload(&value))
     }
 
     #[test]
-    fn a_state_survives_its_encoding() {
-        for bytes in [NULL, &[0x01], &[0x63, b'a', b'b', b'c'], &[0x40]] {
-            let state = read(bytes).unwrap();
-            let again: Latest = cbor::from_slice(&cbor::to_vec(&state).unwrap()).unwrap();
-            assert_eq!(state, again);
-            assert_eq!(LastWriteWins.present(&state).unwrap(), bytes);
+    fn the_last_write_is_shown_and_known_by_its_writer() {
+        for pasts in all_pasts(3) {
+            for word in all_words(&letters(), 3) {
+                let history = History::new(pasts.clone(), &word);
+                let outcome = history.fold(&LastWriteWins, &history.canonical_order());
+                let last: ciborium::Value = word[2].decode().unwrap();
+                assert_eq!(shown(&LastWriteWins, &outcome.state), last);
+                let piece = Piece::whole(word[2].as_bytes().to_vec(), alloc::vec![id_of(2)], false);
+                assert_eq!(pieces(&LastWriteWins, &outcome.state), [piece]);
+            }
         }
+        let nothing = History::new(Vec::new(), &[])
+            .fold(&LastWriteWins, &[])
+            .state;
+        assert_eq!(shown(&LastWriteWins, &nothing), ciborium::Value::Null);
+        assert_eq!(pieces(&LastWriteWins, &nothing), []);
     }
 
     #[test]
-    fn null_clears_and_what_is_not_canonical_is_made_so() {
-        assert_eq!(read(NULL).unwrap().as_bytes(), None);
-        assert_eq!(read(&[0x18, 0x01]).unwrap().as_bytes(), Some(&[0x01][..]));
+    fn what_the_engine_relies_on_holds() {
+        keeps_its_word(&LastWriteWins, &letters(), 3);
+        assert!(size_after(&LastWriteWins, &letters(), 100) < 40);
     }
 
     #[test]
-    fn malformed_and_too_deep_payloads_cannot_be_read() {
-        assert!(read(&[]).is_err());
-        assert!(read(&[0x82, 0x01]).is_err());
-        assert!(read(&[0x01, 0x01]).is_err());
-        let deep = |levels: usize| [alloc::vec![0x81; levels], alloc::vec![0x01]].concat();
-        assert!(read(&deep(32)).is_ok());
-        assert!(read(&deep(33)).is_err());
+    fn a_state_answers_in_rust_types() {
+        let mut state = Latest::default();
+        assert_eq!(
+            (state.decode::<u8>().unwrap(), state.writer()),
+            (None, None)
+        );
+        state.0.write(&[0x07], id_of(0));
+        assert_eq!(state.decode().unwrap(), Some(7u8));
+        state.0.write(NULL, id_of(1));
+        assert_eq!((state.as_bytes(), state.writer()), (None, Some(id_of(1))));
+    }
+
+    #[test]
+    fn two_writes_agree_or_the_later_wins() {
+        let [one, other, null] = letters().map(|payload| LastWriteWins.decode(&payload).unwrap());
+        assert_eq!(LastWriteWins.judge(&one, &one), Verdict::Agree);
+        assert_eq!(LastWriteWins.judge(&one, &other), Verdict::LaterWins);
+        let key = Key::everything();
+        assert_eq!(
+            LastWriteWins.judge_at(&key, &one, &null),
+            Verdict::LaterWins
+        );
+        assert_eq!(LastWriteWins.value_at(&key, &null).unwrap(), NULL);
+        assert_eq!(LastWriteWins.rule_at(&key), "last write wins");
     }
 }

@@ -7,20 +7,26 @@
 //!
 //! This module knows nothing of timelines, stores or networks.
 
+pub mod add_wins_set;
 mod cell;
 mod context;
+mod counter;
 mod erased;
 pub mod field_merge;
+mod first_write_wins;
 mod fold_fn;
 mod footprint;
 #[cfg(test)]
 mod histories;
 mod last_write_wins;
+mod manual;
+mod multi_value;
 mod piece;
 mod registry;
 #[cfg(test)]
 mod rehearsal;
 mod siblings;
+mod value;
 mod verdict;
 
 use alloc::borrow::Cow;
@@ -29,15 +35,21 @@ use alloc::vec::Vec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use add_wins_set::{AddWinsSet, Elements, SetEdit, SetWrites};
 pub use context::{Context, Rival, View};
-pub use erased::{ErasedResolver, ErasedState, Folded};
+pub use counter::{Counter, Total};
+pub use erased::{Decision, ErasedResolver, ErasedState, Folded};
 pub use field_merge::{Field, FieldEdit, FieldMerge, FieldWrites, Fields};
+pub use first_write_wins::{Earliest, FirstWriteWins};
 pub use fold_fn::FoldFn;
 pub use footprint::{Footprint, Key};
 pub use last_write_wins::{LastWriteWins, Latest};
+pub use manual::{Manual, ManualEdit, Settlement};
+pub use multi_value::{MultiValue, Values};
 pub use piece::Piece;
 pub use registry::{Registry, RegistryError, Route};
 pub use siblings::{Sibling, SiblingSet, Siblings, Statement};
+pub use value::Value;
 pub use verdict::{Claims, Rejection, ResolverId, Verdict};
 
 use crate::event::{AggregateId, EventType, Payload, PayloadError, cbor};

@@ -15,3 +15,15 @@ pub struct Piece {
     /// Whether a person has to decide between values that are all kept.
     pub open: bool,
 }
+
+impl Piece {
+    /// A piece that is the whole state, or one of several values of it.
+    pub(crate) fn whole(value: Vec<u8>, from: Vec<EventId>, open: bool) -> Self {
+        Self {
+            key: Key::everything(),
+            value,
+            from,
+            open,
+        }
+    }
+}

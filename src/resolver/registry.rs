@@ -201,7 +201,7 @@ mod tests {
         assert!(registry.route(&id("ab/1")).is_none());
         assert_eq!(
             format!("{:?}", registry.route(&id("a/b/1"))),
-            "Some(Route(last-write-wins@1))"
+            "Some(Route(last-write-wins@2))"
         );
         let registry = registry.with_default(FieldMerge);
         assert_eq!(

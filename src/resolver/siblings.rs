@@ -8,7 +8,7 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use super::fold_fn::Judge;
-use super::last_write_wins::canonical;
+use super::value::canonical;
 use super::{Claims, Context, Footprint, Key, Piece, Resolver, ResolverId, Verdict};
 use crate::event::{AggregateId, EventId, OrderKey, Payload, PayloadError, cbor};
 
@@ -157,7 +157,7 @@ where
     }
 
     fn decode(&self, payload: &Payload) -> Result<Statement<P>, PayloadError> {
-        Statement::read(canonical(payload)?.into())
+        Statement::read(canonical(payload)?)
     }
 
     fn present(&self, state: &SiblingSet<P>) -> Result<Vec<u8>, PayloadError> {

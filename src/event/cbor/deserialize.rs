@@ -14,8 +14,13 @@ use crate::limits::{CBOR_DEPTH_MAX, CBOR_SCRATCH_BYTES};
 /// # Errors
 /// [`PayloadError::TooDeep`] or [`PayloadError::Unreadable`].
 pub fn check(bytes: &[u8]) -> Result<(), PayloadError> {
+    check_below(bytes, 0)
+}
+
+/// The same for an item that is to lie so many levels deep in another.
+pub(crate) fn check_below(bytes: &[u8], levels: usize) -> Result<(), PayloadError> {
     let mut reader = Reader::new(bytes);
-    reader.skip()?;
+    reader.skip_item(levels)?;
     reader.finish()
 }
 

@@ -24,6 +24,7 @@ pub mod sorted_set;
 mod writer;
 
 pub use canonical::is_canonical;
+pub(crate) use deserialize::check_below;
 pub use deserialize::{check, from_slice};
 pub use reader::{Kind, Reader};
 pub use serializer::to_vec;

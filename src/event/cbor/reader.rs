@@ -330,7 +330,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes over one item that lies `depth` levels deep.
-    fn skip_item(&mut self, depth: usize) -> Result<(), PayloadError> {
+    pub(super) fn skip_item(&mut self, depth: usize) -> Result<(), PayloadError> {
         let start = self.clone();
         let head = self.head()?;
         match head.major {

@@ -1,5 +1,5 @@
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::Saw;
@@ -24,6 +24,13 @@ impl Siblings {
     /// Folds a write of nothing: what its writer saw goes, and nothing comes.
     pub(crate) fn clear(&mut self, saw: Saw<'_>) {
         self.0.retain(|sibling, _| !saw(*sibling));
+    }
+
+    /// How many distinct values there are of those that a writer saw: if several, an open conflict
+    /// was known to that writer.
+    pub(crate) fn distinct_seen(&self, saw: Saw<'_>) -> usize {
+        let seen = self.iter().filter(|(writer, _)| saw(*writer));
+        seen.map(|(_, value)| value).collect::<BTreeSet<_>>().len()
     }
 
     /// The writes, in the order of ids.

@@ -1,3 +1,5 @@
+use alloc::vec::Vec;
+
 use super::image::{Cell, ReplicaTable};
 use crate::event::cbor::{self, Reader, Writer};
 use crate::event::{EventId, PayloadError};
@@ -7,7 +9,7 @@ use crate::event::{EventId, PayloadError};
 /// It takes 2^64 of the greatest steps to leave 128 bits, more than can ever be written. Should it
 /// happen it wraps, which is the one way that still commutes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sum(pub(crate) i128);
+pub(crate) struct Sum(i128);
 
 impl Sum {
     /// Folds one step.
@@ -15,8 +17,13 @@ impl Sum {
         self.0 = self.0.wrapping_add(step.into());
     }
 
+    /// The sum of the steps.
+    pub(crate) fn total(self) -> i128 {
+        self.0
+    }
+
     /// The sum as a CBOR integer: a plain one within 64 bits, a big one beyond.
-    pub(crate) fn present(self) -> Result<alloc::vec::Vec<u8>, PayloadError> {
+    pub(crate) fn present(self) -> Result<Vec<u8>, PayloadError> {
         cbor::to_vec(&self.0)
     }
 }

@@ -133,7 +133,7 @@ fn a_sum_goes_beyond_64_bits() {
         survives(&cell);
     }
     assert_eq!(
-        cell.0,
+        cell.total(),
         3 * i128::from(i64::MAX) + 1 + 4 * i128::from(i64::MIN)
     );
 }

@@ -42,12 +42,14 @@
 mod edit;
 mod fields;
 mod image;
+mod judging;
 mod writes;
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::{Context, Footprint, Key, Resolver, ResolverId, Verdict};
+use super::{Context, Footprint, Key, Piece, Resolver, ResolverId, Verdict};
 use crate::event::{AggregateId, Payload, PayloadError};
 
 pub use edit::FieldEdit;
@@ -97,7 +99,31 @@ impl Resolver for FieldMerge {
     }
 
     fn judge(&self, earlier: &FieldWrites, later: &FieldWrites) -> Verdict {
-        writes::judge(earlier, later)
+        judging::judge(earlier, later)
+    }
+
+    fn judge_at(&self, key: &Key, earlier: &FieldWrites, later: &FieldWrites) -> Verdict {
+        judging::judge_at(&key.path, earlier, later)
+    }
+
+    /// The value that is written there, or null where it is removed.
+    fn value_at(&self, key: &Key, writes: &FieldWrites) -> Option<Vec<u8>> {
+        judging::value_at(&key.path, writes)
+    }
+
+    fn rule_at(&self, _: &Key) -> Cow<'static, str> {
+        Cow::Borrowed("last write wins")
+    }
+
+    /// One piece for each visible leaf.
+    fn pieces(&self, state: &Fields) -> Result<Vec<Piece>, PayloadError> {
+        let piece = |field: Field<'_>| Piece {
+            key: Key::leaf(field.path),
+            value: field.value.to_vec(),
+            from: Vec::from([field.writer]),
+            open: false,
+        };
+        Ok(state.iter().map(piece).collect())
     }
 
     fn decode(&self, payload: &Payload) -> Result<FieldWrites, PayloadError> {

@@ -1,15 +1,13 @@
-use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error};
 
-use super::super::Verdict;
-use super::super::last_write_wins::canonical;
+use super::super::value::canonical;
 use crate::event::cbor::{Kind, Reader};
 use crate::event::{Payload, PayloadError, cbor};
 
@@ -30,10 +28,7 @@ impl FieldWrites {
     /// [`PayloadError`] when the bytes are not CBOR or not of the form that the
     /// [module's page](super) describes.
     pub fn read(payload: &Payload) -> Result<Self, PayloadError> {
-        if cbor::is_canonical(payload.as_bytes()) {
-            return Self::read_canonical(payload.as_bytes().clone());
-        }
-        Self::read_canonical(canonical(payload)?.into())
+        Self::read_canonical(canonical(payload)?)
     }
 
     /// The removed paths.
@@ -47,6 +42,14 @@ impl FieldWrites {
             // The shape was checked when the payload was read.
             let _ = leaves(&mut reader, &mut Vec::new(), visit);
         }
+    }
+
+    /// The CBOR of what is written at a path, be it a leaf or a branch.
+    pub(super) fn written_at(&self, path: &[String]) -> Option<&[u8]> {
+        let mut at = path
+            .iter()
+            .try_fold(self.set()?, |map, key| entry(map, key))?;
+        at.raw_item().ok()
     }
 
     /// A reader that stands at the map of writes.
@@ -86,6 +89,17 @@ impl FieldWrites {
     }
 }
 
+/// A reader that stands at the value of a map's entry, if the reader stands at a map that has it.
+fn entry<'a>(mut map: Reader<'a>, key: &str) -> Option<Reader<'a>> {
+    for _ in 0..map.map().ok()? {
+        if map.text().ok()? == key {
+            return Some(map);
+        }
+        map.skip().ok()?;
+    }
+    None
+}
+
 /// Whether the next item is a branch: a map that is not empty.
 pub(super) fn is_branch(reader: &Reader<'_>) -> Result<bool, PayloadError> {
     Ok(reader.peek()? == Kind::Map && reader.clone().map()? > 0)
@@ -118,35 +132,6 @@ fn leaves<'a>(
         path.pop();
     }
     Ok(())
-}
-
-/// At one path the later wins, unless both say the same; elsewhere both have their effect.
-pub(super) fn judge(earlier: &FieldWrites, later: &FieldWrites) -> Verdict {
-    let says = |writes: &FieldWrites| {
-        let mut said: BTreeMap<Vec<Box<str>>, Option<Vec<u8>>> = BTreeMap::new();
-        for path in writes.removals() {
-            said.insert(path.to_vec(), None);
-        }
-        writes.for_each_leaf(&mut |path, value| {
-            let path = path.iter().map(|segment| (*segment).into()).collect();
-            said.insert(path, Some(value.to_owned()));
-        });
-        said
-    };
-    let (earlier, later) = (says(earlier), says(later));
-    let mut agreed = false;
-    for (path, value) in &earlier {
-        match later.get(path) {
-            Some(other) if other != value => return Verdict::LaterWins,
-            Some(_) => agreed = true,
-            None => {}
-        }
-    }
-    if agreed {
-        Verdict::Agree
-    } else {
-        Verdict::Merged
-    }
 }
 
 impl<'de> Deserialize<'de> for FieldWrites {
