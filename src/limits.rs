@@ -148,6 +148,10 @@ pub const NOTE_KEY_BYTES_MAX: usize = 1024;
 /// 1,024. Local.
 pub const ADDRESS_KEY_BYTES: usize = 1_000;
 
+/// Faults that one verification of a store lists; it counts the others. Local.
+pub const FAULTS_MAX: usize = 1_024;
+/// Rows of an index that a verification reads before others who read have their turn. Local.
+pub const VERIFY_ROWS_MAX: usize = 4_096;
 /// Entries that are verified when a store is opened after an unclean end. Local; a constant, or
 /// opening would cost as much as history.
 pub const STORE_TAIL_ENTRIES: u64 = 1024;
@@ -205,17 +209,23 @@ pub const RETRY_AFTER_SECS: u64 = 5;
 pub const STOP_MS: u64 = 8_000;
 /// Most races of one page. Local.
 pub const RACE_PAGE_MAX: usize = 1_000;
+/// Pairs of concurrent events that are judged for one page of races, or to count them. Local; a page
+/// ends there even if it is not full.
+pub const RACE_LOOKS_MAX: usize = 10_000;
 /// Places of one race that are listed and judged. Local; a race may touch as many as two payloads name.
 pub const CONTESTED_MAX: usize = 256;
 /// Pieces of a value that one explanation lists. Local.
 pub const PIECES_MAX: usize = 10_000;
 /// Events that one explanation names as the source of one piece. Local.
 pub const SOURCES_MAX: usize = 16;
+/// Applied events whose footprints are looked at to find the sources of pieces of which the rule does
+/// not tell them. Local.
+pub const SOURCE_LOOKS_MAX: usize = 10_000;
 /// Refused events, and replaced ones, that one explanation lists. Local.
 pub const REFUSED_MAX: usize = 256;
 /// Concurrent events that the index of keys keeps for one place; where there are more, an event counts
 /// as concurrent with one of them unless it saw everything. Local.
 pub const TOUCH_HEADS_MAX: usize = 64;
-/// Segments of a key that the index of keys looks at; two longer ones that agree so far count as
+/// Segments of a key that an index of keys looks at; two longer ones that agree so far count as
 /// overlapping. Local; deeper than any state that can be written, and no payload makes it deeper.
-pub const TOUCH_SEGMENTS_MAX: usize = 64;
+pub const KEY_SEGMENTS_MAX: usize = 64;

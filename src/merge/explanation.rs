@@ -144,6 +144,11 @@ impl Party {
         self.event.written_ms()
     }
 
+    /// Whether it was admitted and applied.
+    pub const fn is_applied(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::Applied))
+    }
+
     /// Why it is refused, if it is.
     pub const fn rejection(&self) -> Option<&Rejection> {
         match &self.outcome {
@@ -165,7 +170,8 @@ pub struct ExplainedRace {
     ///
     /// [`CONTESTED_MAX`]: crate::limits::CONTESTED_MAX
     pub contested: Vec<Contested>,
-    /// Whether there are more places than are listed.
+    /// Whether there are more places than are listed; none is listed where the rule panicked when it
+    /// was asked about the two.
     pub more_contested: bool,
     /// Whether the earlier one became known here after the later one.
     pub late: bool,

@@ -33,6 +33,19 @@ pub enum Folded {
     Rejected(Rejection),
 }
 
+/// What a rule says of two payloads at one place that both touch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// See [`Resolver::judge_at`].
+    pub verdict: Verdict,
+    /// See [`Resolver::rule_at`].
+    pub rule: Cow<'static, str>,
+    /// What the earlier one says there, see [`Resolver::value_at`].
+    pub earlier: Option<Vec<u8>>,
+    /// What the later one says there.
+    pub later: Option<Vec<u8>>,
+}
+
 /// A [`Resolver`] behind one pointer. Implemented for every resolver, never by hand.
 pub trait ErasedResolver: Send + Sync + 'static {
     /// See [`Resolver::id`].
@@ -52,6 +65,9 @@ pub trait ErasedResolver: Send + Sync + 'static {
     fn judge(&self, earlier: &Payload, later: &Payload) -> Option<Verdict>;
     /// See [`Resolver::judge_at`]; nothing where a payload cannot be read.
     fn judge_at(&self, key: &Key, earlier: &Payload, later: &Payload) -> Option<Verdict>;
+    /// What the rule says of two payloads at each of some places; each payload is read once.
+    /// Nothing where one cannot be read.
+    fn decide(&self, keys: &[Key], earlier: &Payload, later: &Payload) -> Option<Vec<Decision>>;
     /// See [`Resolver::value_at`]; nothing where the payload cannot be read.
     fn value_at(&self, key: &Key, payload: &Payload) -> Option<Vec<u8>>;
     /// See [`Resolver::rule_at`].
@@ -140,6 +156,18 @@ impl<R: Resolver> ErasedResolver for R {
         let earlier = self.decode(earlier).ok()?;
         let later = self.decode(later).ok()?;
         Some(Resolver::judge_at(self, key, &earlier, &later))
+    }
+
+    fn decide(&self, keys: &[Key], earlier: &Payload, later: &Payload) -> Option<Vec<Decision>> {
+        let earlier = self.decode(earlier).ok()?;
+        let later = self.decode(later).ok()?;
+        let decision = |key| Decision {
+            verdict: Resolver::judge_at(self, key, &earlier, &later),
+            rule: Resolver::rule_at(self, key),
+            earlier: Resolver::value_at(self, key, &earlier),
+            later: Resolver::value_at(self, key, &later),
+        };
+        Some(keys.iter().map(decision).collect())
     }
 
     fn value_at(&self, key: &Key, payload: &Payload) -> Option<Vec<u8>> {

@@ -12,14 +12,14 @@ use crate::authors::{Authors, Line, aggregate};
 use crate::journal::{Journal, Lists};
 use crate::random::{Step, play, steps, within};
 
-type History = Vec<(Event, Option<ChainTag>)>;
+pub(crate) type History = Vec<(Event, Option<ChainTag>)>;
 
 fn route() -> Route {
     Route::new(Journal)
 }
 
 /// What becomes ready, in that order, from commits that arrive in this one.
-fn ready(authors: &Authors, order: &[usize]) -> History {
+pub(crate) fn ready(authors: &Authors, order: &[usize]) -> History {
     let mut inbox = Inbox::new();
     let mut history = History::new();
     for number in order {

@@ -19,6 +19,7 @@ mod late;
 mod long;
 mod model;
 mod panics;
+mod races;
 mod random;
 mod replacing;
 mod validity;

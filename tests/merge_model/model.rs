@@ -55,23 +55,36 @@ impl Model {
         self.events.contains_key(&id)
     }
 
-    /// Entries and refused events of an aggregate.
-    pub(crate) fn fold(&self, aggregate: &AggregateId) -> (Lists, BTreeSet<EventId>) {
-        let all = || {
-            self.events
-                .values()
-                .filter(|event| event.aggregate() == aggregate)
-        };
-        let (mut order, invalid): (Vec<&Event>, Vec<&Event>) =
-            all().partition(|event| self.is_valid(event));
+    /// The valid events of an aggregate that are not skipped, in canonical order.
+    pub(crate) fn counted(&self, aggregate: &AggregateId) -> Vec<&Event> {
+        let mut order: Vec<&Event> = self
+            .events
+            .values()
+            .filter(|event| event.aggregate() == aggregate && self.is_valid(event))
+            .collect();
         order.sort_by_key(|event| event.order_key());
-        let counted: Vec<&Event> = order
+        order
             .iter()
             .copied()
             .filter(|event| counts(event, &order))
-            .collect();
+            .collect()
+    }
+
+    /// Whether the writer of an event had seen another one.
+    pub(crate) fn saw(&self, event: &Event, id: EventId) -> bool {
+        let vector = self.vector(event);
+        vector.get(&id.replica).is_some_and(|seq| id.seq <= *seq)
+    }
+
+    /// Entries and refused events of an aggregate.
+    pub(crate) fn fold(&self, aggregate: &AggregateId) -> (Lists, BTreeSet<EventId>) {
+        let counted = self.counted(aggregate);
+        let invalid = self
+            .events
+            .values()
+            .filter(|event| event.aggregate() == aggregate && !self.is_valid(event));
         let mut state = Lists::new();
-        let mut refused: BTreeSet<EventId> = invalid.iter().map(|event| event.id()).collect();
+        let mut refused: BTreeSet<EventId> = invalid.map(Event::id).collect();
         for (at, event) in counted.iter().enumerate() {
             let payload: u8 = read(event.payload());
             if refuses(touched(&state, payload), payload) {

@@ -10,6 +10,7 @@ mod changes;
 mod checkpoints;
 mod costs;
 mod cuts;
+mod explain;
 mod folding;
 mod heads;
 mod index;
@@ -17,7 +18,9 @@ mod late;
 mod order;
 mod outcome;
 mod past;
+mod places;
 mod prefix;
+mod races;
 mod replacements;
 mod rows;
 mod skipping;
@@ -28,6 +31,7 @@ mod validity;
 mod view;
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 pub use basis::{BasisError, Ground};
 pub use costs::Costs;
@@ -262,14 +266,7 @@ impl Timeline {
     /// What became of an event, as of the last fold; nothing where it is not in memory, or not
     /// folded yet.
     pub fn outcome(&self, id: EventId) -> Option<Outcome> {
-        match &self.rows.find(id)?.fate {
-            Fate::Pending => None,
-            Fate::Applied => Some(Outcome::Applied),
-            Fate::Replaced(by) => Some(Outcome::Replaced(*by)),
-            Fate::Rejected(rejection) | Fate::Invalid(rejection) => {
-                Some(Outcome::Rejected(rejection.clone()))
-            }
-        }
+        self.rows.find(id)?.fate.outcome()
     }
 
     /// The events in memory, in canonical order; invalid ones, which have no place in it, follow.

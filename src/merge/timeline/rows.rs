@@ -1,6 +1,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use super::Outcome;
 use super::cuts::Moment;
 use crate::event::{ChainTag, Event, EventId, OrderKey};
 use crate::resolver::Rejection;
@@ -36,6 +37,20 @@ pub(super) enum Fate {
     Replaced(EventId),
     /// Never in the canonical order, whatever else comes.
     Invalid(Rejection),
+}
+
+impl Fate {
+    /// The same as others are told; nothing before the first fold.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::Pending => None,
+            Self::Applied => Some(Outcome::Applied),
+            Self::Replaced(by) => Some(Outcome::Replaced(*by)),
+            Self::Rejected(rejection) | Self::Invalid(rejection) => {
+                Some(Outcome::Rejected(rejection.clone()))
+            }
+        }
+    }
 }
 
 impl Rows {

@@ -1,13 +1,12 @@
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
-use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::places::Places;
 use crate::event::{EventId, OrderKey};
-use crate::limits::{TOUCH_HEADS_MAX, TOUCH_SEGMENTS_MAX};
-use crate::resolver::{Footprint, Key};
+use crate::limits::TOUCH_HEADS_MAX;
+use crate::resolver::Footprint;
 
-/// Which events touched which keys last: a trie over the segments of keys.
+/// Which events touched which keys last.
 ///
 /// Answers for a footprint, without looking at other keys, how far in canonical order anything
 /// touched it, and whether an event knew everything that did. An event counts with everything it
@@ -18,28 +17,8 @@ use crate::resolver::{Footprint, Key};
 /// causality, the last touching event is one of the heads.
 #[derive(Debug, Default)]
 pub(super) struct Touched {
-    root: Node,
-    nodes: usize,
-    segment_bytes: usize,
+    places: Places<Cell>,
     further_heads: usize,
-}
-
-/// One place.
-#[derive(Debug, Default)]
-struct Node {
-    /// Touches of exactly this place.
-    leaf: Cell,
-    /// Touches of this place and everything below.
-    branch: Cell,
-    inside: Option<Box<Inside>>,
-}
-
-/// What lies below a place.
-#[derive(Debug, Default)]
-struct Inside {
-    /// Touches of any place below, leaves and branches alike.
-    touches: Cell,
-    children: BTreeMap<Box<str>, Node>,
 }
 
 /// The heads of some touches. Most places have one at a time.
@@ -66,8 +45,8 @@ impl Touched {
     ///
     /// Events are to be given once, in an order that extends causality. Where an event saw all
     /// that was given before it, `sees_all`, it is not asked `saw`. Exact, except that more
-    /// concurrent events than [`TOUCH_HEADS_MAX`] on one key count as a race, and keys of
-    /// [`TOUCH_SEGMENTS_MAX`] segments or more as branches. Costs the segments of the keys, times the heads there.
+    /// concurrent events than [`TOUCH_HEADS_MAX`] on one key count as a race, and very long keys as
+    /// the branch that they lie in. Costs the segments of the keys, times the heads there.
     pub(super) fn observe(
         &mut self,
         key: OrderKey,
@@ -75,13 +54,13 @@ impl Touched {
         sees_all: bool,
         saw: Saw<'_>,
     ) -> bool {
-        let raced = !sees_all
-            && footprint
-                .keys()
-                .iter()
-                .any(|touched| !self.each_overlapping(touched, &mut |cell| cell.is_seen(saw)));
-        for touched in footprint.keys() {
-            self.add(key, touched, sees_all, saw);
+        let keys = footprint.keys();
+        let places = &mut self.places;
+        let mut is_seen = |touched| places.each_overlapping(touched, &mut |cell| cell.is_seen(saw));
+        let raced = !sees_all && !keys.iter().all(&mut is_seen);
+        let count = &mut self.further_heads;
+        for touched in keys {
+            places.note(touched, &mut |cell| cell.add(key, sees_all, saw, count));
         }
         raced
     }
@@ -90,7 +69,7 @@ impl Touched {
     pub(super) fn last(&self, footprint: &Footprint) -> Option<OrderKey> {
         let mut last = None;
         for touched in footprint.keys() {
-            self.each_overlapping(touched, &mut |cell| {
+            self.places.each_overlapping(touched, &mut |cell| {
                 last = last.max(cell.last);
                 true
             });
@@ -98,70 +77,10 @@ impl Touched {
         last
     }
 
-    /// How many places were touched, with those above them.
-    pub(super) fn len(&self) -> usize {
-        self.nodes
-    }
-
     /// Roughly how much memory it takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.nodes * (size_of::<Node>() + NODE_OVERHEAD)
-            + self.segment_bytes
-            + self.further_heads * size_of::<OrderKey>()
+        self.places.bytes() + self.further_heads * size_of::<OrderKey>()
     }
-
-    /// Calls for each cell that holds touches of what a key overlaps, until one says no. Returns
-    /// whether none did.
-    fn each_overlapping(&self, key: &Key, call: &mut dyn FnMut(&Cell) -> bool) -> bool {
-        let (path, is_branch) = bounded(key);
-        let mut node = &self.root;
-        for segment in path {
-            if !call(&node.branch) {
-                return false;
-            }
-            let below = node.inside.as_ref();
-            match below.and_then(|inside| inside.children.get(segment.as_str())) {
-                Some(child) => node = child,
-                None => return true,
-            }
-        }
-        let inside = node.inside.as_ref().filter(|_| is_branch);
-        call(&node.branch) && call(&node.leaf) && inside.is_none_or(|inside| call(&inside.touches))
-    }
-
-    fn add(&mut self, event: OrderKey, key: &Key, sees_all: bool, saw: Saw<'_>) {
-        let (path, is_branch) = bounded(key);
-        let further = &mut self.further_heads;
-        let mut node = &mut self.root;
-        for segment in path {
-            let inside = node.inside.get_or_insert_default();
-            inside.touches.add(event, sees_all, saw, further);
-            // The entry interface wants an owned key, an allocation for each look-up.
-            if !inside.children.contains_key(segment.as_str()) {
-                let segment: Box<str> = segment.as_str().into();
-                self.nodes += 1;
-                self.segment_bytes += segment.len();
-                inside.children.insert(segment, Node::default());
-            }
-            match inside.children.get_mut(segment.as_str()) {
-                Some(child) => node = child,
-                None => return,
-            }
-        }
-        let cell = if is_branch {
-            &mut node.branch
-        } else {
-            &mut node.leaf
-        };
-        cell.add(event, sees_all, saw, further);
-    }
-}
-
-/// A key's path as far as it is looked at, and whether it stands for what is below.
-fn bounded(key: &Key) -> (&[String], bool) {
-    key.path
-        .get(..TOUCH_SEGMENTS_MAX)
-        .map_or((&key.path, key.branch), |path| (path, true))
 }
 
 impl Cell {
@@ -212,9 +131,6 @@ impl Cell {
             || further.is_some_and(|further| further.heads.last() == Some(&event))
     }
 }
-
-/// What a node takes beside itself: its entry in the map above it and the room left there.
-const NODE_OVERHEAD: usize = 48;
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{ReplicaId, Seq, Timestamp};
+use crate::limits::KEY_SEGMENTS_MAX;
+use crate::resolver::Key;
 
 /// The obvious model: every touch in a list, every past written out.
 #[derive(Default)]
@@ -213,7 +215,7 @@ fn a_long_key_costs_no_more_than_the_segments_that_are_looked_at() {
     };
     let mut touched = Touched::default();
     touched.observe(order_key(1, 1, 1), &long("a"), false, &mut |_| false);
-    assert_eq!(touched.len(), TOUCH_SEGMENTS_MAX);
+    assert_eq!(touched.places.len(), KEY_SEGMENTS_MAX);
     assert!(touched.observe(order_key(1, 2, 1), &long("b"), false, &mut |_| false));
 }
 
@@ -233,7 +235,7 @@ fn memory_grows_with_the_places_and_not_with_the_events() {
             bytes = touched.bytes();
         }
     }
-    assert_eq!((touched.len(), touched.bytes()), (8, bytes));
+    assert_eq!((touched.places.len(), touched.bytes()), (8, bytes));
 }
 
 #[test]

@@ -1,0 +1,161 @@
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::{ControlFlow, Range};
+
+use super::super::past::Past;
+use super::super::rows::{Row, Rows};
+use super::pairs::Pairs;
+use super::stretches::Stretches;
+use crate::event::Event;
+use crate::merge::{Guard, RaceCursor};
+use crate::resolver::{Decision, ErasedResolver, Footprint, Key};
+
+/// The resolver, which is only asked under the guard.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Rule<'a> {
+    pub(in super::super) resolver: &'a dyn ErasedResolver,
+    pub(in super::super) guard: &'a dyn Guard,
+}
+
+impl Rule<'_> {
+    /// What an event touches; everything where the rule panics.
+    pub(in super::super) fn footprint(self, event: &Event) -> Footprint {
+        let mut footprint = Footprint::Everything;
+        let ran = self
+            .guard
+            .run(&mut || footprint = self.resolver.footprint(event.payload()));
+        if ran.is_ok() {
+            footprint
+        } else {
+            Footprint::Everything
+        }
+    }
+
+    /// What decides at a place; the rule as a whole where it panics.
+    pub(in super::super) fn name(self, key: &Key) -> String {
+        let mut name = None;
+        let ran = self
+            .guard
+            .run(&mut || name = Some(self.resolver.rule_at(key).into_owned()));
+        let name = ran.ok().and(name);
+        name.unwrap_or_else(|| self.resolver.id().name.into_owned())
+    }
+
+    /// What is decided at each of some places; nothing at all where the rule panics.
+    pub(super) fn decide(self, keys: &[Key], earlier: &Event, later: &Event) -> Vec<Decision> {
+        let mut decisions = None;
+        let ran = self.guard.run(&mut || {
+            decisions = self
+                .resolver
+                .decide(keys, earlier.payload(), later.payload());
+        });
+        ran.ok().and(decisions).unwrap_or_default()
+    }
+}
+
+/// Two events that did not see each other and touch the same keys, very long ones perhaps only
+/// nearly the same.
+pub(super) struct Pair<'a> {
+    pub(super) earlier: &'a Row,
+    pub(super) later: &'a Row,
+    pub(super) earlier_slot: usize,
+    pub(super) later_slot: usize,
+    pub(super) later_footprint: &'a Footprint,
+}
+
+impl Pair<'_> {
+    pub(super) fn cursor(&self) -> RaceCursor {
+        RaceCursor {
+            later: self.later.event.order_key(),
+            earlier: self.earlier.event.order_key(),
+        }
+    }
+}
+
+/// The search for pairs through canonical order.
+pub(super) struct Search<'a> {
+    rows: &'a Rows,
+    past: &'a mut Past,
+    rule: Rule<'a>,
+    stretches: Stretches,
+}
+
+type Call<'a> = &'a mut dyn FnMut(&Pair<'_>) -> ControlFlow<()>;
+
+impl<'a> Search<'a> {
+    pub(super) fn new(rows: &'a Rows, past: &'a mut Past, rule: Rule<'a>) -> Self {
+        let stretches = Stretches::of(rows, past);
+        Self {
+            rows,
+            past,
+            rule,
+            stretches,
+        }
+    }
+
+    /// Calls for each pair behind a cursor, in the order of cursors.
+    pub(super) fn run(&mut self, after: Option<RaceCursor>, call: Call<'_>) -> ControlFlow<()> {
+        let rows = self.rows;
+        let key = |slot: &usize| rows.row(*slot).map(|row| row.event.order_key());
+        let later = after.map(|cursor| cursor.later);
+        let first = self
+            .stretches
+            .order
+            .partition_point(|slot| key(slot) < later);
+        let stretches: Vec<Range<usize>> = self.stretches.from(first).collect();
+        for stretch in stretches {
+            let mut pairs = Pairs::default();
+            for place in stretch {
+                // What lies before the first one has been looked at, and is only to be known.
+                let from = (place >= first).then_some(after);
+                self.step(place, &mut pairs, from, call)?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Looks for what the event at a place did not see, if that is wanted, and adds the event.
+    fn step(
+        &mut self,
+        place: usize,
+        pairs: &mut Pairs,
+        from: Option<Option<RaceCursor>>,
+        call: Call<'_>,
+    ) -> ControlFlow<()> {
+        let Some((later_slot, later)) = self.row(place) else {
+            return ControlFlow::Continue(());
+        };
+        let saw_all = self.stretches.saw_all(place);
+        let vector = (!saw_all).then(|| self.past.of(later_slot, self.rows));
+        let saw = |place: usize| {
+            let event = self.row(place).map(|(_, row)| row.event.id());
+            let vector = vector.as_deref();
+            vector.is_none_or(|vector| event.is_some_and(|id| vector.contains(id)))
+        };
+        let footprint = self.rule.footprint(&later.event);
+        if let Some(after) = from.filter(|_| !saw_all) {
+            for earlier in pairs.unseen(&footprint, &saw) {
+                let Some((earlier_slot, earlier)) = self.row(earlier) else {
+                    continue;
+                };
+                let pair = Pair {
+                    earlier,
+                    later,
+                    earlier_slot,
+                    later_slot,
+                    later_footprint: &footprint,
+                };
+                if after.is_none_or(|after| pair.cursor() > after) {
+                    call(&pair)?;
+                }
+            }
+        }
+        pairs.add(place, &footprint, &saw);
+        ControlFlow::Continue(())
+    }
+
+    fn row(&self, place: usize) -> Option<(usize, &'a Row)> {
+        let slot = *self.stretches.order.get(place)?;
+        Some((slot, self.rows.row(slot)?))
+    }
+}
