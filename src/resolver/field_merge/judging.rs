@@ -15,15 +15,24 @@ use super::FieldWrites;
 type Path = Vec<Box<str>>;
 
 /// What a payload says at the paths that it names: the value of a leaf, or that it removes.
-struct Said<'a>(BTreeMap<Path, Option<&'a [u8]>>);
+struct Said<'a> {
+    writes: &'a FieldWrites,
+    named: BTreeMap<Path, Option<&'a [u8]>>,
+}
 
 /// What a payload says at one path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Word<'a> {
-    /// A leaf there, or its removal.
-    Here(Option<&'a [u8]>),
+    /// A leaf.
+    Leaf(&'a [u8]),
+    /// That nothing is to be there.
+    Removed,
+    /// That what was there is to go, and this is to be inside.
+    Replaced(&'a [u8]),
     /// A leaf above, in whose place the path cannot be.
     LeafAbove,
+    /// An empty map above, which leaves room for what is inside.
+    RoomAbove,
     /// The removal of a branch that holds the path.
     RemovedAbove,
     /// Nothing, or only what lies below.
@@ -34,62 +43,68 @@ impl<'a> Said<'a> {
     /// A write after a removal of the same path is what counts.
     fn of(writes: &'a FieldWrites) -> Self {
         let removed = writes.removals().map(|path| (path.to_vec(), None));
-        let mut said: BTreeMap<_, _> = removed.collect();
+        let mut named: BTreeMap<_, _> = removed.collect();
         writes.for_each_leaf(&mut |path, value| {
             let path = path.iter().map(|segment| (*segment).into()).collect();
-            said.insert(path, Some(value));
+            named.insert(path, Some(value));
         });
-        Self(said)
+        Self { writes, named }
     }
 
     fn at(&self, path: &[Box<str>]) -> Word<'a> {
-        if let Some(said) = self.0.get(path) {
-            return Word::Here(*said);
+        match (self.named.get(path), self.writes.written_at(path)) {
+            (Some(Some(leaf)), _) => Word::Leaf(leaf),
+            (Some(None), Some(branch)) if branch != EMPTY_MAP => Word::Replaced(branch),
+            (Some(None), _) => Word::Removed,
+            (None, _) => self.above(path),
         }
-        let mut above = (0..path.len()).filter_map(|len| self.0.get(path.get(..len)?));
-        // An empty map leaves room for what is inside.
-        if above
-            .clone()
-            .any(|said| said.is_some_and(|value| value != EMPTY_MAP))
-        {
-            Word::LeafAbove
-        } else if above.any(Option::is_none) {
-            Word::RemovedAbove
-        } else {
-            Word::Nothing
-        }
+    }
+
+    fn above(&self, path: &[Box<str>]) -> Word<'a> {
+        let said = (0..path.len()).filter_map(|len| self.named.get(path.get(..len)?));
+        let words = said.map(|said| match said {
+            Some(value) if *value == EMPTY_MAP => Word::RoomAbove,
+            Some(_) => Word::LeafAbove,
+            None => Word::RemovedAbove,
+        });
+        let words: Vec<Word<'_>> = words.collect();
+        let order = [Word::LeafAbove, Word::RemovedAbove, Word::RoomAbove];
+        let found = order.into_iter().find(|word| words.contains(word));
+        found.unwrap_or(Word::Nothing)
     }
 }
 
 /// The CBOR of an empty map.
 const EMPTY_MAP: &[u8] = &[0xa0];
 
-/// At one path the later wins, unless both say the same. A leaf that is written inside hides one that
-/// is written above, whichever is later. Everything else has its effect beside the other.
+/// At one path the later wins, unless both say the same. What is written inside hides a leaf that is
+/// written above, whichever is later. Everything else has its effect beside the other.
 fn verdict(earlier: Word<'_>, later: Word<'_>) -> Verdict {
+    use Word::{Leaf, LeafAbove, Removed, RemovedAbove, Replaced};
     match (earlier, later) {
-        (Word::Here(one), Word::Here(other)) if one == other => Verdict::Agree,
-        (Word::Here(_), Word::Here(_)) | (Word::LeafAbove, Word::Here(Some(_))) => {
-            Verdict::LaterWins
-        }
-        (Word::Here(Some(_)), Word::LeafAbove) => Verdict::EarlierWins,
-        (Word::Here(None), Word::RemovedAbove) | (Word::RemovedAbove, Word::Here(None)) => {
+        (Leaf(one) | Replaced(one), Leaf(other) | Replaced(other)) if one == other => {
             Verdict::Agree
         }
+        (Removed, Removed | RemovedAbove) | (RemovedAbove, Removed) => Verdict::Agree,
+        (Leaf(EMPTY_MAP), Replaced(_)) | (Replaced(_), Leaf(EMPTY_MAP)) => Verdict::Merged,
+        (Replaced(_), Leaf(_)) | (Leaf(_) | Replaced(_), LeafAbove) => Verdict::EarlierWins,
+        (Leaf(_), Leaf(_) | Removed | Replaced(_))
+        | (Removed, Leaf(_))
+        | (LeafAbove, Leaf(_) | Replaced(_)) => Verdict::LaterWins,
         _ => Verdict::Merged,
     }
 }
 
 /// The verdict at one path.
 pub(super) fn judge_at(path: &[String], earlier: &FieldWrites, later: &FieldWrites) -> Verdict {
-    let path: Path = path.iter().map(|segment| segment.as_str().into()).collect();
+    let path = segments(path);
     verdict(Said::of(earlier).at(&path), Said::of(later).at(&path))
 }
 
 /// The verdict on whole payloads: whichever lost somewhere lost; both, if each did.
 pub(super) fn judge(earlier: &FieldWrites, later: &FieldWrites) -> Verdict {
     let (earlier, later) = (Said::of(earlier), Said::of(later));
-    let mut places: Vec<&Path> = earlier.0.keys().chain(later.0.keys()).collect();
+    let mut places: Vec<&Path> = earlier.named.keys().chain(later.named.keys()).collect();
     places.sort_unstable();
     places.dedup();
     let words = places
@@ -112,12 +127,18 @@ pub(super) fn judge(earlier: &FieldWrites, later: &FieldWrites) -> Verdict {
 /// What a payload writes at a path, be it a leaf or a branch; null where it removes the path. Nothing
 /// where it says nothing there or writes a leaf above: then the whole payload tells more.
 pub(super) fn value_at(path: &[String], writes: &FieldWrites) -> Option<Vec<u8>> {
-    if let Some(written) = writes.written_at(path) {
-        return Some(written.to_vec());
-    }
-    let path: Path = path.iter().map(|segment| segment.as_str().into()).collect();
+    let path = segments(path);
     match Said::of(writes).at(&path) {
-        Word::Here(None) | Word::RemovedAbove => Some(NULL.to_vec()),
-        _ => None,
+        Word::Leaf(value) | Word::Replaced(value) => Some(value.to_vec()),
+        Word::Removed | Word::RemovedAbove => Some(NULL.to_vec()),
+        Word::LeafAbove => None,
+        Word::RoomAbove | Word::Nothing => {
+            let inside = writes.written_at(&path)?;
+            (inside != EMPTY_MAP).then(|| inside.to_vec())
+        }
     }
+}
+
+fn segments(path: &[String]) -> Path {
+    path.iter().map(|segment| segment.as_str().into()).collect()
 }

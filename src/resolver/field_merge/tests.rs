@@ -11,6 +11,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{EventId, ReplicaId, Seq, cbor};
 
+mod verdicts;
+
 type Path = Vec<String>;
 
 /// Leaf or empty map (nothing) at each path; written by the event with this number.
@@ -315,19 +317,5 @@ fn a_payload_need_not_be_canonical_but_must_not_hold_a_key_twice() {
         FieldMerge
             .decode(&Payload::from_bytes(twice.into()).unwrap())
             .is_err()
-    );
-}
-
-#[test]
-fn the_verdict_on_a_race_is_given_by_the_paths_both_name() {
-    let set = |path: &'static str, value: u8| FieldEdit::new().set([path], &value).unwrap();
-    let judge =
-        |one: &FieldEdit, other: &FieldEdit| Resolver::judge(&FieldMerge, &read(one), &read(other));
-    assert_eq!(judge(&set("a", 1), &set("a", 1)), Verdict::Agree);
-    assert_eq!(judge(&set("a", 1), &set("a", 2)), Verdict::LaterWins);
-    assert_eq!(judge(&set("a", 1), &set("b", 2)), Verdict::Merged);
-    assert_eq!(
-        judge(&set("a", 1), &FieldEdit::new().remove(["a"])),
-        Verdict::LaterWins
     );
 }

@@ -1,6 +1,5 @@
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -45,7 +44,7 @@ impl FieldWrites {
     }
 
     /// The CBOR of what is written at a path, be it a leaf or a branch.
-    pub(super) fn written_at(&self, path: &[String]) -> Option<&[u8]> {
+    pub(super) fn written_at(&self, path: &[Box<str>]) -> Option<&[u8]> {
         let mut at = path
             .iter()
             .try_fold(self.set()?, |map, key| entry(map, key))?;
