@@ -21,10 +21,12 @@ mod histories;
 mod last_write_wins;
 mod manual;
 mod multi_value;
+mod nested;
 mod piece;
 mod registry;
 #[cfg(test)]
 mod rehearsal;
+pub mod rules;
 mod siblings;
 mod value;
 mod verdict;
@@ -48,6 +50,9 @@ pub use manual::{Manual, ManualEdit, Settlement};
 pub use multi_value::{MultiValue, Values};
 pub use piece::Piece;
 pub use registry::{Registry, RegistryError, Route};
+pub use rules::{
+    Document, DocumentEdit, DocumentWrites, FieldPattern, Rule, Rules, RulesError,
+};
 pub use siblings::{Sibling, SiblingSet, Siblings, Statement};
 pub use value::Value;
 pub use verdict::{Claims, Rejection, ResolverId, Verdict};
