@@ -38,6 +38,9 @@ pub(super) enum Command {
     /// Show events in the order in which they arrived
     #[command(before_help = help::TAIL, help_template = help::TEMPLATE)]
     Tail(Tail),
+    /// Draw who wrote what of one aggregate, and what each had seen
+    #[command(before_help = help::LOG, help_template = help::TEMPLATE)]
+    Log(Log),
     /// Exchange events with a hub once, and report
     #[command(before_help = help::SYNC, help_template = help::TEMPLATE)]
     Sync(Sync),
@@ -190,6 +193,21 @@ pub(super) struct Tail {
     /// Begin after an event seen before, by the cursor that was printed with it
     #[arg(long, value_name = "CURSOR", value_parser = super::tail::cursor, conflicts_with = "hub")]
     pub(super) from: Option<anabranch::log::Cursor>,
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
+/// See [`Command::Log`].
+#[derive(Debug, Args)]
+pub(super) struct Log {
+    /// The aggregate, as type/name
+    pub(super) aggregate: String,
+    /// The newest events only, so many of them
+    #[arg(long, value_name = "N", default_value_t = 50, conflicts_with = "all")]
+    pub(super) last: usize,
+    /// All events
+    #[arg(long)]
+    pub(super) all: bool,
     #[command(flatten)]
     pub(super) place: Place,
 }

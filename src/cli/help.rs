@@ -98,6 +98,21 @@ Every event once, in an order that respects causality; each line ends with the c
 go on after it.
 ";
 
+pub(super) const LOG: &str = "\
+Examples:
+  anabranch log note/1 --data ada
+  anabranch log note/1 --last 10 --hub ws://127.0.0.1:7171
+  anabranch log note/1 --all --json
+
+One line per event, in the order in which every replica folds them, the newest at the bottom. Each
+replica has a lane. An arrow into an event, or a branch that leads to it, comes from an event of
+another lane that its writer had seen; lanes that are not joined knew nothing of each other. A dashed
+arrow means an event further up, which the line names. Of more than ten replicas only some have a
+lane at a time.
+  ●  an event              ✗  refused by the rule, on every replica
+  ◉  a head: the newest    ○  written again under another id, and skipped
+";
+
 pub(super) const SYNC: &str = "\
 Examples:
   anabranch sync ws://127.0.0.1:7171 --data ada

@@ -10,9 +10,12 @@ mod arguments;
 mod completions;
 mod demo;
 mod entry;
+mod event;
 mod failure;
 mod help;
 mod json;
+mod log;
+mod names;
 mod output;
 mod place;
 mod progress;
@@ -69,6 +72,7 @@ async fn carry_out(command: &Command, output: Output) -> Result<(), Failure> {
         Command::State(arguments) => state::run(arguments, output).await,
         Command::Watch(arguments) => watch::run(arguments, output).await,
         Command::Tail(arguments) => tail::run(arguments, output).await,
+        Command::Log(arguments) => log::run(arguments, output).await,
         Command::Sync(arguments) => sync::run(arguments, output).await,
         Command::Status(arguments) => status::run(arguments, output).await,
         Command::Export(arguments) => transfer::export(arguments, output).await,

@@ -2,11 +2,11 @@ use anabranch::engine::Tailed;
 use anabranch::hub::signals::Signals;
 use anabranch::log::{Cursor, Epoch};
 use futures::StreamExt;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::arguments::Tail;
+use super::event::content;
 use super::failure::Failure;
-use super::json::from_cbor;
 use super::output::Output;
 use super::place::filter;
 use super::text::{escaped, escaped_json, utc};
@@ -61,33 +61,16 @@ pub(super) fn cursor(text: &str) -> Result<Cursor, String> {
 
 fn show(tailed: &Tailed, output: Output) -> Result<(), Failure> {
     let event = &tailed.event;
-    let payload = event.payload().decode::<ciborium::Value>().map(from_cbor);
-    let payload = payload.unwrap_or_else(|error| json!({ "unreadable": error.to_string() }));
-    let meta: Map<String, Value> = event
-        .metadata()
-        .iter()
-        .map(|(key, value)| (key.into(), value.into()))
-        .collect();
     let cursor = tailed.cursor.to_string();
-    let json = json!({
-        "kind": "event",
-        "id": event.id().to_string(),
-        "aggregate": event.aggregate(),
-        "type": event.event_type().as_str(),
-        "payload": payload,
-        "meta": meta,
-        "timestamp": event.timestamp().to_string(),
-        "written_ms": event.written_ms(),
-        "replaces": event.replaces().map(|id| id.to_string()),
-        "cursor": cursor,
-    });
+    let mut json = super::event::json(event);
+    json.insert("cursor".into(), cursor.as_str().into());
     let text = format!(
         "{}  {}  {}  {}  {}  {cursor}",
         utc(event.written_ms()),
         escaped(event.aggregate().as_str()),
         escaped(event.event_type().as_str()),
-        escaped_json(&payload),
+        escaped_json(&content(event.payload())),
         event.id(),
     );
-    output.tell(&json, &text)
+    output.tell(&Value::Object(json), &text)
 }

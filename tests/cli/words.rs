@@ -2,13 +2,14 @@
 
 use super::program::{Place, ok};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "demo",
     "serve",
     "record",
     "state",
     "watch",
     "tail",
+    "log",
     "sync",
     "status",
     "export",
