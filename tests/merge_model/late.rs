@@ -109,12 +109,13 @@ impl Resolver for Votes {
     fn apply(&self, state: &mut Self::State, (_, amount): &Note, cx: &Context<'_, Note>) {
         // What its writer had seen goes; what stays depends on nobody's order.
         state.retain(|id, _| !cx.saw(*id));
-        let rivals = if *amount >= 235 {
-            cx.rivals().len() as u64
+        // Whoever asks for rivals depends on all that comes before it.
+        let before = if *amount >= 235 {
+            1_000 * cx.rivals().len() + 1_000_000 * state.len()
         } else {
             0
         };
-        state.insert(cx.id(), u64::from(*amount) + 1000 * rivals);
+        state.insert(cx.id(), u64::from(*amount) + before as u64);
     }
 
     fn claims(&self) -> Claims {
