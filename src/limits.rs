@@ -186,6 +186,13 @@ pub const PROGRESS_MS: u64 = 200;
 pub const LINES_AT_ONCE_MAX: usize = 256;
 /// Characters of one cell of a table; what is longer is cut there, never in JSON. Local.
 pub const CELL_CHARS_MAX: usize = 64;
+/// Replicas that have a lane of their own in the drawing of a history; more would push the text off the
+/// screen. Local.
+pub const LOG_LANES_MAX: usize = 10;
+/// Columns of a line of that drawing, after which its text is cut. Local.
+pub const LOG_COLUMNS: usize = 140;
+/// Columns of text that such a line has in any case. Local.
+pub const LOG_TEXT_COLUMNS: usize = 24;
 /// Time that one process of the demo has to answer, in milliseconds. Local.
 pub const DEMO_ANSWER_MS: u64 = 15_000;
 /// Time a client has to send the first byte of its HTTP request, in milliseconds. Local.

@@ -82,9 +82,9 @@ mod tests {
         let names = Names::of(far);
         assert_eq!(names.replica(far[0]), "1234");
         let near = [
-            ReplicaId::new(0x1234_56 << 40, 1),
-            ReplicaId::new(0x1234_57 << 40, 9),
-            ReplicaId::new(0x1234_57 << 40, 2),
+            ReplicaId::new(0x0012_3456 << 40, 1),
+            ReplicaId::new(0x0012_3457 << 40, 9),
+            ReplicaId::new(0x0012_3457 << 40, 2),
         ];
         let names = Names::of(near);
         let all: Vec<String> = near.iter().map(|replica| names.replica(*replica)).collect();

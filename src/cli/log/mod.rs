@@ -11,6 +11,7 @@ mod lanes;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anabranch::event::{Event, EventId, ReplicaId};
+use anabranch::limits::{LOG_COLUMNS, LOG_LANES_MAX, LOG_TEXT_COLUMNS};
 use anabranch::merge::Outcome;
 use anabranch::replica::Told;
 use serde_json::{Value, json};
@@ -22,13 +23,6 @@ use super::failure::{Failure, Kind};
 use super::names::Names;
 use super::output::Output;
 use super::text::{cut, escaped, escaped_json, utc};
-
-/// Replicas that have a lane of their own; more would push the text off the screen.
-const LANES_MAX: usize = 10;
-/// Columns of a line that are used before its text is cut.
-const LINE_COLUMNS: usize = 140;
-/// Columns of text that a line has at least.
-const TEXT_COLUMNS_MIN: usize = 24;
 
 /// Draws the events of one aggregate.
 pub(super) async fn run(arguments: &Log, output: Output) -> Result<(), Failure> {
@@ -138,7 +132,7 @@ impl Picture {
 
     fn text(&self, told: &[Told], names: &Names, me: ReplicaId) -> String {
         let mut lines = Vec::new();
-        for (lane, column) in legend(&self.knots, &self.before, LANES_MAX) {
+        for (lane, column) in legend(&self.knots, &self.before, LOG_LANES_MAX) {
             let writer = self.writers.get(lane).copied();
             let name = writer
                 .map(|writer| names.replica(writer))
@@ -155,7 +149,7 @@ impl Picture {
             1 => lines.push("... 1 earlier event".into()),
             above => lines.push(format!("... {above} earlier events")),
         }
-        let drawn = draw(&self.knots, &self.before, LANES_MAX);
+        let drawn = draw(&self.knots, &self.before, LOG_LANES_MAX);
         for (told, drawn) in told.iter().zip(&drawn) {
             lines.extend(drawn.above.as_ref().map(|line| line.trim_end().to_owned()));
             lines.push(self.line(&told.event, told.outcome.as_ref(), drawn, names));
@@ -207,13 +201,13 @@ impl Picture {
         if !notes.is_empty() {
             line = format!("{line}  ({})", notes.join("; "));
         }
-        let room = LINE_COLUMNS.saturating_sub(line.chars().count() + 2);
+        let room = LOG_COLUMNS.saturating_sub(line.chars().count() + 2);
         let said = format!(
             "{} {}",
             escaped(event.event_type().as_str()),
             escaped_json(&content(event.payload()))
         );
-        format!("{line}  {}", cut(&said, room.max(TEXT_COLUMNS_MIN)))
+        format!("{line}  {}", cut(&said, room.max(LOG_TEXT_COLUMNS)))
     }
 }
 
