@@ -78,7 +78,8 @@ impl<'a> Said<'a> {
 const EMPTY_MAP: &[u8] = &[0xa0];
 
 /// At one path the later wins, unless both say the same. What is written inside hides a leaf that is
-/// written above, whichever is later. Everything else has its effect beside the other.
+/// written above, whichever is later, and is judged at its own place. Everything else has its effect
+/// beside the other.
 fn verdict(earlier: Word<'_>, later: Word<'_>) -> Verdict {
     use Word::{Leaf, LeafAbove, Removed, RemovedAbove, Replaced};
     match (earlier, later) {
@@ -86,8 +87,8 @@ fn verdict(earlier: Word<'_>, later: Word<'_>) -> Verdict {
             Verdict::Agree
         }
         (Removed, Removed | RemovedAbove) | (RemovedAbove, Removed) => Verdict::Agree,
-        (Leaf(EMPTY_MAP), Replaced(_)) | (Replaced(_), Leaf(EMPTY_MAP)) => Verdict::Merged,
-        (Replaced(_), Leaf(_)) | (Leaf(_) | Replaced(_), LeafAbove) => Verdict::EarlierWins,
+        (Leaf(EMPTY_MAP), Replaced(_)) => Verdict::Merged,
+        (Leaf(_), LeafAbove) => Verdict::EarlierWins,
         (Leaf(_), Leaf(_) | Removed | Replaced(_))
         | (Removed, Leaf(_))
         | (LeafAbove, Leaf(_) | Replaced(_)) => Verdict::LaterWins,
