@@ -19,7 +19,7 @@ mod footprint;
 #[cfg(test)]
 mod histories;
 mod last_write_wins;
-mod manual;
+pub mod manual;
 mod multi_value;
 mod nested;
 mod piece;
