@@ -98,7 +98,7 @@
 //! # Where to go next
 //!
 //! - to embed the merge without IO: [`merge::Aggregates`];
-//! - to write a rule: [`resolver`]; what the built-in ones take: [`FieldMerge`], [`LastWriteWins`];
+//! - to write a rule: [`resolver`]; what the built-in ones take and show: [`resolver::payloads`];
 //! - to keep a log on disk and sync it: [`Replica`], and the examples of the repository;
 //! - to write a store or a transport: [`store::EventStore`] and [`transport::Transport`], with their laws;
 //! - every bound in one place: [`limits`].

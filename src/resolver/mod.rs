@@ -3,7 +3,8 @@
 //! A [`Resolver`] is a fold. It is given the ready events of an aggregate in canonical order, so it
 //! needs no algebra: whatever it computes, every replica computes the same, provided that it is
 //! *deterministic* and *pure*. It reads its arguments and nothing else, no clock, no randomness, no
-//! hash order, no field that changes.
+//! hash order, no field that changes. What the built-in ones take and show stands on one
+//! [page](payloads).
 //!
 //! This module knows nothing of timelines, stores or networks.
 
@@ -22,6 +23,8 @@ mod last_write_wins;
 pub mod manual;
 mod multi_value;
 mod nested;
+#[doc = include_str!("payloads.md")]
+pub mod payloads {}
 mod piece;
 mod registry;
 #[cfg(test)]
