@@ -10,6 +10,8 @@
 mod live;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "cli/rules.rs"]
+mod rules;
 #[path = "cli/transfer.rs"]
 mod transfer;
 #[path = "cli/words.rs"]
@@ -170,7 +172,7 @@ fn each_kind_of_failure_has_its_exit_code_and_says_what_to_do() {
         (
             &["record", "note/1", "--rule", "note=best"],
             2,
-            "field-merge or last-write-wins",
+            "field-merge, last-write-wins",
         ),
         (&["tail", "--from", "nonsense"], 2, "expected a cursor"),
         (

@@ -74,8 +74,10 @@ pub(super) struct Directory {
 /// Which rule each type of aggregate has.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Rules {
-    /// Bind an aggregate type to field-merge or last-write-wins, repeatedly; the type * stands for
-    /// all others, which have field-merge unless you say otherwise. Replicas agree if their rules do
+    /// Bind an aggregate type to a rule, repeatedly; the type * stands for all others, which have
+    /// field-merge unless you say otherwise. Rules: field-merge, last-write-wins, first-write-wins,
+    /// counter, add-wins-set, multi-value, manual, and rules(FIELD=RULE,...) for a rule per field.
+    /// Replicas agree if their rules do
     #[arg(long = "rule", value_name = "TYPE=RULE")]
     pub(super) rules: Vec<Rule>,
 }
@@ -127,16 +129,25 @@ pub(super) struct Record {
     /// The event's content as JSON
     #[arg(value_name = "JSON", allow_negative_numbers = true)]
     pub(super) payload: Option<String>,
-    /// Field merge: write one field, repeatedly; dots separate the parts of the path, and a value that
+    /// Fields: write one, repeatedly; dots separate the parts of the path, and a value that
     /// is not JSON is text
     #[arg(long, value_name = "PATH=VALUE", conflicts_with = "payload")]
     pub(super) set: Vec<String>,
-    /// Field merge: remove one field and what is inside it, repeatedly
+    /// Fields: remove one and what is inside it, repeatedly
     #[arg(long, value_name = "PATH", conflicts_with = "payload")]
     pub(super) remove: Vec<String>,
-    /// Field merge: write every field of a JSON object
+    /// Fields: write every one of a JSON object
     #[arg(long, value_name = "JSON", conflicts_with = "payload")]
     pub(super) fields: Option<String>,
+    /// Fields under rules(...): add an element to a set, repeatedly
+    #[arg(long, value_name = "PATH=VALUE", conflicts_with = "payload")]
+    pub(super) add: Vec<String>,
+    /// Fields under rules(...): take an element out of a set, repeatedly
+    #[arg(long, value_name = "PATH=VALUE", conflicts_with = "payload")]
+    pub(super) discard: Vec<String>,
+    /// Fields under rules(...): add a step to a counter, repeatedly
+    #[arg(long, value_name = "PATH=STEP", conflicts_with = "payload")]
+    pub(super) count: Vec<String>,
     /// Text that travels along, repeatedly
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) meta: Vec<String>,
@@ -150,8 +161,16 @@ pub(super) struct Record {
 impl Record {
     /// Whether anything but stdin says what to write.
     pub(super) fn has_content(&self) -> bool {
-        let edits = !self.set.is_empty() || !self.remove.is_empty() || self.fields.is_some();
-        edits || self.event_type.is_some() || !self.meta.is_empty()
+        let lists = [
+            &self.set,
+            &self.remove,
+            &self.add,
+            &self.discard,
+            &self.count,
+            &self.meta,
+        ];
+        let is_given = lists.into_iter().any(|list| !list.is_empty());
+        is_given || self.fields.is_some() || self.event_type.is_some()
     }
 }
 

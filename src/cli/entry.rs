@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use anabranch::event::{Draft, EventError, Payload};
-use anabranch::resolver::FieldEdit;
+use anabranch::resolver::DocumentEdit;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -28,6 +28,14 @@ pub(super) struct Entry {
     /// Dotted paths to remove.
     #[serde(default)]
     remove: Vec<String>,
+    /// Elements to add to sets, and to take out of them, by dotted path.
+    #[serde(skip)]
+    add: Vec<(String, Value)>,
+    #[serde(skip)]
+    discard: Vec<(String, Value)>,
+    /// Steps to add to counters, by dotted path.
+    #[serde(skip)]
+    count: Vec<(String, i64)>,
     #[serde(default)]
     meta: BTreeMap<String, String>,
 }
@@ -52,6 +60,22 @@ impl Entry {
         for pair in &arguments.set {
             let (path, value) = split_pair(pair, "--set", "PATH=VALUE")?;
             entry.set.insert(path.into(), json_or_text(value));
+        }
+        for (pairs, option, elements) in [
+            (&arguments.add, "--add", &mut entry.add),
+            (&arguments.discard, "--discard", &mut entry.discard),
+        ] {
+            for pair in pairs {
+                let (path, value) = split_pair(pair, option, "PATH=VALUE")?;
+                elements.push((path.into(), json_or_text(value)));
+            }
+        }
+        for pair in &arguments.count {
+            let (path, step) = split_pair(pair, "--count", "PATH=STEP")?;
+            let step = step.parse().map_err(|_| {
+                Failure::usage(format!("--count takes a whole number, not {step:?}"))
+            })?;
+            entry.count.push((path.into(), step));
         }
         for pair in &arguments.meta {
             let (key, value) = split_pair(pair, "--meta", "KEY=VALUE")?;
@@ -138,11 +162,14 @@ impl Entry {
     }
 
     fn edits_fields(&self) -> bool {
-        self.fields.is_some() || !self.set.is_empty() || !self.remove.is_empty()
+        let elements = !self.add.is_empty() || !self.discard.is_empty();
+        let fields = self.fields.is_some() || !self.set.is_empty() || !self.remove.is_empty();
+        fields || elements || !self.count.is_empty()
     }
 
-    fn edit(&self) -> Result<FieldEdit, EventError> {
-        let mut edit = FieldEdit::new();
+    /// What a document takes; a record of fields takes the same where nothing is added or counted.
+    fn edit(&self) -> Result<DocumentEdit, EventError> {
+        let mut edit = DocumentEdit::new();
         for path in &self.remove {
             edit = edit.remove(path.split('.'));
         }
@@ -151,6 +178,15 @@ impl Entry {
         }
         for (path, value) in &self.set {
             edit = edit.set(path.split('.'), value)?;
+        }
+        for (path, element) in &self.add {
+            edit = edit.add(path.split('.'), element)?;
+        }
+        for (path, element) in &self.discard {
+            edit = edit.discard(path.split('.'), element)?;
+        }
+        for (path, step) in &self.count {
+            edit = edit.count(path.split('.'), *step)?;
         }
         Ok(edit)
     }

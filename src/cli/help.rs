@@ -58,6 +58,7 @@ Examples:
   anabranch record note/1 --set title=Milk --set price.eur=1.2 --remove draft
   anabranch record note/1 created --fields '{\"title\":\"Milk\",\"tags\":[\"food\"]}' --meta by=ada
   anabranch record setting/theme chosen '\"dark\"' --rule setting=last-write-wins
+  anabranch record toy/1 --add tags=new --rule 'toy=rules(tags=add-wins-set,*=manual)'
   anabranch record note/1 --set title=Milk --hub ws://127.0.0.1:7171
   anabranch record - --data ada --connect ws://127.0.0.1:7171 < events
 

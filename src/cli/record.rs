@@ -198,7 +198,9 @@ fn sent(report: Option<&SyncReport>, recorded: &Recorded) -> Result<bool, Failur
 fn explained(failure: Failure, entry: &Entry) -> Failure {
     let by_field_merge = failure.kind == Kind::Refused;
     match entry.hint() {
-        Some(hint) if by_field_merge => failure.with_remedy(hint),
+        Some(hint) if by_field_merge && failure.what.contains("set or remove") => {
+            failure.with_remedy(hint)
+        }
         _ => failure,
     }
 }
