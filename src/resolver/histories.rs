@@ -90,10 +90,10 @@ impl History {
     pub(super) fn new(pasts: Pasts, payloads: &[Payload]) -> Self {
         let event = |(at, payload): (usize, &Payload)| {
             let id = id_of(at);
-            let parts = EventParts {
+            let fields = EventParts {
                 id,
                 commit: CommitSpan::new(id.seq, 1).unwrap(),
-                timestamp: Timestamp::from_bits(at as u64 + 1),
+                timestamp: Timestamp::from_bits(id.seq.get()),
                 written_ms: 0,
                 aggregate: aggregate(),
                 event_type: EventType::new("changed").unwrap(),
@@ -102,7 +102,7 @@ impl History {
                 metadata: Metadata::new(),
                 payload: payload.clone(),
             };
-            Event::assemble(parts).unwrap()
+            Event::assemble(fields).unwrap()
         };
         let events = payloads.iter().enumerate().map(event).collect();
         Self { pasts, events }

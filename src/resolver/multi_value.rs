@@ -155,7 +155,9 @@ mod tests {
                     .push(id_of(at));
             }
         }
-        kept.values_mut().for_each(|from| from.sort_unstable());
+        for from in kept.values_mut() {
+            from.sort_unstable();
+        }
         kept
     }
 

@@ -25,6 +25,10 @@ impl SetEdit {
     ///
     /// # Errors
     /// [`PayloadError`] when the element cannot be written as CBOR.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it adds an element; what is added to another is not an edit"
+    )]
     pub fn add<T: Serialize + ?Sized>(mut self, element: &T) -> Result<Self, PayloadError> {
         self.changes.insert(cbor::to_vec(element)?, true);
         Ok(self)

@@ -65,8 +65,8 @@ impl Elements {
     }
 
     /// Folds one event.
-    pub(super) fn write(&mut self, writes: &SetWrites, writer: EventId, saw: Saw<'_>) {
-        for (element, adds) in writes.iter() {
+    pub(super) fn write(&mut self, change: &SetWrites, writer: EventId, saw: Saw<'_>) {
+        for (element, adds) in change.iter() {
             if adds {
                 self.0.add(element, writer, saw);
             } else {

@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec;
 
+use Verdict::{Agree, EarlierWins, LaterWins, Merged};
 use ciborium::Value;
 
 use super::super::histories::{
@@ -17,12 +18,8 @@ use crate::event::{EventId, cbor};
 type Edit = (&'static [&'static str], &'static [&'static str]);
 
 fn payload((added, removed): &Edit) -> Payload {
-    let edit = removed
-        .iter()
-        .try_fold(SetEdit::new(), |edit, element| edit.remove(element));
-    let edit = added
-        .iter()
-        .try_fold(edit.unwrap(), |edit, element| edit.add(element));
+    let edit = removed.iter().try_fold(SetEdit::new(), SetEdit::remove);
+    let edit = added.iter().try_fold(edit.unwrap(), SetEdit::add);
     Payload::encode(&edit.unwrap()).unwrap()
 }
 
@@ -159,7 +156,6 @@ fn whichever_adds_wins_element_by_element() {
         );
         (AddWinsSet.judge(one, other), at("a"), at("b"))
     };
-    use Verdict::{Agree, EarlierWins, LaterWins, Merged};
     assert_eq!(judge(&add, &add), (Agree, Agree, Merged));
     assert_eq!(judge(&remove, &remove), (Agree, Agree, Merged));
     assert_eq!(judge(&add, &remove), (EarlierWins, EarlierWins, Merged));

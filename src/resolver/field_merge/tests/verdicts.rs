@@ -1,5 +1,7 @@
 //! What is told of a race, against what the fold did.
 
+use Verdict::{Agree, EarlierWins, LaterWins, Merged};
+
 use super::*;
 
 fn edit() -> impl Strategy<Value = Edit> {
@@ -45,20 +47,20 @@ proptest! {
                 }
             }
             match FieldMerge.judge_at(&key, &earlier, &later) {
-                Verdict::LaterWins => {
+                LaterWins => {
                     prop_assert!(!shows(&fields, 0, &key.path));
                     prop_assert_ne!(&says[0], &says[1]);
                 }
-                Verdict::EarlierWins => {
+                EarlierWins => {
                     prop_assert!(!shows(&fields, 1, &key.path));
                     prop_assert_ne!(&says[0], &says[1]);
                 }
-                Verdict::Agree => prop_assert_eq!(&says[0], &says[1]),
-                Verdict::Merged => {
-                    for number in 0..2 {
-                        let visible = shows(&fields, number as u64, &key.path);
+                Agree => prop_assert_eq!(&says[0], &says[1]),
+                Merged => {
+                    for (number, leaf) in [(0, leaf(0)), (1, leaf(1))] {
+                        let visible = shows(&fields, number, &key.path);
                         let hidden = is_branch(&fields, &key.path);
-                        prop_assert!(leaf(number).is_none() || visible || hidden);
+                        prop_assert!(leaf.is_none() || visible || hidden);
                     }
                 }
                 other => prop_assert!(false, "{other:?}"),
@@ -75,11 +77,11 @@ proptest! {
             .iter()
             .map(|key| FieldMerge.judge_at(key, &earlier, &later))
             .collect();
-        let order = [Verdict::LaterWins, Verdict::EarlierWins, Verdict::Merged, Verdict::Agree];
+        let order = [LaterWins, EarlierWins, Merged, Agree];
         let heaviest = order.into_iter().find(|verdict| verdicts.contains(verdict));
         prop_assert_eq!(
             Resolver::judge(&FieldMerge, &earlier, &later),
-            heaviest.unwrap_or(Verdict::Merged)
+            heaviest.unwrap_or(Merged)
         );
     }
 
@@ -110,7 +112,6 @@ fn payload(json: &str) -> FieldWrites {
 
 #[test]
 fn places_are_judged_one_by_one() {
-    use Verdict::{Agree, EarlierWins, LaterWins, Merged};
     let judge = |path: &[&str], one: &str, other: &str| {
         let key = Key::branch(path.iter().copied());
         FieldMerge.judge_at(&key, &payload(one), &payload(other))
