@@ -421,7 +421,7 @@ async fn run(steps: &[Step]) {
         match *step {
             Step::Read(at) => {
                 bases[at] = read(&replicas[at], "note/1").await.basis;
-                seen.looked[at] = seen.here[at].clone();
+                seen.looked[at].clone_from(&seen.here[at]);
             }
             Step::Record(at) => {
                 let id = record(&replicas[at], "note/1", "text").await;
@@ -435,7 +435,7 @@ async fn run(steps: &[Step]) {
             Step::Sync(a, b) if a != b => {
                 replicas[a].sync(&replicas[b]).await.unwrap();
                 let both = &seen.here[a] | &seen.here[b];
-                seen.here[a] = both.clone();
+                seen.here[a].clone_from(&both);
                 seen.here[b] = both;
             }
             Step::Sync(..) => {}

@@ -14,4 +14,5 @@ mod crash {
     mod kill;
     mod process;
     mod rows;
+    mod verify;
 }

@@ -549,3 +549,31 @@ async fn a_fork_is_told_though_nothing_of_it_is_sent() {
     assert_eq!((report.pushed, report.pulled), (0, 0), "{report}");
     assert_eq!(report.forked, 1, "{report}");
 }
+
+#[tokio::test]
+async fn a_replica_looks_at_all_of_its_store_and_tells_how_far_it_is() {
+    let store = MemoryStore::new();
+    let builder = Replica::builder(store.clone()).registry(registry());
+    let a = builder.open().await.unwrap();
+    for number in 0..20 {
+        let draft = edit(&format!("task/{number}"), "x", "y");
+        a.record_with(draft, Durability::Buffered).await.unwrap();
+    }
+    // A close stores the states of what is in memory; whatever it wrote must be understood.
+    a.close().await.unwrap();
+    let builder = Replica::builder(store).registry(registry());
+    let a = builder.open().await.unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let report = a.verify(move |at| tell.send(at).unwrap()).await.unwrap();
+    assert_eq!((report.entries, report.events), (20, 20));
+    assert!(report.is_whole(), "{:?}", report.faults);
+    let last = told.into_iter().last().unwrap();
+    assert_eq!((last.entries, last.of), (20, 20));
+    assert_eq!(
+        a.compact().await.unwrap().bytes_after,
+        0,
+        "memory has no files"
+    );
+    a.close().await.unwrap();
+    assert!(a.verify(|_| ()).await.is_err());
+}

@@ -25,6 +25,7 @@ mod serving;
 mod shell;
 mod subscribe;
 mod sync;
+mod upkeep;
 mod write;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub use self::reading::Reading;
 use self::shell::Shell;
 pub use self::subscribe::{Tail, Watch};
 pub use self::sync::{Peer, SyncOptions};
+pub use self::upkeep::Verifying;
 use crate::engine::ReplicaStatus;
 use crate::event::ReplicaId;
 

@@ -12,6 +12,7 @@ pub mod fjall;
 mod ledger;
 pub mod memory;
 mod names;
+mod verify;
 
 use std::string::String;
 use std::vec::Vec;
@@ -22,6 +23,7 @@ pub use self::error::StoreError;
 #[cfg(feature = "fjall")]
 pub use self::fjall::FjallStore;
 pub use self::memory::MemoryStore;
+pub use self::verify::{Compacted, Fault, Inspection, VerifyReport};
 use crate::event::{AggregateId, EventId};
 use crate::log::{Epoch, Group, IdRange, Known, Opening, Page};
 pub use crate::log::{History, HistoryFrom, ReadLimit};
@@ -91,6 +93,30 @@ pub trait EventStore: Send + Sync + 'static {
 
     /// Returns when everything answered so far is fsynced.
     fn flush(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Reads everything that is here and says what of it is not as it was written or does not go
+    /// together: every entry of the log, whether each writer's events follow one another without a
+    /// hole where the log says so, whether what is known of each event and where it is found agrees
+    /// with the log, and as much of the rest as the store has. It goes on after a fault.
+    ///
+    /// May run beside reads and writes; what is written meanwhile may be left out. Cost: all that is
+    /// here is read; memory in proportion to replicas and waiting commits. What a store has cached
+    /// counts as read.
+    ///
+    /// Unless a store knows better, entries and what is known of events are asked for as any reader
+    /// would.
+    ///
+    /// # Errors
+    /// Why it could not be done; damage is told in the report.
+    fn verify(&self, inspection: Inspection) -> BoxFuture<'_, Result<VerifyReport, StoreError>> {
+        Box::pin(verify::by_reading(self, inspection))
+    }
+
+    /// Gives back what the medium holds in vain, as rows that were overwritten. No event goes. May
+    /// run beside reads and writes. A store that has nothing to give back says that it takes 0 bytes.
+    fn compact(&self) -> BoxFuture<'_, Result<Compacted, StoreError>> {
+        Box::pin(std::future::ready(Ok(Compacted::default())))
+    }
 
     /// Flushes and marks the end of this use as clean. Idempotent.
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;

@@ -27,8 +27,8 @@ enum Outcome {
     Whole,
 }
 
-struct Fixture {
-    folder: tempfile::TempDir,
+pub(super) struct Fixture {
+    pub(super) folder: tempfile::TempDir,
     groups: u64,
     bytes: usize,
 }
@@ -40,7 +40,7 @@ impl Fixture {
     }
 
     /// A store whose content lies in tables, as a clean close leaves it.
-    fn in_tables() -> Self {
+    pub(super) fn in_tables() -> Self {
         Self::new(100, 5_000, true)
     }
 
@@ -70,7 +70,7 @@ impl Fixture {
     }
 
     /// Files that hold something and that somebody reads: no lock, no manifest that was replaced.
-    fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+    pub(super) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut files = Vec::new();
         walk(self.folder.path(), &mut |path| {
             let bytes = content(path);

@@ -11,7 +11,7 @@ use super::content::{ALL, EPOCH, group, scratch, wait};
 
 const TABLES: [&str; 4] = ["log", "ids", "aggregates", "notes"];
 
-fn store_with(folder: &Path, groups: u64, clean: bool) {
+pub(super) fn store_with(folder: &Path, groups: u64, clean: bool) {
     let store = FjallStore::open(folder).unwrap();
     wait(store.begin(EPOCH)).unwrap();
     for number in 1..=groups {
@@ -23,7 +23,7 @@ fn store_with(folder: &Path, groups: u64, clean: bool) {
 }
 
 /// Changes one row of a table: the last byte of its value, or removes it.
-fn change(folder: &Path, table: &str, remove: bool, which: impl Fn(&[u8]) -> bool) {
+pub(super) fn change(folder: &Path, table: &str, remove: bool, which: impl Fn(&[u8]) -> bool) {
     let db = Database::builder(folder.join("data")).open().unwrap();
     let rows = db.keyspace(table, KeyspaceCreateOptions::default).unwrap();
     let row = rows

@@ -9,7 +9,7 @@
 //! ```
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -40,6 +40,7 @@ pub(super) struct Mark {
 impl Mark {
     pub(super) fn create(path: &Path) -> Result<Self, StoreError> {
         let opened = OpenOptions::new()
+            .read(true)
             .write(true)
             .create(true)
             .truncate(true)
@@ -56,19 +57,29 @@ impl Mark {
     }
 
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let damaged = |reason: &str| StoreError::Damaged {
-            what: "high-water mark".into(),
-            reason: reason.into(),
-        };
         if !path.is_file() {
             return Err(damaged("its file `mark` is missing"));
         }
         let opened = OpenOptions::new().read(true).write(true).open(path);
-        let mut file =
-            opened.map_err(|error| StoreError::io("open the high-water mark", &error))?;
+        let file = opened.map_err(|error| StoreError::io("open the high-water mark", &error))?;
+        let mut mark = Self {
+            file,
+            clean: false,
+            extent: Extent::default(),
+        };
+        (mark.clean, mark.extent) = mark.read()?;
+        Ok(mark)
+    }
+
+    /// What the file says.
+    fn read(&mut self) -> Result<(bool, Extent), StoreError> {
         let mut bytes = [0; BYTES];
-        file.read_exact(&mut bytes)
-            .map_err(|_| damaged("its file `mark` is too short"))?;
+        let read = self.file.seek(SeekFrom::Start(0));
+        let read = read.and_then(|_| self.file.read_exact(&mut bytes));
+        read.map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => damaged("its file `mark` is too short"),
+            _ => StoreError::io("read the high-water mark", &error),
+        })?;
         let (content, sum) = bytes.split_at(BYTES - 8);
         let parsed = (|| {
             if sum != xxh3_64(content).to_be_bytes() {
@@ -84,12 +95,18 @@ impl Mark {
             };
             (*magic == MAGIC).then_some((*clean == 1, extent))
         })();
-        let (clean, extent) = parsed.ok_or_else(|| damaged("its checksum is wrong"))?;
-        Ok(Self {
-            file,
-            clean,
-            extent,
-        })
+        parsed.ok_or_else(|| damaged("its checksum is wrong"))
+    }
+
+    /// Whether the file still says what was last written to it.
+    pub(super) fn verify(&mut self) -> Result<(), StoreError> {
+        if self.read()? == (self.clean, self.extent) {
+            Ok(())
+        } else {
+            Err(damaged(
+                "its file `mark` says something else than was written",
+            ))
+        }
     }
 
     /// Overwrites the mark in place, in one write.
@@ -115,5 +132,12 @@ impl Mark {
         self.file
             .sync_data()
             .map_err(|error| StoreError::io("fsync the high-water mark", &error))
+    }
+}
+
+fn damaged(reason: &str) -> StoreError {
+    StoreError::Damaged {
+        what: "high-water mark".into(),
+        reason: reason.into(),
     }
 }

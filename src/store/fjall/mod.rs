@@ -9,6 +9,7 @@
 //!
 //! This module knows nothing of what the engine's folds and notes mean.
 
+mod check;
 mod folder;
 mod manifest;
 mod mark;
@@ -30,13 +31,16 @@ use std::vec::Vec;
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
 
+use self::check::Check;
 use self::folder::Folder;
 use self::reader::Reader;
 use self::tables::{Tables, guarded};
 use self::writer::{Answer, Read, Request, Writer, serve_reads};
 use crate::event::{AggregateId, EventId};
 use crate::log::{Epoch, Group, IdRange, Known, Opening, Page};
-use crate::store::{EventStore, History, HistoryFrom, ReadLimit, StoreError};
+use crate::store::{
+    Compacted, EventStore, History, HistoryFrom, Inspection, ReadLimit, StoreError, VerifyReport,
+};
 
 /// A log in a directory.
 ///
@@ -175,6 +179,33 @@ impl EventStore for FjallStore {
 
     fn flush(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         self.request(Request::Flush)
+    }
+
+    /// Reads every row of every table, and what is beside the tables. Files that fjall keeps for
+    /// itself are checked as far as rows are read from them; the journal was read when the store was
+    /// opened.
+    fn verify(&self, inspection: Inspection) -> BoxFuture<'_, Result<VerifyReport, StoreError>> {
+        Box::pin(async move {
+            let begun = self.read(move |reader| Check::begin(reader, inspection));
+            let mut check = begun.await?;
+            loop {
+                let step = self.read(move |reader| {
+                    let is_left = check.step(reader)?;
+                    Ok((check, is_left))
+                });
+                let (stepped, is_left) = step.await?;
+                check = stepped;
+                if !is_left {
+                    let mark = self.request(Request::VerifyMark).await;
+                    return check.finish(mark);
+                }
+            }
+        })
+    }
+
+    /// Counts the files of tables; the journal, at most 64 MiB, is emptied by a close.
+    fn compact(&self) -> BoxFuture<'_, Result<Compacted, StoreError>> {
+        self.request(Request::Compact)
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -26,7 +26,7 @@ const STEPS: usize = 16;
 /// Reads the tables up to the end of the log as last answered.
 #[derive(Clone)]
 pub(super) struct Reader {
-    tables: Arc<Tables>,
+    pub(super) tables: Arc<Tables>,
     end: Arc<AtomicU64>,
     recent: Arc<Recent>,
 }
@@ -311,7 +311,7 @@ pub(super) fn id_pair(row: Guard) -> Result<(EventId, IdRow), StoreError> {
     Ok((id, IdRow::read(id, &value)?))
 }
 
-fn bad_key(table: &str) -> StoreError {
+pub(super) fn bad_key(table: &str) -> StoreError {
     rows::misfit(format!("table {table}"), "a key does not parse")
 }
 

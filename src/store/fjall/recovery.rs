@@ -143,7 +143,7 @@ fn verify_tail(tables: &Tables, reader: &Reader, ledger: &Ledger) -> Result<(), 
         .map(|(at, _)| at)
     {
         let entry = reader.entry_at(position)?;
-        verify_entry(tables, ledger, position, &entry)?;
+        verify_entry(tables, ledger.received(), position, &entry)?;
         bytes = bytes.saturating_add(entry.commit.bytes());
         if bytes >= STORE_TAIL_BYTES {
             break;
@@ -152,9 +152,10 @@ fn verify_tail(tables: &Tables, reader: &Reader, ledger: &Ledger) -> Result<(), 
     Ok(())
 }
 
-fn verify_entry(
+/// Compares an entry with what was written with it.
+pub(super) fn verify_entry(
     tables: &Tables,
-    ledger: &Ledger,
+    received: &Received,
     position: u64,
     entry: &Entry,
 ) -> Result<(), StoreError> {
@@ -169,12 +170,13 @@ fn verify_entry(
         .iter()
         .map(crate::event::Event::digest)
         .collect();
-    let arrived = entry.kind == EntryKind::Released || row.position == position;
+    let arrived = entry.kind == EntryKind::Released
+        || (row.position == position && row.chain_before == entry.chain_before);
     if row.digests != digests || row.timestamp != commit.timestamp() || !arrived {
         return unlike("the index of ids says something else");
     }
     for event in commit.events() {
-        if !ledger.received().contains(event.id()) {
+        if !received.contains(event.id()) {
             return unlike("the track of its replica lacks it");
         }
         if entry.kind == EntryKind::Waiting {

@@ -16,7 +16,7 @@ use fjall::{AbstractTree, Database, Keyspace, KeyspaceCreateOptions, PersistMode
 
 use super::manifest;
 use crate::limits::{STORE_CACHE_BYTES, STORE_JOURNAL_BYTES, STORE_TABLE_BYTES};
-use crate::store::StoreError;
+use crate::store::{Compacted, StoreError};
 
 const WORKERS: usize = 2;
 const OPEN_FILES: usize = 200;
@@ -96,6 +96,42 @@ impl Tables {
         self.db
             .persist(PersistMode::SyncAll)
             .map_err(|error| failed("fsync the journal", "journal", &error))
+    }
+
+    /// Merges all files of each table into one run, which drops rows that were overwritten or
+    /// removed. Beside reads and writes; needs as much room as the greatest table takes, for a while.
+    ///
+    /// What fjall does by itself leaves little to do: of 30 MB of states, written one over the other
+    /// into five rows, 4 to 19 MB were left on the disk and 1.2 MB after this; of 300 MB, 4 MB were
+    /// (`what_was_overwritten_is_given_back_when_a_store_is_compacted`).
+    pub(super) fn compact(&self) -> Result<Compacted, StoreError> {
+        let tables = [&self.log, &self.ids, &self.aggregates, &self.notes];
+        let bytes = || tables.iter().map(|table| table.disk_space()).sum();
+        for table in tables {
+            let rotated = table.rotate_memtable();
+            rotated.map_err(|error| failed("write a table", table.name(), &error))?;
+            self.await_files(table)?;
+        }
+        let bytes_before = bytes();
+        for table in tables.iter().filter(|table| table.table_count() > 1) {
+            let compacted = table.major_compact();
+            compacted.map_err(|error| failed("compact a table", table.name(), &error))?;
+        }
+        Ok(Compacted {
+            bytes_before,
+            bytes_after: bytes(),
+        })
+    }
+
+    /// Waits until what was set aside in memory is in table files.
+    fn await_files(&self, table: &Keyspace) -> Result<(), StoreError> {
+        while table.sealed_memtable_count() > 0 {
+            // Fails once a background write has.
+            let persisted = self.db.persist(PersistMode::Buffer);
+            persisted.map_err(|error| failed("write tables", table.name(), &error))?;
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// Writes what is in memory to table files, so that no journal need be read at the next open.

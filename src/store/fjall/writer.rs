@@ -6,7 +6,7 @@
 
 use std::string::{String, ToString};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::vec::Vec;
@@ -18,12 +18,13 @@ use super::mark::Extent;
 use super::reader::{Reader, pair};
 use super::recovery::Recovered;
 use super::rows;
+use super::spawn;
 use super::staged::Staged;
 use super::tables::{Tables, empty_journal, failed, guarded, journal_bytes};
 use crate::limits::{GROUP_BYTES_MAX, STORE_CLOSE_JOURNAL_BYTES};
 use crate::log::{Durability, Epoch, Epochs, Group, Opening};
-use crate::store::StoreError;
 use crate::store::ledger::Ledger;
+use crate::store::{Compacted, StoreError};
 
 pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) type Job = Box<dyn FnOnce(&Reader) + Send>;
@@ -33,6 +34,8 @@ pub(super) enum Request {
     Begin(Epoch, Answer<Opening>),
     Append(Group, Answer<u64>),
     Flush(Answer<()>),
+    VerifyMark(Answer<()>),
+    Compact(Answer<Compacted>),
     Close(Answer<()>),
 }
 
@@ -55,6 +58,9 @@ pub(super) struct Writer {
     end: Arc<AtomicU64>,
     reads: mpsc::Sender<Read>,
     reader: Option<JoinHandle<()>>,
+    /// Works on the tables beside this thread, and must have let go of them before the folder is.
+    compaction: Option<JoinHandle<()>>,
+    is_compacting: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -83,6 +89,8 @@ impl Writer {
             end,
             reads,
             reader: Some(reader),
+            compaction: None,
+            is_compacting: Arc::default(),
         }
     }
 
@@ -93,6 +101,8 @@ impl Writer {
             match request {
                 Request::Begin(epoch, answer) => drop(answer.send(self.begin(epoch))),
                 Request::Flush(answer) => drop(answer.send(self.flush())),
+                Request::VerifyMark(answer) => drop(answer.send(self.folder.mark.verify())),
+                Request::Compact(answer) => self.compact(answer),
                 Request::Append(group, answer) => {
                     let (groups, other) = gather(group, answer, requests);
                     self.append(groups);
@@ -108,7 +118,7 @@ impl Writer {
                 next = requests.recv().ok();
             }
         }
-        self.stop_reader();
+        self.stop_others();
     }
 
     fn begin(&mut self, epoch: Epoch) -> Result<Opening, StoreError> {
@@ -240,7 +250,7 @@ impl Writer {
     /// Lets go of everything. Where the journal has grown, its content goes to tables and it is
     /// emptied, since the next open reads all of it.
     fn close(mut self) -> Result<(), StoreError> {
-        self.stop_reader();
+        self.stop_others();
         let flushed = self.flush();
         let settled = flushed.is_ok()
             && self.journal_bytes > STORE_CLOSE_JOURNAL_BYTES
@@ -260,10 +270,37 @@ impl Writer {
         folder.mark.sync()
     }
 
-    fn stop_reader(&mut self) {
+    /// Begins a compaction on a thread of its own; there is one at a time.
+    fn compact(&mut self, answer: Answer<Compacted>) {
+        let refused = |reason: String| StoreError::Io {
+            action: "compact the tables".into(),
+            reason,
+        };
+        if self.is_compacting.swap(true, Ordering::AcqRel) {
+            drop(answer.send(Err(refused("they are being compacted".into()))));
+            return;
+        }
+        let tables = Arc::clone(&self.tables);
+        let is_compacting = Arc::clone(&self.is_compacting);
+        let compaction = spawn("anabranch-compact", move || {
+            let compacted = guarded("tables", || tables.compact());
+            drop(tables);
+            is_compacting.store(false, Ordering::Release);
+            drop(answer.send(compacted));
+        });
+        self.compaction = compaction.ok();
+        if self.compaction.is_none() {
+            self.is_compacting.store(false, Ordering::Release);
+        }
+    }
+
+    fn stop_others(&mut self) {
         if let Some(reader) = self.reader.take() {
             drop(self.reads.send(Read::Stop));
             drop(reader.join());
+        }
+        if let Some(compaction) = self.compaction.take() {
+            drop(compaction.join());
         }
     }
 }

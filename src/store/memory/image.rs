@@ -9,7 +9,8 @@ use crate::log::{
     Durability, Entry, EntryKind, Epoch, Epochs, Group, IdRange, Known, Opening, Page,
 };
 use crate::store::ledger::Ledger;
-use crate::store::{History, HistoryFrom, ReadLimit, StoreError, names};
+use crate::store::verify::{PAGE, Walk, entry_name};
+use crate::store::{History, HistoryFrom, Inspection, ReadLimit, StoreError, VerifyReport, names};
 
 /// What one memory store holds, and how much of it counts as fsynced.
 #[derive(Clone, Debug, Default)]
@@ -281,5 +282,48 @@ impl Image {
             found.extend(names.map(|(name, _)| name.clone()).take(room));
         }
         found
+    }
+
+    /// Walks along the log and compares what is kept beside it with what the log says.
+    pub(super) fn verify(&self, inspection: Inspection) -> VerifyReport {
+        let mut walk = Walk::new(inspection);
+        let mut anew = Self::new();
+        for (position, entry) in (0..).zip(&self.log) {
+            walk.entry(position, entry);
+            anew.push(entry);
+            if (position + 1) % u64::try_from(PAGE.entries).unwrap_or(u64::MAX) == 0 {
+                walk.tell();
+            }
+        }
+        walk.tell();
+        for (id, position) in &self.arrivals {
+            if anew.arrivals.remove(id) != Some(*position) {
+                let reason = "it is not where the index of ids says";
+                walk.fault(Some(*position), format!("commit {id}"), reason);
+            }
+        }
+        for (id, position) in anew.arrivals {
+            let reason = format!("the index of ids lacks commit {id}");
+            walk.fault(Some(position), entry_name(position), reason);
+        }
+        if self.aggregates != anew.aggregates {
+            walk.fault(
+                None,
+                "index of aggregates",
+                "it does not agree with the log",
+            );
+        }
+        if walk.received() != self.ledger.received() {
+            walk.fault(None, "what was received", "it does not agree with the log");
+        }
+        for (aggregate, (position, fold)) in &self.folds {
+            let what = || format!("stored state of {aggregate}");
+            if *position > self.ledger.end() {
+                walk.fault(None, what(), "it is of a place after the end of the log");
+            } else if let Err(reason) = walk.inspection().fold(fold) {
+                walk.fault(None, what(), reason);
+            }
+        }
+        walk.finish()
     }
 }

@@ -18,7 +18,9 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use self::image::Image;
 use crate::event::{AggregateId, EventId};
 use crate::log::{Epoch, Group, IdRange, Known, Opening, Page};
-use crate::store::{EventStore, History, HistoryFrom, ReadLimit, StoreError};
+use crate::store::{
+    EventStore, History, HistoryFrom, Inspection, ReadLimit, StoreError, VerifyReport,
+};
 
 /// A handle to a log in memory.
 ///
@@ -134,6 +136,10 @@ impl EventStore for MemoryStore {
 
     fn flush(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         ready(self.writable().map(|mut image| image.sync())).boxed()
+    }
+
+    fn verify(&self, inspection: Inspection) -> BoxFuture<'_, Result<VerifyReport, StoreError>> {
+        ready(Ok(self.image().verify(inspection))).boxed()
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -49,6 +49,7 @@ mod model;
 pub mod random;
 pub mod reading;
 mod rig;
+pub mod verifying;
 pub mod writing;
 
 use crate::store::EventStore;
@@ -122,6 +123,11 @@ macro_rules! store_conformance {
                 lasting: a_durable_append_covers_the_buffered_ones_before_it,
                 lasting: a_flush_covers_what_was_buffered,
                 lasting: a_loss_of_power_leaves_whole_groups,
+                verifying: an_empty_store_is_whole,
+                verifying: what_waits_and_what_was_released_is_no_fault,
+                verifying: progress_is_told_up_to_the_last_entry,
+                verifying: a_fold_that_makes_no_sense_to_whoever_knows_is_a_fault,
+                verifying: compacting_changes_nothing,
                 random: random_uses_agree_with_a_plain_list,
             }
         }

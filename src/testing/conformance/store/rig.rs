@@ -10,8 +10,8 @@ use std::vec::Vec;
 use super::StoreHome;
 use super::model::Model;
 use crate::event::{AggregateId, EventId, ReplicaId, Seq};
-use crate::log::{Durability, Entry, Epoch, Group, IdRange, Opening};
-use crate::store::{EventStore, HistoryFrom, ReadLimit, StoreError};
+use crate::log::{Durability, Entry, EntryKind, Epoch, Group, IdRange, Opening};
+use crate::store::{EventStore, HistoryFrom, Inspection, ReadLimit, StoreError};
 
 /// A store, the list it is compared with, and where it lives.
 pub(super) struct Rig<H: StoreHome> {
@@ -126,6 +126,22 @@ impl<H: StoreHome> Rig<H> {
         self.check_log();
         self.check_ids();
         self.check_aggregates();
+        self.check_itself();
+    }
+
+    /// A store that holds what the list holds finds nothing wrong with itself, and counts right.
+    fn check_itself(&self) {
+        let report = block_on(self.store().verify(Inspection::new())).unwrap();
+        assert_eq!(report.faults, []);
+        let arrived = || {
+            let entries = self.model.entries().map(|(_, entry)| entry);
+            let arrived = entries.filter(|entry| entry.kind != EntryKind::Released);
+            arrived.map(|entry| &entry.commit)
+        };
+        let events: u64 = arrived().map(|commit| commit.events().len() as u64).sum();
+        let bytes: u64 = arrived().map(|commit| commit.bytes() as u64).sum();
+        let counts = (report.entries, report.events, report.bytes);
+        assert_eq!(counts, (self.model.end(), events, bytes));
     }
 
     fn check_log(&self) {

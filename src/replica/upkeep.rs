@@ -1,0 +1,57 @@
+use std::string::ToString;
+
+use super::Replica;
+use crate::merge::StoredFold;
+use crate::store::{Compacted, Inspection, StoreError, VerifyReport};
+
+/// How far a verification is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verifying {
+    /// Entries of the log that have been read.
+    pub entries: u64,
+    /// Entries that there were when it began.
+    pub of: u64,
+}
+
+impl Replica {
+    /// Reads everything that the store holds and says what of it is damaged or does not go together:
+    /// each entry with its checksum, digests and place in its writer's chain, the indexes, the stored
+    /// states, the bookkeeping. `progress` is told after each page and must be quick; reads and writes
+    /// go on meanwhile, and what is written meanwhile may be left out.
+    ///
+    /// Nothing is repaired. What has been received can be had again from a peer, by a new store.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is closed; damage is told in the report.
+    pub async fn verify(
+        &self,
+        mut progress: impl FnMut(Verifying) + Send + 'static,
+    ) -> Result<VerifyReport, StoreError> {
+        let of = self.open_store()?;
+        let inspection = Inspection::new()
+            .with_progress(move |entries| progress(Verifying { entries, of }))
+            .with_folds(|fold| {
+                let decoded = StoredFold::decode(fold);
+                decoded.map(drop).map_err(|error| error.to_string())
+            });
+        self.shell.store.verify(inspection).await
+    }
+
+    /// Gives back what the store's own files hold in vain, as states that were written anew since. No
+    /// event goes. Seldom worth while: stores do most of that by themselves.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be done, or is being done.
+    pub async fn compact(&self) -> Result<Compacted, StoreError> {
+        self.open_store()?;
+        self.shell.store.compact().await
+    }
+
+    /// The end of the stored log, unless the replica was closed.
+    fn open_store(&self) -> Result<u64, StoreError> {
+        if self.shell.is_closed() {
+            return Err(StoreError::Closed);
+        }
+        Ok(self.shell.with(|engine| engine.stored_end()))
+    }
+}
