@@ -4,7 +4,10 @@ use alloc::vec::Vec;
 
 use thiserror::Error;
 
-use super::{Guard, Inbox, Ready, Receipt, Timeline, Unguarded, Unresolved, tags};
+use super::{
+    Explanation, Guard, Inbox, RacePage, RaceQuery, Ready, Receipt, Timeline, Unguarded,
+    Unresolved, tags,
+};
 use crate::event::{AggregateId, Chain, Commit, Digest, PayloadError};
 use crate::resolver::{Registry, Resolver};
 
@@ -156,6 +159,28 @@ impl Aggregates {
         self.folded(id).ok().map(|timeline| &*timeline)
     }
 
+    /// One page of the races of an aggregate, as [`Timeline::races`] tells and costs them.
+    ///
+    /// # Errors
+    /// [`StateError::Unknown`]. An aggregate that is not resolved has its races, too.
+    pub fn races(&mut self, id: &AggregateId, query: &RaceQuery) -> Result<RacePage, StateError> {
+        let (timeline, guard) = self.folded_and_guard(id)?;
+        Ok(timeline.races(query, guard))
+    }
+
+    /// Why the value of an aggregate is what it is, as [`Timeline::explain`] tells and costs it.
+    ///
+    /// # Errors
+    /// [`StateError::Unknown`]. An aggregate that is not resolved can be explained, too.
+    pub fn explain(
+        &mut self,
+        id: &AggregateId,
+        query: &RaceQuery,
+    ) -> Result<Explanation, StateError> {
+        let (timeline, guard) = self.folded_and_guard(id)?;
+        Ok(timeline.explain(query, guard))
+    }
+
     /// Folds every aggregate, so that what [`iter`](Self::iter) gives is current.
     pub fn fold_all(&mut self) {
         for timeline in self.timelines.values_mut() {
@@ -186,13 +211,20 @@ impl Aggregates {
     }
 
     fn folded(&mut self, id: &AggregateId) -> Result<&mut Timeline, StateError> {
+        self.folded_and_guard(id).map(|(timeline, _)| timeline)
+    }
+
+    fn folded_and_guard(
+        &mut self,
+        id: &AggregateId,
+    ) -> Result<(&mut Timeline, &dyn Guard), StateError> {
         let Some(timeline) = self.timelines.get_mut(id) else {
             return Err(StateError::Unknown {
                 aggregate: id.clone(),
             });
         };
         timeline.fold(&*self.guard);
-        Ok(timeline)
+        Ok((timeline, &*self.guard))
     }
 }
 
