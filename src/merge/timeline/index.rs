@@ -1,10 +1,11 @@
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use super::Timeline;
 use super::folding::Rule;
 use super::rows::Fate;
 use super::touched::Touched;
-use crate::event::{Causality, OrderKey, VersionVector};
+use crate::event::{Causality, EventId, OrderKey, VersionVector};
 use crate::resolver::Footprint;
 
 /// Which events touched which keys, for as far back as somebody had to know.
@@ -54,6 +55,9 @@ impl Index {
     }
 }
 
+/// Heads that are compared with an event before the index is asked: as many as are usual.
+const HEADS_LOOK: usize = 4;
+
 impl Timeline {
     /// What an event touches; nothing where the rule panics when it is asked.
     pub(super) fn footprint(&mut self, slot: usize, rule: Rule<'_>) -> Option<Footprint> {
@@ -87,12 +91,28 @@ impl Timeline {
                 continue;
             }
             // What a rule that panics would have said cannot be told.
-            let found = self
-                .cover(slot, slot, rule)
-                .and_then(|()| self.observe(slot, rule));
-            raced |= found.unwrap_or(true);
+            raced |= self.meets_another(slot, rule).unwrap_or(true);
         }
         raced
+    }
+
+    /// Whether an event shares keys with a concurrent one that was here before it. Most that do
+    /// share them with a head.
+    fn meets_another(&mut self, slot: usize, rule: Rule<'_>) -> Option<bool> {
+        let past = self.past.of(slot, &self.rows);
+        let unseen = |id: &EventId| !past.contains(*id);
+        let heads = self.heads.keys().copied().filter(unseen);
+        let heads = heads.filter_map(|id| self.rows.slot(id));
+        let heads = heads.filter(|head| *head < slot && self.is_in_order(*head));
+        let heads: Vec<usize> = heads.take(HEADS_LOOK).collect();
+        let footprint = self.footprint(slot, rule)?;
+        for head in heads {
+            if self.footprint(head, rule)?.overlaps(&footprint) {
+                return Some(true);
+            }
+        }
+        self.cover(slot, slot, rule)?;
+        self.observe(slot, rule)
     }
 
     /// Sees to it that the index covers whatever arrived before the slot `until` and matters to the

@@ -100,17 +100,6 @@ impl Order {
         Some((*slot, Place { run, at: at + 1 }))
     }
 
-    /// The slots behind a place, forwards.
-    pub(super) fn iter_from(&self, place: Place) -> impl Iterator<Item = usize> {
-        let first = self.runs.get(place.run).and_then(|run| run.get(place.at..));
-        let rest = self.runs.get(place.run + 1..).unwrap_or_default();
-        first
-            .unwrap_or_default()
-            .iter()
-            .chain(rest.iter().flatten())
-            .copied()
-    }
-
     /// The slots before a place, backwards.
     pub(super) fn iter_back(&self, place: Place) -> impl Iterator<Item = usize> {
         let last = self.runs.get(place.run).and_then(|run| run.get(..place.at));
@@ -122,5 +111,85 @@ impl Order {
     /// All slots.
     pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
         self.runs.iter().flatten().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows::Fate;
+    use super::*;
+    use crate::event::{
+        AggregateId, CommitSpan, Event, EventId, EventParts, EventType, Heads, Metadata, Payload,
+        ReplicaId, Seq, Timestamp,
+    };
+
+    fn event(number: u64, stamp: u64) -> Event {
+        let id = EventId::new(ReplicaId::new(1, 0), Seq::new(number + 1).unwrap());
+        Event::assemble(EventParts {
+            id,
+            commit: CommitSpan::new(id.seq, 1).unwrap(),
+            timestamp: Timestamp::from_bits(stamp),
+            written_ms: 0,
+            aggregate: AggregateId::new("a/1").unwrap(),
+            event_type: EventType::new("noted").unwrap(),
+            heads: Heads::default(),
+            replaces: None,
+            metadata: Metadata::new(),
+            payload: Payload::encode(&number).unwrap(),
+        })
+        .unwrap()
+    }
+
+    /// Against a list that is sorted each time, through many splits of runs: mostly at the end, then
+    /// mostly at one early place, then anywhere.
+    #[test]
+    fn an_order_in_runs_is_a_sorted_list() {
+        let mut rows = Rows::default();
+        let mut order = Order::default();
+        let mut twin: Vec<(Option<OrderKey>, usize)> = Vec::new();
+        let mut random = 7u64;
+        for number in 0..3_000u64 {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let stamp = match number {
+                0..1_000 => number * 1_000 + (random >> 60) * 900,
+                1_000..2_000 => 5_000 + number,
+                _ => random >> 44,
+            };
+            let slot = rows.push(event(number, stamp), None, Fate::Pending);
+            order.insert(slot, &rows);
+            let entry = (rows.key(slot), slot);
+            twin.insert(twin.partition_point(|other| *other < entry), entry);
+            if number % 37 != 0 {
+                continue;
+            }
+            let sorted: Vec<usize> = twin.iter().map(|(_, slot)| *slot).collect();
+            assert_eq!(order.iter().collect::<Vec<_>>(), sorted);
+            assert_eq!(
+                (order.len(), order.last()),
+                (sorted.len(), sorted.last().copied())
+            );
+            let at = usize::try_from(random >> 33).unwrap() % twin.len();
+            let (key, _) = twin[at];
+            let place = order.after(key, &rows);
+            let back: Vec<usize> = sorted[..=at].iter().rev().copied().collect();
+            assert_eq!(order.iter_back(place).collect::<Vec<_>>(), back);
+            let mut forward = Vec::new();
+            let mut place = place;
+            while let Some((slot, next)) = order.next(place) {
+                forward.push(slot);
+                place = next;
+            }
+            assert_eq!(forward, sorted[at + 1..]);
+        }
+        assert!(order.runs.len() > 4 && order.runs.iter().all(|run| run.len() <= RUN));
+        assert_eq!(order.after(None, &rows), Place { run: 0, at: 0 });
+        let slots: Vec<usize> = twin.iter().rev().map(|(_, slot)| *slot).collect();
+        let sorted = Order::sorted(slots, &rows);
+        assert_eq!(
+            sorted.iter().collect::<Vec<_>>(),
+            order.iter().collect::<Vec<_>>()
+        );
     }
 }
