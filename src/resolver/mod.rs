@@ -27,8 +27,6 @@ mod nested;
 pub mod payloads {}
 mod piece;
 mod registry;
-#[cfg(test)]
-mod rehearsal;
 pub mod rules;
 mod siblings;
 mod value;
@@ -189,3 +187,6 @@ pub trait Resolver: Send + Sync + 'static {
         cbor::to_vec(state)
     }
 }
+
+#[cfg(test)]
+mod tests;

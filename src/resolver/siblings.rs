@@ -289,7 +289,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::rehearsal::{Rehearsal, turns};
+    use super::super::tests::rehearsal::{Rehearsal, Turn, turns};
     use super::*;
 
     /// Shows all that it is given, in the order in which it is given it.
@@ -306,7 +306,7 @@ mod tests {
         cbor::from_slice(&all().present(state).unwrap()).unwrap()
     }
 
-    fn rehearsal(turns: Vec<super::super::rehearsal::Turn>) -> Rehearsal {
+    fn rehearsal(turns: Vec<Turn>) -> Rehearsal {
         let payloads = (0u8..).map(|number| Payload::encode(&(number % 3)).unwrap());
         Rehearsal::new(turns.into_iter().zip(payloads))
     }

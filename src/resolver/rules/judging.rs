@@ -15,7 +15,10 @@ use crate::resolver::cell::{NULL, segment_of};
 use crate::resolver::{Key, Verdict};
 
 /// What a payload says of the paths that it names; nothing at all if it does not fit the rules.
-pub(super) struct Said<'a>(BTreeMap<Vec<&'a str>, Saying<'a>>);
+pub(super) struct Said<'a> {
+    writes: &'a DocumentWrites,
+    named: BTreeMap<Vec<&'a str>, Saying<'a>>,
+}
 
 /// What a payload says of one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,47 +42,64 @@ struct Changes<'a> {
 /// What a payload says at one path, or above it.
 #[derive(Clone, Copy)]
 enum Word<'s> {
+    /// A field, or its removal.
     Here(&'s Saying<'s>),
-    /// Something in whose place the path cannot be.
+    /// That what was there is to go, and this is to be inside.
+    Replaced(&'s [u8]),
+    /// A field above, in whose place the path cannot be.
     FieldAbove,
+    /// An empty map above, which leaves room for what is inside.
+    RoomAbove,
     /// The removal of a branch that holds the path.
     RemovedAbove,
     /// Nothing, or only what lies below.
     Nothing,
 }
 
-/// The CBOR of an empty map, which leaves room for what is inside.
+/// The CBOR of an empty map.
 const EMPTY_MAP: &[u8] = &[0xa0];
 
 impl<'a> Said<'a> {
     pub(super) fn of(writes: &'a DocumentWrites, book: &RuleBook) -> Self {
-        let mut said: BTreeMap<Vec<&str>, Saying<'_>> = BTreeMap::new();
+        let mut named: BTreeMap<Vec<&str>, Saying<'_>> = BTreeMap::new();
         for path in writes.removals() {
             let path = path.iter().map(|segment| &**segment).collect();
-            said.insert(path, Saying::Removed);
+            named.insert(path, Saying::Removed);
         }
         let fits = writes.for_each(book, &mut |path, _, write| {
-            let before = said.remove(path);
-            said.extend(after(before, write).map(|saying| (path.to_vec(), saying)));
+            let before = named.remove(path);
+            named.extend(after(before, write).map(|saying| (path.to_vec(), saying)));
         });
         if fits.is_err() {
-            said.clear();
+            named.clear();
         }
-        Self(said)
+        Self { writes, named }
     }
 
     fn at<'s>(&'s self, path: &[&'s str]) -> Word<'s> {
-        if let Some(saying) = self.0.get(path) {
-            return Word::Here(saying);
+        let Some(saying) = self.named.get(path) else {
+            return self.above(path);
+        };
+        let inside = self.writes.written_at(path);
+        match inside.filter(|inside| *inside != EMPTY_MAP) {
+            Some(inside) if *saying == Saying::Removed => Word::Replaced(inside),
+            _ => Word::Here(saying),
         }
-        let mut above = (0..path.len()).filter_map(|len| self.0.get(path.get(..len)?));
-        if above.clone().any(Saying::fills) {
-            Word::FieldAbove
-        } else if above.any(|saying| *saying == Saying::Removed) {
-            Word::RemovedAbove
-        } else {
-            Word::Nothing
-        }
+    }
+
+    fn above<'s>(&'s self, path: &[&'s str]) -> Word<'s> {
+        let said = (0..path.len()).filter_map(|len| self.named.get(path.get(..len)?));
+        let words = said.map(|saying| match saying {
+            Saying::Removed => Word::RemovedAbove,
+            Saying::Value(EMPTY_MAP) => Word::RoomAbove,
+            _ => Word::FieldAbove,
+        });
+        let strongest = |word: &Word<'_>| match word {
+            Word::FieldAbove => 2,
+            Word::RemovedAbove => 1,
+            _ => 0,
+        };
+        words.max_by_key(strongest).unwrap_or(Word::Nothing)
     }
 }
 
@@ -106,16 +126,6 @@ fn after<'a>(before: Option<Saying<'a>>, write: Write<'a>) -> Option<Saying<'a>>
 }
 
 impl Saying<'_> {
-    /// Whether a field is there afterwards that leaves no room inside.
-    fn fills(&self) -> bool {
-        match self {
-            Self::Value(value) => *value != EMPTY_MAP,
-            Self::Step(_) => true,
-            Self::Elements(changes) => changes.named.values().any(|adds| *adds),
-            Self::Removed => false,
-        }
-    }
-
     /// What it means for the elements of a set.
     fn changes(&self) -> Changes<'_> {
         match self {
@@ -160,7 +170,7 @@ fn weight(verdict: Verdict) -> u8 {
 
 /// The verdict on whole payloads.
 pub(super) fn judge(book: &RuleBook, earlier: &Said<'_>, later: &Said<'_>) -> Verdict {
-    let mut places: Vec<&Vec<&str>> = earlier.0.keys().chain(later.0.keys()).collect();
+    let mut places: Vec<&Vec<&str>> = earlier.named.keys().chain(later.named.keys()).collect();
     places.sort_unstable();
     places.dedup();
     let met = places.into_iter().filter_map(|path| {
@@ -184,17 +194,21 @@ pub(super) fn judge_at(
     verdict(book.of(path), (earlier.at(path), later.at(path)), element)
 }
 
-/// At one path the rule decides. A field that is written inside hides one that is written above,
-/// whichever is later. Everything else has its effect beside the other.
+/// At one path the rule decides. What is written inside hides a field that is written above,
+/// whichever is later, and is judged at its own place. Everything else has its effect beside the
+/// other.
 fn verdict(rule: Rule, words: (Word<'_>, Word<'_>), element: Option<&str>) -> Verdict {
     use Saying::Removed;
+    use Word::{FieldAbove, Here, RemovedAbove, Replaced};
     match words {
-        (Word::Here(one), Word::Here(other)) => by_rule(rule, one, other, element),
-        (Word::FieldAbove, Word::Here(saying)) if *saying != Removed => Verdict::LaterWins,
-        (Word::Here(saying), Word::FieldAbove) if *saying != Removed => Verdict::EarlierWins,
-        (Word::Here(Removed), Word::RemovedAbove) | (Word::RemovedAbove, Word::Here(Removed)) => {
-            Verdict::Agree
-        }
+        (Here(one), Here(other)) => by_rule(rule, one, other, element),
+        (Replaced(one), Replaced(other)) if one == other => Verdict::Agree,
+        (Here(Removed), RemovedAbove) | (RemovedAbove, Here(Removed)) => Verdict::Agree,
+        (Here(Removed | Saying::Value(EMPTY_MAP)), Replaced(_)) => Verdict::Merged,
+        (Here(saying), Replaced(_)) => by_rule(rule, saying, &Removed, element),
+        (Here(saying), FieldAbove) if *saying != Removed => Verdict::EarlierWins,
+        (FieldAbove, Here(saying)) if *saying != Removed => Verdict::LaterWins,
+        (FieldAbove, Replaced(_)) => Verdict::LaterWins,
         _ => Verdict::Merged,
     }
 }
@@ -277,10 +291,12 @@ pub(super) fn value_at(book: &RuleBook, key: &Key, writes: &DocumentWrites) -> O
             shown.int(*step);
             Some(shown.into_bytes())
         }
-        (Word::Here(Saying::Removed) | Word::RemovedAbove, _) => {
-            writes.written_at(path).map(<[u8]>::to_vec).or_else(null)
-        }
-        (Word::Nothing, _) => writes.written_at(path).map(<[u8]>::to_vec),
+        (Word::Here(Saying::Removed) | Word::RemovedAbove, _) => null(),
+        (Word::Replaced(inside), _) => Some(inside.to_vec()),
         (Word::FieldAbove, _) => None,
+        (Word::RoomAbove | Word::Nothing, _) => {
+            let inside = writes.written_at(path)?;
+            (inside != EMPTY_MAP).then(|| inside.to_vec())
+        }
     }
 }

@@ -250,3 +250,6 @@ impl Resolver for Rules {
         state.present()
     }
 }
+
+#[cfg(test)]
+mod tests;

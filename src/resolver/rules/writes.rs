@@ -93,7 +93,7 @@ impl DocumentWrites {
                 let path = name_of(&path);
                 let rule = rule.name();
                 return Err(Rejection::new(format!(
-                    "remove {path}: it lies within {field}, a {rule} field, which is one value"
+                    "remove {path}: {field}, a field of rule {rule}, is one value"
                 )));
             }
         }
@@ -207,8 +207,9 @@ impl<'a> Walk<'_, 'a> {
         match (rule, self.operation) {
             (Rule::Counter, Count) => {
                 let step = Reader::new(item).int();
-                step.map(Write::Step)
-                    .map_err(|_| self.refuse("a counter takes a step, an integer of 64 bits"))
+                step.map(Write::Step).map_err(|_| {
+                    self.refuse("a field of rule counter takes a step, an integer of 64 bits")
+                })
             }
             (Rule::AddWinsSet, Set) => self.elements(item).map(Write::Elements),
             (Rule::AddWinsSet, Discard) => self.elements(item).map(Write::Discard),
@@ -216,7 +217,9 @@ impl<'a> Walk<'_, 'a> {
             (Rule::Manual, Set) => self.shallow(item).map(Write::Value),
             (Rule::Manual, Resolve) => self.shallow(item).map(Write::Resolution),
             (Rule::LastWrite | Rule::FirstWrite | Rule::KeepAll, Set) => Ok(Write::Value(item)),
-            (rule, _) => Err(self.refuse(format!("a {rule} field takes {}", taken_by(rule)))),
+            (rule, _) => {
+                Err(self.refuse(format!("a field of rule {rule} takes {}", taken_by(rule))))
+            }
         }
     }
 
@@ -224,7 +227,7 @@ impl<'a> Walk<'_, 'a> {
         let found = Reader::new(item).array();
         found
             .map(|_| item)
-            .map_err(|_| self.refuse("an add-wins-set field takes an array of elements"))
+            .map_err(|_| self.refuse("a field of rule add-wins-set takes an array of elements"))
     }
 
     /// A value that can be shown one level deeper than it was written.

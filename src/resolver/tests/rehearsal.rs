@@ -6,24 +6,24 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{Context, Rejection, Resolver, View};
+use super::super::{Context, Rejection, Resolver, View};
 use crate::event::{
     AggregateId, CommitSpan, Event, EventId, EventParts, EventType, Heads, Metadata, Payload,
     ReplicaId, Seq, Timestamp,
 };
 
 /// Who writes, and which of the events before it the writer had been shown.
-pub(super) type Turn = (u64, BTreeSet<usize>);
+pub(in crate::resolver) type Turn = (u64, BTreeSet<usize>);
 
 /// Events in canonical order, each with its causal past.
 #[derive(Debug)]
-pub(super) struct Rehearsal {
+pub(in crate::resolver) struct Rehearsal {
     events: Vec<Event>,
     pasts: Vec<BTreeSet<usize>>,
 }
 
 /// As many turns of up to three writers.
-pub(super) fn turns(
+pub(in crate::resolver) fn turns(
     len: impl Into<prop::collection::SizeRange>,
 ) -> impl Strategy<Value = Vec<Turn>> {
     let turn = (0u64..3, prop::collection::btree_set(0usize..12, 0..4));
@@ -33,7 +33,7 @@ pub(super) fn turns(
 impl Rehearsal {
     /// The history of these turns. Who was shown an event knows what its writer knew, and everybody
     /// knows what they wrote.
-    pub(super) fn new(turns: impl IntoIterator<Item = (Turn, Payload)>) -> Self {
+    pub(in crate::resolver) fn new(turns: impl IntoIterator<Item = (Turn, Payload)>) -> Self {
         let mut found = Self {
             events: Vec::new(),
             pasts: Vec::new(),
@@ -69,29 +69,29 @@ impl Rehearsal {
         found
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::resolver) fn len(&self) -> usize {
         self.events.len()
     }
 
-    pub(super) fn id(&self, at: usize) -> EventId {
+    pub(in crate::resolver) fn id(&self, at: usize) -> EventId {
         self.events[at].id()
     }
 
-    pub(super) fn payload(&self, at: usize) -> &Payload {
+    pub(in crate::resolver) fn payload(&self, at: usize) -> &Payload {
         self.events[at].payload()
     }
 
-    pub(super) fn past(&self, at: usize) -> &BTreeSet<usize> {
+    pub(in crate::resolver) fn past(&self, at: usize) -> &BTreeSet<usize> {
         &self.pasts[at]
     }
 
     /// The state before anything.
-    pub(super) fn start<R: Resolver>(rule: &R) -> R::State {
+    pub(in crate::resolver) fn start<R: Resolver>(rule: &R) -> R::State {
         Resolver::init(rule, &AggregateId::new("thing/1").unwrap())
     }
 
     /// Folds one event.
-    pub(super) fn step<R: Resolver>(
+    pub(in crate::resolver) fn step<R: Resolver>(
         &self,
         rule: &R,
         state: &mut R::State,
@@ -112,7 +112,7 @@ impl Rehearsal {
     }
 
     /// The state after these events, in this order.
-    pub(super) fn fold<R: Resolver>(
+    pub(in crate::resolver) fn fold<R: Resolver>(
         &self,
         rule: &R,
         order: impl IntoIterator<Item = usize>,
@@ -126,7 +126,7 @@ impl Rehearsal {
     }
 
     /// All events in an order that extends causality, drawn by these numbers.
-    pub(super) fn shuffled(&self, draws: &[prop::sample::Index]) -> Vec<usize> {
+    pub(in crate::resolver) fn shuffled(&self, draws: &[prop::sample::Index]) -> Vec<usize> {
         let mut order: Vec<usize> = Vec::new();
         for turn in 0..self.len() {
             let next = |at: &usize| {
