@@ -1,0 +1,210 @@
+//! A rule of one's own: a shop with two tills and no network between them. Each sells what it sees on
+//! the shelf; both sell the last lamp. When they meet, one cart is refused, the same one on both.
+//!
+//! `cargo run --example custom_resolver`
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use anabranch::event::{AggregateId, EventId, cbor};
+use anabranch::merge::Outcome;
+use anabranch::resolver::{Footprint, Key, ResolverId, Verdict};
+use anabranch::{Context, Draft, Registry, Rejection, Replica, Resolver};
+use serde::{Deserialize, Serialize};
+
+/// What one event says. Payloads are whatever serde can read and write.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Move {
+    Delivered { items: Items },
+    Sold { to: String, items: Items },
+}
+
+/// How many of each. A state holds no hash map, and a payload need not: the order of a `BTreeMap` is
+/// the same everywhere.
+type Items = BTreeMap<String, u32>;
+
+impl Move {
+    fn items(&self) -> &Items {
+        match self {
+            Self::Delivered { items } | Self::Sold { items, .. } => items,
+        }
+    }
+}
+
+/// What the moves add up to: what is left of each item.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Shelf(Items);
+
+/// The rule: a cart is sold whole or not at all, and nothing is sold that is not there.
+struct Stock;
+
+impl Resolver for Stock {
+    type State = Shelf;
+    type Payload = Move;
+
+    /// The version is raised whenever the same events would give another state.
+    fn id(&self) -> ResolverId {
+        ResolverId::new("stock", 1)
+    }
+
+    fn init(&self, _: &AggregateId) -> Shelf {
+        Shelf::default()
+    }
+
+    /// May refuse an event. It looks at nothing but its arguments, so every replica refuses the same.
+    fn admit(&self, shelf: &Shelf, moved: &Move, _: &Context<'_, Move>) -> Result<(), Rejection> {
+        let Move::Sold { items, .. } = moved else {
+            return Ok(());
+        };
+        for (item, wanted) in items {
+            let left = shelf.0.get(item).copied().unwrap_or_default();
+            if left < *wanted {
+                return Err(Rejection::new(format!(
+                    "{item}: {wanted} wanted, {left} left"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Folds an event that was admitted. It must not panic, whatever the payload says.
+    fn apply(&self, shelf: &mut Shelf, moved: &Move, _: &Context<'_, Move>) {
+        for (item, pieces) in moved.items() {
+            let left = shelf.0.entry(item.clone()).or_default();
+            *left = match moved {
+                Move::Delivered { .. } => left.saturating_add(*pieces),
+                Move::Sold { .. } => left.saturating_sub(*pieces),
+            };
+        }
+    }
+
+    /// What an event reads or writes: its items. Moves of different items never race, and a late one
+    /// costs nothing where nobody has touched its items since. Left out, everything races.
+    fn footprint(&self, moved: &Move) -> Footprint {
+        let key = |item: &String| Key::leaf([item.as_str()]);
+        Footprint::Keys(moved.items().keys().map(key).collect())
+    }
+
+    /// What to tell people of two moves that did not know of each other. No state depends on it.
+    fn judge(&self, earlier: &Move, later: &Move) -> Verdict {
+        match (earlier, later) {
+            // First come, first served, as far as the shelf goes.
+            (Move::Sold { .. }, Move::Sold { .. }) => Verdict::EarlierWins,
+            _ => Verdict::Merged,
+        }
+    }
+
+    /// What a move says of one item.
+    fn value_at(&self, key: &Key, moved: &Move) -> Option<Vec<u8>> {
+        let pieces = moved.items().get(key.path.first()?)?;
+        cbor::to_vec(pieces).ok()
+    }
+
+    fn rule_at(&self, _: &Key) -> Cow<'static, str> {
+        Cow::Borrowed("first come, first served")
+    }
+}
+
+const SHELF: &str = "shelf/1";
+
+fn items<const N: usize>(items: [(&str, u32); N]) -> Items {
+    items.map(|(item, pieces)| (item.into(), pieces)).into()
+}
+
+fn sold<const N: usize>(to: &str, cart: [(&str, u32); N]) -> Result<Draft, Box<dyn Error>> {
+    let items = items(cart);
+    let to = to.into();
+    Ok(Draft::new(SHELF, "sold", &Move::Sold { to, items })?)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let rules = Registry::new().with("shelf", Stock)?;
+    let door = Replica::in_memory(rules.clone()).await?;
+    let yard = Replica::in_memory(rules).await?;
+
+    let items = items([("lamp", 1), ("tea", 5)]);
+    let delivery = Draft::new(SHELF, "delivered", &Move::Delivered { items })?;
+    door.record(delivery).await?;
+    door.sync(&yard).await?;
+    println!("a delivery, known at both tills");
+    tell(&[("door", &door), ("yard", &yard)]).await?;
+
+    // From here on neither till hears of the other, and each is right by what it knows.
+    door.record(sold("Ann", [("lamp", 1), ("tea", 2)])?).await?;
+    yard.record(sold("Bob", [("lamp", 1)])?).await?;
+    yard.record(sold("Cid", [("tea", 3)])?).await?;
+    println!("\napart: Ann buys at the door, Bob and Cid in the yard");
+    tell(&[("door", &door), ("yard", &yard)]).await?;
+
+    // What a till's own rule refuses as things stand is not written at all.
+    match door.record(sold("Dan", [("lamp", 1)])?).await {
+        Ok(_) => return Err("a second lamp was sold at the door".into()),
+        Err(refused) => println!("\nthe door refuses Dan at once: {refused}"),
+    }
+
+    // Both sold the lamp. The order that all replicas share says which cart came first.
+    let report = door.sync(&yard).await?;
+    println!("\nthey meet: {report}");
+    tell(&[("door", &door), ("yard", &yard)]).await?;
+    assert_eq!(door.digest(SHELF).await?, yard.digest(SHELF).await?);
+
+    println!("\nwhat became of each cart");
+    let (at_door, in_yard) = (fates(&door).await?, fates(&yard).await?);
+    assert_eq!(at_door, in_yard, "both tills refuse the same");
+    for (_, buyer, refused) in &at_door {
+        match refused {
+            None => println!("  {buyer}: sold"),
+            Some(why) => println!("  {buyer}: refused at both tills, {why}"),
+        }
+    }
+    let refused: Vec<&str> = at_door
+        .iter()
+        .filter(|(_, _, refused)| refused.is_some())
+        .map(|(_, buyer, _)| buyer.as_str())
+        .collect();
+    assert!(
+        refused == ["Ann"] || refused == ["Bob"],
+        "one lamp, one buyer"
+    );
+
+    // Cid's tea was never in question. A cart is sold whole, so if Ann's was refused, her tea is left.
+    let shelf: Shelf = door.state(SHELF).await?.unwrap_or_default();
+    let tea = if refused == ["Ann"] { 2 } else { 0 };
+    assert_eq!(
+        shelf.0,
+        BTreeMap::from([("lamp".into(), 0), ("tea".into(), tea)])
+    );
+    println!(
+        "\n{} is told so; the event stays in the log of both",
+        refused.join(", ")
+    );
+    Ok(())
+}
+
+/// Every sale in the order that all replicas share: its id, the buyer, and why it was refused.
+async fn fates(till: &Replica) -> Result<Vec<(EventId, String, Option<String>)>, Box<dyn Error>> {
+    let mut fates = Vec::new();
+    for told in till.history(SHELF).await? {
+        let Move::Sold { to, .. } = told.event.payload().decode()? else {
+            continue;
+        };
+        let refused = match told.outcome {
+            Some(Outcome::Rejected(why)) => Some(why.to_string()),
+            _ => None,
+        };
+        fates.push((told.event.id(), to, refused));
+    }
+    Ok(fates)
+}
+
+async fn tell(tills: &[(&str, &Replica)]) -> Result<(), Box<dyn Error>> {
+    for (name, till) in tills {
+        let shelf: Shelf = till.state(SHELF).await?.unwrap_or_default();
+        let left = shelf.0.iter().map(|(item, left)| format!("{left} {item}"));
+        println!("  {name}: {}", left.collect::<Vec<_>>().join(", "));
+    }
+    Ok(())
+}
