@@ -54,12 +54,12 @@ impl Resolver for Stock {
     }
 
     /// May refuse an event. It looks at nothing but its arguments, so every replica refuses the same.
-    fn admit(&self, shelf: &Shelf, moved: &Move, _: &Context<'_, Move>) -> Result<(), Rejection> {
+    fn admit(&self, stock: &Shelf, moved: &Move, _: &Context<'_, Move>) -> Result<(), Rejection> {
         let Move::Sold { items, .. } = moved else {
             return Ok(());
         };
         for (item, wanted) in items {
-            let left = shelf.0.get(item).copied().unwrap_or_default();
+            let left = stock.0.get(item).copied().unwrap_or_default();
             if left < *wanted {
                 return Err(Rejection::new(format!(
                     "{item}: {wanted} wanted, {left} left"
@@ -70,9 +70,9 @@ impl Resolver for Stock {
     }
 
     /// Folds an event that was admitted. It must not panic, whatever the payload says.
-    fn apply(&self, shelf: &mut Shelf, moved: &Move, _: &Context<'_, Move>) {
+    fn apply(&self, stock: &mut Shelf, moved: &Move, _: &Context<'_, Move>) {
         for (item, pieces) in moved.items() {
-            let left = shelf.0.entry(item.clone()).or_default();
+            let left = stock.0.entry(item.clone()).or_default();
             *left = match moved {
                 Move::Delivered { .. } => left.saturating_add(*pieces),
                 Move::Sold { .. } => left.saturating_sub(*pieces),
