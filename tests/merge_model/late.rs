@@ -1,23 +1,17 @@
 //! Late events: whatever shortcut is taken, the state is that of a fold which never went back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use anabranch::event::{
-    AggregateId, ChainTag, CommitSpan, Event, EventId, EventParts, EventType, Head, Heads,
-    Metadata, Payload, ReplicaId, Timestamp,
-};
-use anabranch::merge::{Costs, Timeline, Unguarded};
-use anabranch::resolver::{
-    Claims, Context, Footprint, Key, Rejection, Resolver, ResolverId, Route,
-};
+use anabranch::event::{AggregateId, Event, EventId, Payload, ReplicaId, Timestamp};
+use anabranch::merge::{Timeline, Unguarded};
+use anabranch::resolver::{Claims, Context, Footprint, Key, Rejection, Resolver, ResolverId};
 use proptest::prelude::*;
 
-use crate::authors::{aggregate, seq};
-
-/// What one event says: which cell it is for, and how it behaves.
-type Note = (u8, u8);
+use crate::authors::seq;
+use crate::offline::{Note, check, event, timeline, writes};
 
 /// Cells that remember the order of what was written to them.
+#[derive(Clone)]
 struct Cells;
 
 impl Resolver for Cells {
@@ -92,6 +86,7 @@ fn touched(cell: u8) -> Box<dyn Iterator<Item = u8>> {
 }
 
 /// A rule that says truly that concurrent events commute, unless they ask for rivals.
+#[derive(Clone)]
 struct Votes;
 
 impl Resolver for Votes {
@@ -123,131 +118,8 @@ impl Resolver for Votes {
     }
 }
 
-/// One write of a history: who, what, whom to learn from before, by how much its clock is off, and
-/// how long it is held back.
-#[derive(Clone, Debug)]
-struct Write {
-    writer: u8,
-    note: Note,
-    learn: Option<u8>,
-    skew: u8,
-    held: u8,
-}
-
-fn writes() -> impl Strategy<Value = Vec<Write>> {
-    let learn = prop_oneof![3 => Just(None), 2 => (0u8..4).prop_map(Some)];
-    let held = prop_oneof![4 => Just(0u8), 1 => any::<u8>()];
-    let cell = prop_oneof![40 => 0u8..200, 4 => 200u8..250, 1 => 250u8..];
-    let write = (0u8..4, (cell, any::<u8>()), learn, 0u8..40, held).prop_map(
-        |(writer, note, learn, skew, held)| Write {
-            writer,
-            note,
-            learn,
-            skew,
-            held,
-        },
-    );
-    prop::collection::vec(write, 1..260)
-}
-
-/// The events of a history, in an order that extends causality.
-fn events(writes: &[Write]) -> Vec<Event> {
-    let mut events: Vec<Event> = Vec::new();
-    let mut heads_of: BTreeMap<u8, BTreeSet<usize>> = BTreeMap::new();
-    let mut pasts: Vec<BTreeSet<usize>> = Vec::new();
-    for (at, write) in writes.iter().enumerate() {
-        let learned = write.learn.and_then(|other| heads_of.get(&other).cloned());
-        let mine = heads_of.entry(write.writer).or_default();
-        mine.extend(learned.into_iter().flatten());
-        let seen = |at: &usize| mine.iter().any(|other| pasts[*other].contains(at));
-        let heads: Vec<usize> = mine.iter().copied().filter(|at| !seen(at)).collect();
-        let stamp = heads.iter().map(|at| events[*at].timestamp().to_bits() + 1);
-        let clock = 10 * at as u64 + u64::from(write.skew) * 7;
-        let stamp = Timestamp::from_bits(stamp.max().unwrap_or(0).max(clock));
-        let own = events
-            .iter()
-            .filter(|event| event.id().replica.device() == u64::from(write.writer));
-        let id = EventId::new(
-            ReplicaId::new(write.writer.into(), 0),
-            seq(own.count() as u64 + 1),
-        );
-        let named = heads.iter().map(|at| events[*at].id()).collect();
-        events.push(event(id, stamp, named, &write.note));
-        let below = heads.iter().flat_map(|at| pasts[*at].clone());
-        let past = below.chain(heads.iter().copied()).collect();
-        pasts.push(past);
-        *mine = BTreeSet::from([at]);
-    }
-    events
-}
-
-fn event(id: EventId, timestamp: Timestamp, heads: Vec<EventId>, note: &Note) -> Event {
-    let head = |id| Head {
-        id,
-        tag: ChainTag::from_bits(0),
-    };
-    Event::assemble(EventParts {
-        id,
-        commit: CommitSpan::new(id.seq, 1).unwrap(),
-        timestamp,
-        written_ms: 0,
-        aggregate: aggregate(0),
-        event_type: EventType::new("noted").unwrap(),
-        heads: Heads::new(heads.into_iter().map(head).collect()).unwrap(),
-        replaces: None,
-        metadata: Metadata::new(),
-        payload: Payload::encode(note).unwrap(),
-    })
-    .unwrap()
-}
-
-/// The order in which they come: as written, but for those held back and what needs these.
-fn arrivals<'a>(events: &'a [Event], writes: &[Write]) -> Vec<&'a Event> {
-    let mut due: Vec<usize> = (0..events.len()).collect();
-    due.sort_by_key(|at| at + usize::from(writes[*at].held));
-    let mut here = BTreeSet::new();
-    let mut order = Vec::new();
-    while !due.is_empty() {
-        due.retain(|at| {
-            let event = &events[*at];
-            let ready = event.heads().iter().all(|head| here.contains(&head.id));
-            if ready {
-                here.insert(event.id());
-                order.push(event);
-            }
-            !ready
-        });
-    }
-    order
-}
-
-fn route(resolver: impl Resolver) -> Timeline {
-    Timeline::new(aggregate(0), Some(Route::new(resolver)))
-}
-
-/// Folds events as they come, now and then, and once in canonical order, and compares.
-fn check(mut eager: Timeline, mut straight: Timeline, writes: &[Write], pause: usize) -> Costs {
-    let events = events(writes);
-    for (number, event) in arrivals(&events, writes).into_iter().enumerate() {
-        eager.integrate(event.clone(), None);
-        if number % pause == 0 {
-            eager.fold(&Unguarded);
-        }
-    }
-    let mut order: Vec<&Event> = events.iter().collect();
-    order.sort_by_key(|event| event.order_key());
-    for event in order {
-        straight.integrate(event.clone(), None);
-    }
-    eager.fold(&Unguarded);
-    straight.fold(&Unguarded);
-    assert_eq!(straight.costs().applies, events.len() as u64);
-    assert_eq!(eager.digest().unwrap(), straight.digest().unwrap());
-    assert_eq!(eager.rejections(), straight.rejections());
-    for event in &events {
-        assert_eq!(eager.outcome(event.id()), straight.outcome(event.id()));
-    }
-    eager.costs()
+fn encoded(note: &Note) -> Payload {
+    Payload::encode(note).unwrap()
 }
 
 proptest! {
@@ -258,7 +130,7 @@ proptest! {
         writes in writes(),
         pause in 1usize..12,
     ) {
-        check(route(Cells), route(Cells), &writes, pause);
+        check(&Cells, &encoded, &writes, pause);
     }
 
     #[test]
@@ -266,21 +138,24 @@ proptest! {
         writes in writes(),
         pause in 1usize..12,
     ) {
-        check(route(Votes), route(Votes), &writes, pause);
+        check(&Votes, &encoded, &writes, pause);
     }
 }
 
 /// Writer 0 writes `depth + rest` events, one after the other, to cells in turn; another one who has
 /// seen the first `rest` of them writes one event to a cell.
 fn offline_for(depth: u64, rest: u64, cell: u8) -> (Timeline, Event) {
-    let mut timeline = route(Cells);
+    let mut timeline = timeline(Cells);
     let writer = ReplicaId::new(0, 0);
     for number in 1..=depth + rest {
         let id = EventId::new(writer, seq(number));
         let named = (number > 1).then(|| EventId::new(writer, seq(number - 1)));
         let note = ((number % 20) as u8, 1);
         let stamp = Timestamp::from_bits(number * 10);
-        timeline.integrate(event(id, stamp, named.into_iter().collect(), &note), None);
+        timeline.integrate(
+            event(id, stamp, named.into_iter().collect(), encoded(&note)),
+            None,
+        );
     }
     timeline.fold(&Unguarded);
     let late = EventId::new(ReplicaId::new(1, 0), seq(1));
@@ -289,7 +164,7 @@ fn offline_for(depth: u64, rest: u64, cell: u8) -> (Timeline, Event) {
         late,
         Timestamp::from_bits(rest * 10 + 5),
         vec![seen],
-        &(cell, 1),
+        encoded(&(cell, 1)),
     );
     (timeline, late)
 }
@@ -352,11 +227,11 @@ fn a_stream_of_early_and_late_events_in_turn_costs_no_more_than_it_must() {
             _ => EventId::new(ReplicaId::new(1, 0), seq(number - 1)),
         };
         let stamp = Timestamp::from_bits(100 + number);
-        timeline.integrate(event(early, stamp, vec![named], &(21, 1)), None);
+        timeline.integrate(event(early, stamp, vec![named], encoded(&(21, 1))), None);
         timeline.fold(&Unguarded);
         let next = EventId::new(ReplicaId::new(0, 0), seq(4_010 + number));
         let stamp = Timestamp::from_bits(50_000 + number);
-        timeline.integrate(event(next, stamp, vec![last], &(3, 1)), None);
+        timeline.integrate(event(next, stamp, vec![last], encoded(&(3, 1))), None);
         timeline.fold(&Unguarded);
         last = next;
     }

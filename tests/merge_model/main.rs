@@ -11,6 +11,7 @@
 )]
 
 mod authors;
+mod built_in;
 mod changes;
 mod exhaustive;
 mod forms;
@@ -18,7 +19,9 @@ mod journal;
 mod late;
 mod long;
 mod model;
+mod offline;
 mod panics;
+mod race_pages;
 mod races;
 mod random;
 mod replacing;
