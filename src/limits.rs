@@ -193,6 +193,11 @@ pub const LOG_LANES_MAX: usize = 10;
 pub const LOG_COLUMNS: usize = 140;
 /// Columns of text that such a line has in any case. Local.
 pub const LOG_TEXT_COLUMNS: usize = 24;
+/// By how much a stamp may be off its writer's own clock before an explanation says so, in
+/// milliseconds. Local.
+pub const STAMP_APART_MS: u64 = 1_000;
+/// Pieces of a value that are explained on the screen; the others are in the JSON. Local.
+pub const EXPLAIN_PIECES_MAX: usize = 100;
 /// Time that one process of the demo has to answer, in milliseconds. Local.
 pub const DEMO_ANSWER_MS: u64 = 15_000;
 /// Time a client has to send the first byte of its HTTP request, in milliseconds. Local.

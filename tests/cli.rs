@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "cli/explain.rs"]
+mod explain;
 #[path = "cli/live.rs"]
 mod live;
 #[path = "cli/program.rs"]

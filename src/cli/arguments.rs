@@ -38,6 +38,12 @@ pub(super) enum Command {
     /// Show events in the order in which they arrived
     #[command(before_help = help::TAIL, help_template = help::TEMPLATE)]
     Tail(Tail),
+    /// Tell why a value is what it is: who wrote it, by which rule, and what was overruled
+    #[command(before_help = help::EXPLAIN, help_template = help::TEMPLATE)]
+    Explain(Explain),
+    /// Show what waits for a person under the rule manual, and settle it
+    #[command(before_help = help::RESOLVE, help_template = help::TEMPLATE)]
+    Resolve(Resolve),
     /// Draw who wrote what of one aggregate, and what each had seen
     #[command(before_help = help::LOG, help_template = help::TEMPLATE)]
     Log(Log),
@@ -212,6 +218,52 @@ pub(super) struct Tail {
     /// Begin after an event seen before, by the cursor that was printed with it
     #[arg(long, value_name = "CURSOR", value_parser = super::tail::cursor, conflicts_with = "hub")]
     pub(super) from: Option<anabranch::log::Cursor>,
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
+/// See [`Command::Explain`].
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// The aggregate, as type/name
+    pub(super) aggregate: String,
+    /// Only this place, and what is inside it; dots separate the parts
+    pub(super) path: Option<super::explain::Path>,
+    /// Also races in which both said the same
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Races that are listed at a time
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) limit: usize,
+    /// Go on after the races that were listed before, by the cursor that was printed with them
+    #[arg(long, value_name = "CURSOR")]
+    pub(super) after: Option<anabranch::merge::RaceCursor>,
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
+/// See [`Command::Resolve`].
+#[derive(Debug, Args)]
+pub(super) struct Resolve {
+    /// The aggregate, as type/name
+    pub(super) aggregate: String,
+    /// Only this field; dots separate the parts
+    pub(super) path: Option<super::explain::Path>,
+    /// Settle it with one of the values that were shown, by its number
+    #[arg(long, value_name = "N", conflicts_with = "value")]
+    pub(super) take: Option<usize>,
+    /// Settle it with a value of your own
+    #[arg(long, value_name = "JSON", allow_negative_numbers = true)]
+    pub(super) value: Option<String>,
+    /// What had been shown when the decision was made, by the token that was printed with it
+    #[arg(long, value_name = "TOKEN")]
+    pub(super) seen: Option<String>,
+    /// What kind of fact the decision is; `resolved` if nothing is said
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(super) event_type: Option<String>,
+    /// Text that travels along, repeatedly
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) meta: Vec<String>,
     #[command(flatten)]
     pub(super) place: Place,
 }

@@ -77,10 +77,7 @@ impl Entry {
             })?;
             entry.count.push((path.into(), step));
         }
-        for pair in &arguments.meta {
-            let (key, value) = split_pair(pair, "--meta", "KEY=VALUE")?;
-            entry.meta.insert(key.into(), value.into());
-        }
+        entry.meta = metadata(&arguments.meta)?;
         Ok(entry)
     }
 
@@ -192,7 +189,16 @@ impl Entry {
     }
 }
 
-fn parsed(text: &str, what: &str) -> Result<Value, Failure> {
+/// What `--meta KEY=VALUE` says.
+pub(super) fn metadata(pairs: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let pair = |pair: &String| {
+        let (key, value) = split_pair(pair, "--meta", "KEY=VALUE")?;
+        Ok((key.to_owned(), value.to_owned()))
+    };
+    pairs.iter().map(pair).collect()
+}
+
+pub(super) fn parsed(text: &str, what: &str) -> Result<Value, Failure> {
     serde_json::from_str(text).map_err(|error| {
         Failure::usage(format!("{what} is not JSON: {error}"))
             .with_remedy("a text needs its quotes too, for example '\"dark\"'")

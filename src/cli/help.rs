@@ -99,6 +99,29 @@ Every event once, in an order that respects causality; each line ends with the c
 go on after it.
 ";
 
+pub(super) const EXPLAIN: &str = "\
+Examples:
+  anabranch explain note/1 --data ada
+  anabranch explain note/1 title --data ada         one field
+  anabranch explain note/1 --json --hub ws://127.0.0.1:7171
+
+First the value, piece by piece: who wrote it, when by their own clock, and by which rule it stands.
+Then each race: two events that touch the same place, neither writer knowing of the other, with what
+was decided and what was overruled. Then events that the rule refused. Writers are named by the first
+digits of their replica, and by the metadata by=NAME where an event has it.
+";
+
+pub(super) const RESOLVE: &str = "\
+Examples:
+  anabranch resolve price/7 --rule price=manual
+  anabranch resolve price/7 --seen 0123456789ab --take 2 --rule price=manual
+  anabranch resolve toy/1 owner --seen 0123456789ab --value '\"ada\"' --rule 'toy=rules(owner=manual)'
+
+Without --take and --value it shows the values that are open, with a token. A decision names the
+token of what was shown, and settles exactly that: if something has come since, nothing is written,
+and it is shown anew. What somebody wrote elsewhere without knowing of the decision opens it again.
+";
+
 pub(super) const LOG: &str = "\
 Examples:
   anabranch log note/1 --data ada

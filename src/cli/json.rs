@@ -1,5 +1,6 @@
 use std::fmt::Write;
 
+use anabranch::event::cbor;
 use ciborium::Value as Cbor;
 use serde_json::{Map, Number, Value};
 
@@ -19,6 +20,12 @@ pub(super) fn from_cbor(value: Cbor) -> Value {
         Cbor::Tag(tag, inner) => Value::String(format!("{tag}({})", from_cbor(*inner))),
         _ => Value::Null,
     }
+}
+
+/// CBOR bytes as JSON shows them.
+pub(super) fn from_bytes(bytes: &[u8]) -> Value {
+    let value = cbor::from_slice(bytes).map(from_cbor);
+    value.unwrap_or_else(|error| Value::String(format!("unreadable: {error}")))
 }
 
 fn integer(number: ciborium::value::Integer) -> Value {

@@ -11,6 +11,7 @@ mod completions;
 mod demo;
 mod entry;
 mod event;
+mod explain;
 mod failure;
 mod help;
 mod json;
@@ -20,6 +21,7 @@ mod output;
 mod place;
 mod progress;
 mod record;
+mod resolve;
 mod rules;
 mod serve;
 mod state;
@@ -72,6 +74,8 @@ async fn carry_out(command: &Command, output: Output) -> Result<(), Failure> {
         Command::State(arguments) => state::run(arguments, output).await,
         Command::Watch(arguments) => watch::run(arguments, output).await,
         Command::Tail(arguments) => tail::run(arguments, output).await,
+        Command::Explain(arguments) => explain::run(arguments, output).await,
+        Command::Resolve(arguments) => resolve::run(arguments, output).await,
         Command::Log(arguments) => log::run(arguments, output).await,
         Command::Sync(arguments) => sync::run(arguments, output).await,
         Command::Status(arguments) => status::run(arguments, output).await,

@@ -181,7 +181,7 @@ fn not_recorded(number: u64, failure: &Failure, output: Output) -> Result<(), Fa
 }
 
 /// Whether the peer has it; a failure if the peer refused it and it could not be written again.
-fn sent(report: Option<&SyncReport>, recorded: &Recorded) -> Result<bool, Failure> {
+pub(super) fn sent(report: Option<&SyncReport>, recorded: &Recorded) -> Result<bool, Failure> {
     let Some(report) = report else {
         return Ok(false);
     };

@@ -15,6 +15,7 @@ mod arrival;
 mod basis;
 mod cache;
 mod change;
+mod explaining;
 mod filter;
 mod handling;
 mod identity;

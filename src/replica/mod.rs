@@ -18,6 +18,7 @@ mod builder;
 mod commits;
 mod connection;
 mod error;
+mod explain;
 mod guard;
 mod port;
 mod reading;

@@ -2,13 +2,15 @@
 
 use super::program::{Place, ok};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
     "demo",
     "serve",
     "record",
     "state",
     "watch",
     "tail",
+    "explain",
+    "resolve",
     "log",
     "sync",
     "status",

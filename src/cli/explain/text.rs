@@ -1,0 +1,338 @@
+use anabranch::limits::{CELL_CHARS_MAX, EXPLAIN_PIECES_MAX, STAMP_APART_MS};
+use anabranch::merge::{
+    Contested, ExplainedPiece, ExplainedRace, Explanation, Party, RaceCounts, Side, Sources,
+};
+use anabranch::resolver::{Key, Verdict};
+
+use super::super::arguments::Explain;
+use super::super::event::content;
+use super::super::json::from_bytes;
+use super::super::names::Names;
+use super::super::text::{cut, escaped, escaped_json, utc};
+use super::place::named;
+
+/// Metadata that names a person, as the examples of `record` write it.
+const BY: &str = "by";
+
+/// The explanation as people read it.
+pub(super) fn told(
+    explanation: &Explanation,
+    counts: &RaceCounts,
+    names: &Names,
+    arguments: &Explain,
+) -> String {
+    let teller = Teller { names };
+    let mut lines = vec![teller.head(explanation)];
+    if let Some(why) = &explanation.condition {
+        let why = escaped(&why.to_string());
+        lines.push(format!(
+            "\nUnresolved here: {why}. What follows is the last good state."
+        ));
+    }
+    for piece in explanation.pieces.iter().take(EXPLAIN_PIECES_MAX) {
+        lines.push(String::new());
+        lines.extend(teller.piece(piece));
+    }
+    if explanation.pieces.is_empty() {
+        lines.push("\nNothing is to be seen.".into());
+    }
+    let hidden = explanation.pieces.len().saturating_sub(EXPLAIN_PIECES_MAX);
+    if hidden > 0 || explanation.more_pieces {
+        let least = if explanation.more_pieces {
+            "at least "
+        } else {
+            ""
+        };
+        lines.push(format!(
+            "\n... and {least}{hidden} more pieces: name a path, or take --json"
+        ));
+    }
+    lines.extend(teller.races(explanation, counts, arguments));
+    lines.extend(teller.set_aside(explanation));
+    if explanation.pieces.iter().any(|piece| piece.open) {
+        let aggregate = escaped(explanation.aggregate.as_str());
+        lines.push(format!(
+            "\nA person has to decide: anabranch resolve {aggregate}"
+        ));
+    }
+    if let Some(next) = explanation.next {
+        let aggregate = escaped(&arguments.aggregate);
+        let path = arguments
+            .path
+            .as_ref()
+            .map(|path| format!(" {}", escaped(&path.to_string())));
+        let all = if arguments.all { " --all" } else { "" };
+        lines.push(format!(
+            "\nThere are more races: anabranch explain {aggregate}{}{all} --after {next}",
+            path.unwrap_or_default()
+        ));
+    }
+    lines.join("\n")
+}
+
+struct Teller<'a> {
+    names: &'a Names,
+}
+
+impl Teller<'_> {
+    fn head(&self, explanation: &Explanation) -> String {
+        let rule = explanation
+            .rule
+            .as_ref()
+            .map_or("no rule".into(), ToString::to_string);
+        let heads: Vec<String> = explanation
+            .heads
+            .iter()
+            .map(|id| self.names.event(*id))
+            .collect();
+        let newest = match heads.as_slice() {
+            [one] => format!("the newest is {one}"),
+            several => format!("the newest are {}", several.join(" and ")),
+        };
+        format!(
+            "{}  by {}, from {}, {newest}",
+            escaped(explanation.aggregate.as_str()),
+            escaped(&rule),
+            counted(explanation.events, "event"),
+        )
+    }
+
+    fn party(&self, party: &Party) -> String {
+        person(self.names, party)
+    }
+
+    fn piece(&self, piece: &ExplainedPiece) -> Vec<String> {
+        let open = if piece.open { "  (open)" } else { "" };
+        let mut lines = vec![format!(
+            "{} = {}{open}",
+            named(&piece.key),
+            value(&piece.value)
+        )];
+        let parties = piece.from.parties();
+        let (before, more) = match &piece.from {
+            Sources::Told { more, .. } => ("written by", *more > 0),
+            Sources::LastTouches { more, .. } => ("last touched by", *more),
+            _ => ("written by", false),
+        };
+        let shows_content = matches!(piece.from, Sources::LastTouches { .. });
+        match parties {
+            [] => lines.push(format!("  {}: no event to be named", escaped(&piece.rule))),
+            [one] if !shows_content && !more => {
+                lines.push(format!(
+                    "  {}: {before} {}",
+                    escaped(&piece.rule),
+                    self.party(one)
+                ));
+            }
+            _ => {
+                lines.push(format!("  {}: {before}", escaped(&piece.rule)));
+                if more {
+                    lines.push("    ... earlier ones".into());
+                }
+                for party in parties {
+                    let said = if shows_content {
+                        format!("  {}", said(party))
+                    } else {
+                        String::new()
+                    };
+                    lines.push(format!("    {}{said}", self.party(party)));
+                }
+            }
+        }
+        lines
+    }
+
+    fn races(
+        &self,
+        explanation: &Explanation,
+        counts: &RaceCounts,
+        arguments: &Explain,
+    ) -> Vec<String> {
+        let mut lines = vec![String::new()];
+        let listed = explanation.races.len();
+        lines.push(match &arguments.path {
+            None => tally(counts, arguments.all),
+            Some(path) if listed == 0 => {
+                format!(
+                    "At {}, nobody wrote without knowing of the other.",
+                    escaped(&path.to_string())
+                )
+            }
+            Some(path) => {
+                let path = escaped(&path.to_string());
+                format!("At {path}, two wrote and neither knew of the other:")
+            }
+        });
+        for race in &explanation.races {
+            lines.push(String::new());
+            lines.extend(self.race(race));
+        }
+        lines
+    }
+
+    fn race(&self, race: &ExplainedRace) -> Vec<String> {
+        let mut lines = Vec::new();
+        for place in &race.contested {
+            // That what lies below is meant, too, is of no interest here.
+            let key = Key {
+                branch: false,
+                ..place.key.clone()
+            };
+            lines.push(format!("Race at {}:", named(&key)));
+            let sides = [
+                (&race.earlier, &place.earlier_value, Side::Earlier),
+                (&race.later, &place.later_value, Side::Later),
+            ];
+            for (party, value, side) in sides {
+                let mark = match (party.rejection(), place.overruled) {
+                    (Some(_), _) => "  <- refused",
+                    (None, Some(overruled)) if overruled == side => "  <- overruled",
+                    _ => "",
+                };
+                lines.push(format!(
+                    "  {} by {}{mark}",
+                    said_there(value.as_deref()),
+                    self.party(party)
+                ));
+            }
+            lines.push(format!("  {}", decision(race, place)));
+        }
+        if race.more_contested {
+            lines.push("  ... and at more places".into());
+        }
+        match (race.late, race.rewrote) {
+            (true, true) => lines.push(
+                "  The first became known here after the second, and what had been shown here changed."
+                    .into(),
+            ),
+            (true, false) => lines.push(
+                "  The first became known here after the second, and nothing that had been shown changed."
+                    .into(),
+            ),
+            _ => {}
+        }
+        lines
+    }
+
+    /// What is refused or replaced.
+    fn set_aside(&self, explanation: &Explanation) -> Vec<String> {
+        let mut lines = Vec::new();
+        if !explanation.refused.is_empty() {
+            let count = counted(explanation.rejections, "event");
+            lines.push(format!("\n{count} refused, on every replica alike:"));
+        }
+        for (party, why) in &explanation.refused {
+            let reason = escaped(why.reason());
+            lines.push(format!(
+                "  {} by {}\n    {reason}",
+                said(party),
+                self.party(party)
+            ));
+        }
+        if !explanation.replaced.is_empty() {
+            lines.push("\nWritten again under another id, so that it counts once:".into());
+        }
+        for (party, by) in &explanation.replaced {
+            lines.push(format!(
+                "  {}, now {}",
+                self.party(party),
+                self.names.event(*by)
+            ));
+        }
+        lines
+    }
+}
+
+/// Who wrote an event, when by their own clock, and which one it is.
+pub(in crate::cli) fn person(names: &Names, party: &Party) -> String {
+    let writer = names.replica(party.id().replica);
+    let who = match party.event.metadata().value(BY) {
+        Some(person) => format!("{} ({writer})", escaped(person)),
+        None => writer,
+    };
+    let (written, stamped) = (party.written_ms(), party.timestamp().millis());
+    let stamp = if written.abs_diff(stamped) > STAMP_APART_MS {
+        format!(", ordered as of {}", utc(stamped))
+    } else {
+        String::new()
+    };
+    format!(
+        "{who} at {}{stamp}  {}",
+        utc(written),
+        names.event(party.id())
+    )
+}
+
+/// How many races there are.
+fn tally(counts: &RaceCounts, lists_all: bool) -> String {
+    if counts.pairs == 0 {
+        return "Nobody wrote to the same place without knowing of the other.".into();
+    }
+    let least = if counts.more { "At least " } else { "" };
+    let races = counted(counts.pairs, "race");
+    let agreed = match counts.pairs.saturating_sub(counts.changing) {
+        0 => String::new(),
+        agreed => {
+            let hint = if lists_all { "" } else { " (--all lists them)" };
+            format!(" In {agreed} of them both said the same{hint}.")
+        }
+    };
+    format!("{least}{races}: two wrote to the same place, and neither knew of the other.{agreed}")
+}
+
+/// What was decided at one place, in a sentence.
+fn decision(race: &ExplainedRace, place: &Contested) -> String {
+    let rule = sentence(&place.rule);
+    let value = |side| match side {
+        Side::Earlier => said_there(place.earlier_value.as_deref()),
+        Side::Later => said_there(place.later_value.as_deref()),
+    };
+    let refused = [&race.earlier, &race.later]
+        .into_iter()
+        .find_map(|party| party.rejection());
+    if let Some(why) = refused {
+        return format!("{rule}: refused, because {}.", escaped(why.reason()));
+    }
+    let overruled = place.overruled.map(value);
+    match (place.verdict, overruled) {
+        (Verdict::Merged, _) => format!("{rule}: both have their effect."),
+        (Verdict::BothKept, _) => format!("{rule}: both are kept for whoever reads."),
+        (Verdict::Agree, _) => format!("{rule}: both say the same."),
+        (Verdict::Open, _) => format!("{rule}: both are kept until a person has decided."),
+        (Verdict::EarlierWins, Some(value)) => {
+            format!("{rule}: the first one counts, {value} is overruled.")
+        }
+        (_, Some(value)) => format!("{rule}: the second one counts, {value} is overruled."),
+        (_, None) => format!("{rule}: neither is overruled."),
+    }
+}
+
+/// The name of a rule at the begin of a sentence.
+fn sentence(rule: &str) -> String {
+    let mut chars = rule.chars();
+    let first = chars.next().map(|c| c.to_uppercase().collect::<String>());
+    escaped(&format!("{}{}", first.unwrap_or_default(), chars.as_str()))
+}
+
+fn said_there(value: Option<&[u8]>) -> String {
+    value.map_or_else(|| "nothing (a removal, or only a look)".into(), self::value)
+}
+
+/// What an event says as a whole.
+fn said(party: &Party) -> String {
+    cut(
+        &escaped_json(&content(party.event.payload())),
+        CELL_CHARS_MAX,
+    )
+}
+
+fn value(bytes: &[u8]) -> String {
+    cut(&escaped_json(&from_bytes(bytes)), CELL_CHARS_MAX)
+}
+
+fn counted(count: u64, thing: &str) -> String {
+    match count {
+        1 => format!("1 {thing}"),
+        count => format!("{count} {thing}s"),
+    }
+}
