@@ -16,6 +16,8 @@ mod program;
 mod rules;
 #[path = "cli/transfer.rs"]
 mod transfer;
+#[path = "cli/upkeep.rs"]
+mod upkeep;
 #[path = "cli/words.rs"]
 mod words;
 

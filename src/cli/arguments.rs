@@ -59,6 +59,12 @@ pub(super) enum Command {
     /// Take the commits of an export, ids and all
     #[command(before_help = help::IMPORT, help_template = help::TEMPLATE)]
     Import(Import),
+    /// Read everything that a directory holds, and say what of it is damaged
+    #[command(before_help = help::VERIFY, help_template = help::TEMPLATE)]
+    Verify(Verify),
+    /// Give back what a directory's files hold in vain
+    #[command(before_help = help::COMPACT, help_template = help::TEMPLATE)]
+    Compact(Compact),
     /// Write a script that lets a shell complete commands and options
     #[command(before_help = help::COMPLETIONS, help_template = help::TEMPLATE)]
     Completions(Completions),
@@ -322,6 +328,20 @@ pub(super) struct Import {
     /// What `anabranch export` wrote; `-` is stdin
     #[arg(value_name = "FILE", default_value = "-")]
     pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) directory: Directory,
+}
+
+/// See [`Command::Verify`].
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    #[command(flatten)]
+    pub(super) directory: Directory,
+}
+
+/// See [`Command::Compact`].
+#[derive(Debug, Args)]
+pub(super) struct Compact {
     #[command(flatten)]
     pub(super) directory: Directory,
 }

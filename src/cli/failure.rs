@@ -19,6 +19,7 @@ pub(super) enum Kind {
     Refused,
     Store,
     Unreachable,
+    Faulty,
 }
 
 impl Kind {
@@ -30,6 +31,7 @@ impl Kind {
             Self::Refused => 3,
             Self::Store => 4,
             Self::Unreachable => 5,
+            Self::Faulty => 6,
         }
     }
 }
@@ -40,6 +42,8 @@ pub(super) struct Failure {
     pub(super) kind: Kind,
     pub(super) what: String,
     pub(super) remedy: Option<String>,
+    /// Whether a store is damaged.
+    pub(super) is_damage: bool,
 }
 
 impl Failure {
@@ -48,6 +52,7 @@ impl Failure {
             kind,
             what: what.into(),
             remedy: None,
+            is_damage: false,
         }
     }
 
@@ -96,7 +101,10 @@ impl From<io::Error> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let failure = Self::new(Kind::Store, chain(&error));
+        let failure = Self {
+            is_damage: matches!(error, StoreError::Damaged { .. }),
+            ..Self::new(Kind::Store, chain(&error))
+        };
         match error {
             StoreError::Locked { .. } => failure.with_remedy(
                 "wait for that process or stop it; to write while a watch runs, use `watch \

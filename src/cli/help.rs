@@ -14,7 +14,8 @@ Exit codes:
   2  the command line, or a line of stdin, cannot be understood; nothing of it was written
   3  refused by a rule, or by the peer
   4  the data directory is in use, damaged, absent or something else
-  5  no connection";
+  5  no connection
+  6  verify found what is not as it was written";
 
 pub(super) const TOP: &str = "\
 Examples:
@@ -166,6 +167,24 @@ events that are not here is counted. An empty directory joins the log of the exp
 be of that log. A line that is no commit, or contradicts what is here, is named and left out, and
 the rest is taken; the exit code is then 2 or 3. What is reported as taken is fsynced. Interrupted,
 it can be begun again.
+";
+
+pub(super) const VERIFY: &str = "\
+Examples:
+  anabranch verify --data hub
+  anabranch verify --data hub --json
+
+Reads every entry with its checksum and its place in its writer's chain, the indexes and the stored
+states. Exit code 6 if anything is not as it was written. Nothing is repaired: restore a copy, or
+found a new directory and sync it from a peer.
+";
+
+pub(super) const COMPACT: &str = "\
+Examples:
+  anabranch compact --data hub
+
+No event goes: what is given back are states that were written anew since, and the like. Seldom worth
+while, as a store does most of it by itself.
 ";
 
 pub(super) const COMPLETIONS: &str = "\

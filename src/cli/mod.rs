@@ -7,6 +7,7 @@
 //! Nothing imports this module, and it decides nothing about events.
 
 mod arguments;
+mod compact;
 mod completions;
 mod demo;
 mod entry;
@@ -32,6 +33,7 @@ mod table;
 mod tail;
 mod text;
 mod transfer;
+mod verify;
 mod watch;
 
 use std::process::ExitCode;
@@ -81,6 +83,8 @@ async fn carry_out(command: &Command, output: Output) -> Result<(), Failure> {
         Command::Status(arguments) => status::run(arguments, output).await,
         Command::Export(arguments) => transfer::export(arguments, output).await,
         Command::Import(arguments) => transfer::import(arguments, output).await,
+        Command::Verify(arguments) => verify::run(arguments, output).await,
+        Command::Compact(arguments) => compact::run(arguments, output).await,
         Command::Completions(arguments) => completions::run(arguments),
         Command::DemoProcess(arguments) => demo::process::run(arguments, output).await,
     }

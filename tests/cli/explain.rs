@@ -16,7 +16,9 @@ impl Pair {
             place: Place::new(),
             rule: format!("*={rule}"),
         };
-        ok(&pair.place.run(["record", "first/1", "--set", "n=1", "--data", "ada"]));
+        ok(&pair
+            .place
+            .run(["record", "first/1", "--set", "n=1", "--data", "ada"]));
         pair.meet();
         pair
     }

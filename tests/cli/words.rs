@@ -2,7 +2,7 @@
 
 use super::program::{Place, ok};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "demo",
     "serve",
     "record",
@@ -16,6 +16,8 @@ const COMMANDS: [&str; 14] = [
     "status",
     "export",
     "import",
+    "verify",
+    "compact",
     "completions",
 ];
 
