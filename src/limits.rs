@@ -148,6 +148,15 @@ pub const NOTE_KEY_BYTES_MAX: usize = 1024;
 /// 1,024. Local.
 pub const ADDRESS_KEY_BYTES: usize = 1_000;
 
+/// Commits of a fork that a replica names; it counts the others. Local.
+pub const FORKS_LISTED_MAX: usize = 64;
+/// Aggregates without a state that a replica's health names. Local.
+pub const UNRESOLVED_LISTED_MAX: usize = 1_024;
+/// Ranges of events that a gap between two replicas names; it counts the others. Local.
+pub const GAP_RANGES_MAX: usize = 64;
+/// Entries of the log that are read to tell what peers have not acknowledged: some seconds' work.
+/// Local.
+pub const LAG_ENTRIES_MAX: u64 = 65_536;
 /// Faults that one verification of a store lists; it counts the others. Local.
 pub const FAULTS_MAX: usize = 1_024;
 /// Rows of an index that a verification reads before others who read have their turn. Local.

@@ -5,6 +5,7 @@ use super::judging::{Judgement, past};
 use super::link::LinkState;
 use super::looking::{Looked, Parked};
 use super::reading::Pending;
+use super::watching::CameIn;
 use super::writer::{Then, WriteItem};
 use super::{Effect, Engine, LinkId, Ticket};
 use crate::event::{Chain, Commit, EventId, ReplicaId};
@@ -186,6 +187,7 @@ impl Engine {
                 Judgement::Duplicate => ingested.duplicates += events,
                 Judgement::Forked => {
                     forked = Some(commit.id());
+                    self.note_forks(&[commit.id()]);
                     break;
                 }
             }
@@ -289,7 +291,7 @@ impl Engine {
             });
             match integration {
                 Some(Integration::Added { late, raced }) if watched => {
-                    self.changed(event, late, raced, position);
+                    self.changed(event, CameIn { late, raced }, position);
                 }
                 Some(Integration::HistoryMissing) if watched => {
                     self.watches.expect(event, position);

@@ -2,9 +2,9 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use crate::event::{AggregateId, EventId};
-use crate::limits::FOLD_EVENTS_MAX;
-use crate::merge::{Guard, Timeline};
+use crate::event::AggregateId;
+use crate::limits::{FOLD_EVENTS_MAX, UNRESOLVED_LISTED_MAX};
+use crate::merge::{FoldOutcome, Guard, Timeline, Unresolved};
 
 /// Timelines in memory, the coldest leaving first when their bytes pass a bound.
 ///
@@ -26,8 +26,11 @@ pub(super) struct Cache {
     pinned: BTreeMap<AggregateId, usize>,
     /// Aggregates whose fold is to be stored with the next group.
     due: BTreeSet<AggregateId>,
-    /// Events found to be rejected while folds were stored, until somebody counts them.
-    rejected: Vec<EventId>,
+    /// What folding for the sake of storing came to, until somebody looks.
+    folded: Vec<(AggregateId, FoldOutcome)>,
+    /// What had no state when it was last folded, in memory or not.
+    unresolved: BTreeMap<AggregateId, Unresolved>,
+    more_unresolved: bool,
 }
 
 #[derive(Debug)]
@@ -153,12 +156,35 @@ impl Cache {
         &mut self,
         aggregate: &AggregateId,
         guard: &dyn Guard,
-        report: impl FnOnce(&Timeline, crate::merge::FoldOutcome) -> R,
+        report: impl FnOnce(&Timeline, FoldOutcome) -> R,
     ) -> Option<R> {
-        self.with(aggregate, |timeline| {
+        let (reported, condition) = self.with(aggregate, |timeline| {
             let outcome = timeline.fold(guard);
-            (report(timeline, outcome), 0)
-        })
+            let condition = timeline.condition().cloned();
+            ((report(timeline, outcome), condition), 0)
+        })?;
+        self.note_condition(aggregate, condition);
+        Some(reported)
+    }
+
+    fn note_condition(&mut self, aggregate: &AggregateId, condition: Option<Unresolved>) {
+        let Some(condition) = condition else {
+            self.unresolved.remove(aggregate);
+            return;
+        };
+        let is_listed = self.unresolved.contains_key(aggregate);
+        if is_listed || self.unresolved.len() < UNRESOLVED_LISTED_MAX {
+            self.unresolved.insert(aggregate.clone(), condition);
+        } else {
+            self.more_unresolved = true;
+        }
+    }
+
+    /// What had no state when it was last folded, and whether there is more than is listed.
+    pub(super) fn unresolved(&self) -> (Vec<(AggregateId, Unresolved)>, bool) {
+        let listed = self.unresolved.iter();
+        let listed = listed.map(|(aggregate, why)| (aggregate.clone(), why.clone()));
+        (listed.collect(), self.more_unresolved)
     }
 
     pub(super) fn forget(&mut self, aggregate: &AggregateId) {
@@ -227,18 +253,14 @@ impl Cache {
             let Some(Slot::Hot(hot)) = self.slots.get_mut(&aggregate) else {
                 continue;
             };
-            self.rejected.extend(
-                hot.timeline
-                    .fold(guard)
-                    .rejected
-                    .into_iter()
-                    .map(|(id, _)| id),
-            );
+            let outcome = hot.timeline.fold(guard);
+            self.folded.push((aggregate.clone(), outcome));
+            let condition = hot.timeline.condition().cloned();
             let mut fold = None;
             let encoded = guard.run(&mut || fold = hot.timeline.to_fold().map(|f| f.encode()));
             if let (Ok(()), Some(bytes)) = (encoded, fold) {
                 hot.saving = hot.unsaved;
-                folds.push((aggregate, bytes));
+                folds.push((aggregate.clone(), bytes));
             } else {
                 // Nothing worth storing: it is rebuilt from its events when it is touched again.
                 hot.unsaved = 0;
@@ -246,13 +268,14 @@ impl Cache {
                     self.forget(&aggregate);
                 }
             }
+            self.note_condition(&aggregate, condition);
         }
         folds
     }
 
-    /// Events found to be rejected while folds were stored.
-    pub(super) fn take_rejected(&mut self) -> Vec<EventId> {
-        core::mem::take(&mut self.rejected)
+    /// What folding for the sake of storing came to.
+    pub(super) fn take_folded(&mut self) -> Vec<(AggregateId, FoldOutcome)> {
+        core::mem::take(&mut self.folded)
     }
 
     /// A fold was stored.

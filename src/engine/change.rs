@@ -15,9 +15,12 @@ pub struct Change {
     pub events: u64,
     /// Which places of the state they touch, as far as their resolver says.
     pub keys: Footprint,
-    /// An event took its place before others that had been shown: what a reader saw was rewritten.
+    /// An event took its place before others that had been folded, so what a reader may have seen was
+    /// rewritten. Exact, unless its reader fell behind or the aggregate has no rule here: then it may
+    /// be that nothing was.
     pub late: bool,
-    /// An event is concurrent with another of the aggregate; whether their keys meet is not looked at.
+    /// An event shares keys with a concurrent one. As exact as [`late`](Self::late) and, where the
+    /// aggregate cannot be folded, true whenever an event is concurrent with another one.
     pub raced: bool,
     /// Everything that caused it is fsynced here.
     pub durable: bool,

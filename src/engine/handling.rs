@@ -65,6 +65,7 @@ impl Engine {
             watches: Watches::default(),
             records: BTreeMap::new(),
             restamping: None,
+            forked: BTreeSet::new(),
             loads: BTreeMap::new(),
             settling: BTreeMap::new(),
             pending: BTreeMap::new(),

@@ -18,10 +18,12 @@ mod change;
 mod explaining;
 mod filter;
 mod handling;
+mod health;
 mod identity;
 mod io;
 mod joining;
 mod judging;
+mod lag;
 mod link;
 mod log_tail;
 mod looking;
@@ -43,11 +45,13 @@ use alloc::vec::Vec;
 pub use basis::Basis;
 pub use change::Change;
 pub use filter::{Filter, FilterError};
+pub use health::{Health, PeerLag};
 pub use identity::Birth;
 pub use io::{
     Effect, Failure, Ingested, Input, LinkId, LinkOptions, Outside, Recorded, Reply, RequestId,
     Tailed, Ticket, WatchId, tailed,
 };
+pub use lag::{Gap, Lag};
 pub use report::{RefusedCommit, SyncReport};
 pub use status::{AggregateStatus, LinkStatus, ReplicaStatus, WaitingCommit};
 pub use watching::Watched;
@@ -64,7 +68,7 @@ use self::timers::Timers;
 use self::watching::Watches;
 use self::writer::Writer;
 use crate::clock::{HybridClock, Now};
-use crate::event::AggregateId;
+use crate::event::{AggregateId, EventId};
 use crate::log::Received;
 use crate::merge::{Guard, Inbox};
 use crate::resolver::Registry;
@@ -91,6 +95,8 @@ pub struct Engine {
     watches: Watches,
     records: BTreeMap<AggregateId, Vec<RecordWaiting>>,
     restamping: Option<Restamping>,
+    /// Commits that contradict what is here and were left where they are, by connections that ended.
+    forked: BTreeSet<EventId>,
     loads: BTreeMap<AggregateId, Vec<LoadWaiting>>,
     settling: BTreeMap<AggregateId, Vec<LinkId>>,
     pending: BTreeMap<RequestId, Pending>,

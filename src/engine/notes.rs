@@ -16,6 +16,7 @@ const PEER: &[u8] = b"peer/";
 const ADDRESS: &[u8] = b"address/";
 const STAGED: &[u8] = b"staged/";
 const WITHDRAWN: &[u8] = b"withdrawn/";
+const ACKED: &[u8] = b"acked/";
 
 /// What a note is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,7 @@ pub(super) enum Key {
         index: u32,
     },
     Withdrawn(ReplicaId),
+    Acked(ReplicaId),
 }
 
 impl Key {
@@ -53,6 +55,7 @@ impl Key {
             ]
             .concat(),
             Self::Withdrawn(replica) => [WITHDRAWN, &replica.to_bytes()].concat(),
+            Self::Acked(peer) => [ACKED, &peer.to_bytes()].concat(),
         }
     }
 
@@ -65,6 +68,9 @@ impl Key {
         }
         if let Some(rest) = bytes.strip_prefix(WITHDRAWN) {
             return Some(Self::Withdrawn(replica(rest)?));
+        }
+        if let Some(rest) = bytes.strip_prefix(ACKED) {
+            return Some(Self::Acked(replica(rest)?));
         }
         if let Some(rest) = bytes.strip_prefix(ADDRESS) {
             return Some(Self::Address(String::from_utf8(rest.to_vec()).ok()?));

@@ -1,6 +1,7 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ pub(super) struct Peers {
     /// Own commits that were refused and written again under a later incarnation: from which seq
     /// on nothing of that incarnation is sent.
     withdrawn: BTreeMap<ReplicaId, Seq>,
+    met: BTreeMap<ReplicaId, Met>,
     sessions: u64,
 }
 
@@ -27,6 +29,18 @@ pub(super) struct Peers {
 struct PeerNote {
     cursor: Cursor,
     /// Grows with every session, so that the latest peers are listed first.
+    session: u64,
+}
+
+/// What a peer has told of itself and acknowledged.
+#[derive(Clone, Copy, Debug, Default)]
+struct Met {
+    /// Its last own event.
+    own: Option<Seq>,
+    /// The position of this replica's log up to which it has everything durably.
+    acked: Option<u64>,
+    /// The same as the store knows it.
+    noted: Option<u64>,
     session: u64,
 }
 
@@ -55,6 +69,14 @@ impl Peers {
                     .entry((peer, commit))
                     .or_default()
                     .insert(index, value.clone());
+            }
+            Key::Acked(peer) => {
+                if let Some((acked, session)) = notes::read::<(u64, u64)>(value) {
+                    self.sessions = self.sessions.max(session);
+                    let met = self.met.entry(peer).or_default();
+                    (met.acked, met.noted) = (Some(acked), Some(acked));
+                    met.session = session;
+                }
             }
             Key::Withdrawn(replica) => {
                 if let Some(seq) = notes::read(value) {
@@ -190,6 +212,48 @@ impl Peers {
         self.withdrawn
             .get(&commit.replica)
             .is_some_and(|from| *from <= commit.seq)
+    }
+
+    /// A peer has said who it is, and which is its last own event.
+    pub(super) fn introduced(&mut self, peer: ReplicaId, own: Option<Seq>) {
+        let session = self.sessions;
+        let met = self.met.entry(peer).or_default();
+        (met.own, met.session) = (own, session);
+    }
+
+    /// A peer has everything of this replica's log before a position.
+    pub(super) fn acknowledged(&mut self, peer: ReplicaId, position: u64) {
+        self.met.entry(peer).or_default().acked = Some(position);
+    }
+
+    /// What to write of that, if it is news.
+    pub(super) fn acked_note(&mut self, peer: ReplicaId) -> Option<Note> {
+        let met = self.met.get_mut(&peer)?;
+        let acked = met.acked.filter(|_| met.acked != met.noted)?;
+        met.noted = Some(acked);
+        Some(Key::Acked(peer).put(&(acked, met.session)))
+    }
+
+    /// The position up to which a peer has acknowledged everything.
+    pub(super) fn acked(&self, peer: ReplicaId) -> Option<u64> {
+        self.met.get(&peer)?.acked
+    }
+
+    /// The events that a peer has said to have written.
+    pub(super) fn own_of(&self, peer: ReplicaId) -> Option<RangeInclusive<Seq>> {
+        Some(Seq::FIRST..=self.met.get(&peer)?.own?)
+    }
+
+    /// Everybody who was met, each device under the name that it had last.
+    pub(super) fn known_replicas(&self) -> impl Iterator<Item = ReplicaId> {
+        let cursors = self.cursors.iter().map(|(id, note)| (*id, note.session));
+        let met = self.met.iter().map(|(id, met)| (*id, met.session));
+        let mut latest: BTreeMap<u64, (u64, ReplicaId)> = BTreeMap::new();
+        for (replica, session) in cursors.chain(met) {
+            let last = latest.entry(replica.device()).or_insert((session, replica));
+            *last = (session, replica).max(*last);
+        }
+        latest.into_values().map(|(_, replica)| replica)
     }
 
     pub(super) fn cursors(&self) -> impl Iterator<Item = (ReplicaId, Cursor)> {

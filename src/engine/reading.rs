@@ -4,10 +4,11 @@ use alloc::vec::Vec;
 use super::cache::Place;
 use super::io::{Failure, Reply};
 use super::looking::{Looked, Parked};
+use super::watching::CameIn;
 use super::{Effect, Engine, LinkId, RequestId, Ticket};
 use crate::event::{AggregateId, Chain, Event, EventId};
 use crate::log::{Entry, EntryKind, History, HistoryFrom, Known, Page};
-use crate::merge::{Integration, StoredFold, Timeline, tags};
+use crate::merge::{FoldOutcome, Integration, StoredFold, Timeline, Unresolved, tags};
 
 /// What a read of the store is for.
 #[derive(Debug)]
@@ -158,16 +159,14 @@ impl Engine {
 
     /// The timeline, and what was integrated with how it came in; nothing if the stored fold cannot
     /// take what came after it, so that all events are needed.
-    #[expect(
-        clippy::type_complexity,
-        reason = "two lists that live for three lines"
-    )]
+    ///
+    /// Where somebody waits to be told how events came in, it is folded before the first of these.
     fn rebuild(
-        &self,
+        &mut self,
         aggregate: &AggregateId,
         history: History,
         began: u64,
-    ) -> Option<(Timeline, Vec<(Event, bool, bool)>)> {
+    ) -> Option<(Timeline, Vec<(Event, CameIn)>)> {
         let route = self.registry.route(aggregate).cloned();
         let mut timeline = match history.fold {
             None => Timeline::new(aggregate.clone(), route),
@@ -176,6 +175,9 @@ impl Engine {
                 Timeline::from_fold(aggregate.clone(), route, fold).ok()?
             }
         };
+        let guard = self.guard.clone();
+        let mut is_expected = false;
+        let mut rejected = Vec::new();
         let mut news = Vec::new();
         let stored = history.entries.into_iter().map(|(_, entry)| entry);
         for entry in stored.chain(self.log.ready_of(aggregate, began)) {
@@ -184,12 +186,21 @@ impl Engine {
                 if event.aggregate() != aggregate || entry.kind == EntryKind::Waiting {
                     continue;
                 }
+                if !is_expected && self.watches.expects(event) {
+                    is_expected = true;
+                    rejected = timeline.fold(&*guard).rejected;
+                }
                 match timeline.integrate(event.clone(), tag) {
-                    Integration::Added { late, raced } => news.push((event.clone(), late, raced)),
+                    Integration::Added { late, raced } => {
+                        news.push((event.clone(), CameIn { late, raced }));
+                    }
                     Integration::HistoryMissing => return None,
                     Integration::Duplicate => {}
                 }
             }
+        }
+        for (event, _) in rejected {
+            self.count_rejection(event);
         }
         Some((timeline, news))
     }
@@ -207,13 +218,24 @@ impl Engine {
         let guard = self.guard.clone();
         let outcome = self.cache.fold(aggregate, &*guard, |_, outcome| outcome);
         if let Some(outcome) = outcome {
-            for (event, _) in &outcome.rejected {
-                self.count_rejection(*event);
-            }
+            self.folded(aggregate, &outcome);
         }
         let stuck = |timeline: &Timeline| timeline.wants_history();
         if self.cache.timeline(aggregate).is_some_and(stuck) {
             self.reload(aggregate, true);
+        }
+    }
+
+    /// Takes note of what a fold has said.
+    pub(super) fn folded(&mut self, aggregate: &AggregateId, outcome: &FoldOutcome) {
+        for (event, _) in &outcome.rejected {
+            self.count_rejection(*event);
+        }
+        let timeline = self.cache.timeline(aggregate);
+        let condition = timeline.and_then(Timeline::condition);
+        if condition != Some(&Unresolved::NoResolver) {
+            let FoldOutcome { late, raced, .. } = *outcome;
+            self.watches.settle(aggregate, CameIn { late, raced });
         }
     }
 

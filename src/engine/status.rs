@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use super::{Engine, LinkId};
 use crate::event::{AggregateId, Digest, EventId, Head, ReplicaId, VersionVector};
 use crate::log::{Cursor, Epoch};
-use crate::merge::{Outcome, Timeline, Unresolved};
+use crate::merge::{Inbox, Outcome, Timeline, Unresolved};
 use crate::protocol::{Lineage, Status};
 use crate::resolver::{Rejection, ResolverId};
 
@@ -90,6 +90,16 @@ pub struct AggregateStatus {
 /// Waiting commits that a status lists.
 const WAITING_LISTED: usize = 64;
 
+/// The first commits that wait, and for what.
+pub(super) fn listed_waiting(inbox: &Inbox) -> Vec<WaitingCommit> {
+    let waiting = inbox.waiting().take(WAITING_LISTED);
+    let listed = waiting.map(|(commit, missing)| WaitingCommit {
+        commit: commit.id(),
+        missing,
+    });
+    listed.collect()
+}
+
 impl Engine {
     /// Whether the store failed, so that nothing more is written.
     pub fn has_failed(&self) -> bool {
@@ -100,7 +110,6 @@ impl Engine {
     /// connections.
     pub fn status(&self) -> ReplicaStatus {
         let received = self.inbox.received();
-        let waiting = self.inbox.waiting().take(WAITING_LISTED);
         ReplicaStatus {
             replica: self.identity.replica,
             lineage: self.identity.lineage,
@@ -111,12 +120,7 @@ impl Engine {
             durable_end: self.log.durable_end(),
             vector: received.version_vector(),
             waiting: self.inbox.waiting_len(),
-            waiting_commits: waiting
-                .map(|(commit, missing)| WaitingCommit {
-                    commit: commit.id(),
-                    missing,
-                })
-                .collect(),
+            waiting_commits: listed_waiting(&self.inbox),
             unresolved: self
                 .cache
                 .hot()

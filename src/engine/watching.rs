@@ -19,8 +19,7 @@ pub(super) struct Watches {
 #[derive(Debug)]
 struct Watch {
     filter: Filter,
-    /// Each with the position after its newest event.
-    changes: BTreeMap<AggregateId, (Change, u64)>,
+    changes: BTreeMap<AggregateId, Pending>,
     order: VecDeque<AggregateId>,
     /// Position of the log from which the reader is served because too much has happened since it
     /// last looked; nothing while the changes in memory are complete.
@@ -29,15 +28,53 @@ struct Watch {
     asked: u64,
 }
 
+/// A change that has not been told yet.
+#[derive(Debug)]
+struct Pending {
+    change: Change,
+    /// The position after its newest event.
+    until: u64,
+    /// Of events that have not been folded yet: at most this came of them.
+    open: Option<CameIn>,
+}
+
+/// How events came in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CameIn {
+    pub(super) late: bool,
+    pub(super) raced: bool,
+}
+
+impl Pending {
+    /// What came of those events is known.
+    fn settle(&mut self, came_in: CameIn) {
+        if self.open.take().is_some() {
+            self.change.late |= came_in.late;
+            self.change.raced |= came_in.raced;
+        }
+    }
+}
+
 impl Watch {
-    fn take(&mut self, change: &Change, until: u64) {
-        if let Some((earlier, end)) = self.changes.get_mut(&change.aggregate) {
-            earlier.absorb(change.clone());
-            *end = until.max(*end);
+    fn take(&mut self, change: &Change, until: u64, open: Option<CameIn>) {
+        let name = &change.aggregate;
+        if let Some(pending) = self.changes.get_mut(name) {
+            pending.change.absorb(change.clone());
+            pending.until = until.max(pending.until);
+            if let Some(open) = open {
+                let all = pending.open.get_or_insert_default();
+                all.late |= open.late;
+                all.raced |= open.raced;
+            }
         } else {
-            self.order.push_back(change.aggregate.clone());
-            let told = (change.clone(), until);
-            self.changes.insert(change.aggregate.clone(), told);
+            self.order.push_back(name.clone());
+            let change = change.clone();
+            let pending = Pending {
+                change,
+                until,
+                open,
+            };
+            self.changes.insert(name.clone(), pending);
         }
     }
 }
@@ -75,7 +112,22 @@ impl Watches {
             .insert(event.id(), position);
     }
 
-    fn tell(&mut self, change: &Change, position: u64) -> Vec<WatchId> {
+    /// An aggregate was folded: what came of its new events is known exactly.
+    pub(super) fn settle(&mut self, aggregate: &AggregateId, came_in: CameIn) {
+        for watch in self.watches.values_mut() {
+            if let Some(pending) = watch.changes.get_mut(aggregate) {
+                pending.settle(came_in);
+            }
+        }
+    }
+
+    /// Whether an aggregate is being read so that it can be said how an event came in.
+    pub(super) fn expects(&self, event: &Event) -> bool {
+        let expected = self.expected.get(event.aggregate());
+        expected.is_some_and(|expected| expected.contains_key(&event.id()))
+    }
+
+    fn tell(&mut self, change: &Change, position: u64, open: Option<CameIn>) -> Vec<WatchId> {
         let mut woken = Vec::new();
         for (id, watch) in &mut self.watches {
             if !watch.filter.passes(&change.aggregate) {
@@ -87,7 +139,7 @@ impl Watches {
             } else if watch.changes.len() < WATCH_CHANGES_MAX
                 || watch.changes.contains_key(&change.aggregate)
             {
-                watch.take(change, position.saturating_add(1));
+                watch.take(change, position.saturating_add(1), open);
             } else {
                 watch.behind_from = Some(position);
             }
@@ -111,16 +163,26 @@ pub enum Watched {
 }
 
 impl Engine {
-    /// The next change a watch has to tell.
-    pub fn next_change(&mut self, watch: WatchId) -> Watched {
+    /// The next change a watch has to tell. Its aggregate is folded first, if it is in memory, so that
+    /// it can be said exactly how its events came in.
+    pub fn next_change(&mut self, id: WatchId) -> Watched {
         let durable_end = self.log.durable_end();
-        let Some(watch) = self.watches.watches.get_mut(&watch) else {
+        let watch = self.watches.watches.get(&id);
+        let next = watch.and_then(|watch| {
+            let next = watch.changes.get(watch.order.front()?)?;
+            next.open.map(|_| next.change.aggregate.clone())
+        });
+        if let Some(aggregate) = next {
+            self.fold(&aggregate);
+        }
+        let Some(watch) = self.watches.watches.get_mut(&id) else {
             return Watched::Gone;
         };
         while let Some(aggregate) = watch.order.pop_front() {
-            if let Some((mut change, until)) = watch.changes.remove(&aggregate) {
-                change.durable = until <= durable_end;
-                return Watched::Change(change);
+            if let Some(mut pending) = watch.changes.remove(&aggregate) {
+                pending.settle(pending.open.unwrap_or_default());
+                pending.change.durable = pending.until <= durable_end;
+                return Watched::Change(pending.change);
             }
         }
         watch.asked = watch.behind_from.unwrap_or_default();
@@ -141,7 +203,12 @@ impl Engine {
         for (position, entry) in page.entries.iter().chain(&rest) {
             if entry.kind != EntryKind::Waiting {
                 let events = entry.commit.events().iter();
-                changes.extend(events.map(|e| (self.change(e, true, true), position + 1)));
+                let change = |event| Change {
+                    late: true,
+                    raced: true,
+                    ..self.change(event)
+                };
+                changes.extend(events.map(|event| (change(event), position + 1)));
             }
         }
         let Some(watch) = self.watches.watches.get_mut(&watch) else {
@@ -149,7 +216,7 @@ impl Engine {
         };
         for (change, until) in changes {
             if watch.filter.passes(&change.aggregate) {
-                watch.take(&change, until);
+                watch.take(&change, until, None);
             }
         }
         // Something before the page may have been added while it was read.
@@ -158,25 +225,26 @@ impl Engine {
         }
     }
 
-    pub(super) fn changed(&mut self, event: &Event, late: bool, raced: bool, position: u64) {
-        let change = self.change(event, late, raced);
-        self.tell(&change, position);
+    /// An event came into an aggregate in memory, which has not been folded with it yet.
+    pub(super) fn changed(&mut self, event: &Event, at_most: CameIn, position: u64) {
+        let change = self.change(event);
+        self.tell(&change, position, Some(at_most));
     }
 
-    fn tell(&mut self, change: &Change, position: u64) {
-        for watch in self.watches.tell(change, position) {
+    fn tell(&mut self, change: &Change, position: u64, open: Option<CameIn>) {
+        for watch in self.watches.tell(change, position, open) {
             self.effects.push_back(Effect::Wake(watch));
         }
     }
 
     /// An aggregate was read: tells of the events that came in meanwhile.
-    pub(super) fn tell_expected(&mut self, aggregate: &AggregateId, news: &[(Event, bool, bool)]) {
+    pub(super) fn tell_expected(&mut self, aggregate: &AggregateId, news: &[(Event, CameIn)]) {
         let Some(expected) = self.watches.expected.remove(aggregate) else {
             return;
         };
-        for (event, late, raced) in news {
+        for (event, at_most) in news {
             if let Some(position) = expected.get(&event.id()) {
-                self.changed(event, *late, *raced, *position);
+                self.changed(event, *at_most, *position);
             }
         }
     }
@@ -193,11 +261,11 @@ impl Engine {
                 raced: true,
                 durable: false,
             };
-            self.tell(&change, position);
+            self.tell(&change, position, None);
         }
     }
 
-    fn change(&self, event: &Event, late: bool, raced: bool) -> Change {
+    fn change(&self, event: &Event) -> Change {
         let route = self.registry.route(event.aggregate());
         let keys = route.map_or(Footprint::Everything, |route| {
             let mut keys = Footprint::Everything;
@@ -212,8 +280,8 @@ impl Engine {
             causes: alloc::vec![event.id()],
             events: 1,
             keys,
-            late,
-            raced,
+            late: false,
+            raced: false,
             durable: false,
         }
     }

@@ -135,8 +135,8 @@ impl Engine {
                 });
             }
         }
-        for event in self.cache.take_rejected() {
-            self.count_rejection(event);
+        for (aggregate, outcome) in self.cache.take_folded() {
+            self.folded(&aggregate, &outcome);
         }
         let is_empty = group.entries.is_empty() && group.notes.is_empty() && then.is_empty();
         if is_empty && group.states.is_empty() && group.durability == Durability::Buffered {

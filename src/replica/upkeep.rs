@@ -1,8 +1,16 @@
 use std::string::ToString;
 
 use super::Replica;
+use crate::engine::Health;
+use crate::limits::{PAGE_BYTES_MAX, PAGE_ENTRIES_MAX};
+use crate::log::ReadLimit;
 use crate::merge::StoredFold;
 use crate::store::{Compacted, Inspection, StoreError, VerifyReport};
+
+const PAGE: ReadLimit = ReadLimit {
+    entries: PAGE_ENTRIES_MAX,
+    bytes: PAGE_BYTES_MAX,
+};
 
 /// How far a verification is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +22,27 @@ pub struct Verifying {
 }
 
 impl Replica {
+    /// What ails this replica, and what it and its peers do not have of each other: waiting commits,
+    /// aggregates without a state, forks, a store that failed, the gaps to each peer.
+    ///
+    /// Works while the store fails; then, or when the replica is closed, what peers lack may be
+    /// unknown. Cost: the part of the log that some peer has not acknowledged, at most 65,536 entries,
+    /// is read.
+    pub async fn health(&self) -> Health {
+        let (mut health, mut lag) = self.shell.with(|engine| engine.health());
+        while let Some(position) = lag.reads_from() {
+            if self.shell.is_closed() {
+                break;
+            }
+            let Ok(page) = self.shell.store.since(position, PAGE).await else {
+                break;
+            };
+            self.shell.with(|engine| engine.lag_page(&mut lag, &page));
+        }
+        health.complete(lag);
+        health
+    }
+
     /// Reads everything that the store holds and says what of it is damaged or does not go together:
     /// each entry with its checksum, digests and place in its writer's chain, the indexes, the stored
     /// states, the bookkeeping. `progress` is told after each page and must be quick; reads and writes

@@ -3,8 +3,10 @@ use alloc::vec::Vec;
 
 use super::LinkState;
 use crate::engine::io::Failure;
+use crate::engine::writer::WriteItem;
 use crate::engine::{Effect, Engine, LinkId};
 use crate::event::{AggregateId, EventId};
+use crate::limits::FORKS_LISTED_MAX;
 use crate::protocol::{CloseCode, Input};
 
 /// How connections end: a one-time sync when both ends have everything, any other when one end or
@@ -60,12 +62,10 @@ impl Engine {
 
     fn count_settled(&mut self, state: &mut LinkState, aggregate: &AggregateId) {
         let guard = self.guard.clone();
-        let rejected = self
-            .cache
-            .fold(aggregate, &*guard, |_, outcome| outcome.rejected)
-            .unwrap_or_default();
-        for (event, _) in rejected {
-            self.count_rejection(event);
+        let outcome = self.cache.fold(aggregate, &*guard, |_, outcome| outcome);
+        let outcome = outcome.unwrap_or_default();
+        self.folded(aggregate, &outcome);
+        for (event, _) in outcome.rejected {
             if state
                 .pulled
                 .get(&event.replica)
@@ -117,6 +117,14 @@ impl Engine {
         if state.session.all_acked() {
             state.report.pushed = status.sent.events;
         }
+        self.note_forks(&state.forked);
+        let note = state.peer.and_then(|peer| self.peers.acked_note(peer));
+        if let Some(note) = note.filter(|_| self.writer.failed.is_none()) {
+            self.writer.push(WriteItem {
+                notes: alloc::vec![note],
+                ..WriteItem::default()
+            });
+        }
         let report = alloc::boxed::Box::new(core::mem::take(&mut state.report));
         self.effects.push_back(Effect::CloseLink {
             link,
@@ -124,6 +132,14 @@ impl Engine {
             reason,
             report,
         });
+    }
+
+    /// Remembers commits that contradict what is here, as many as are ever listed.
+    pub(in crate::engine) fn note_forks(&mut self, commits: &[EventId]) {
+        self.forked.extend(commits);
+        while self.forked.len() > FORKS_LISTED_MAX {
+            self.forked.pop_last();
+        }
     }
 
     pub(in crate::engine) fn end_link_failed(&mut self, link: LinkId, failure: &Failure) {

@@ -15,6 +15,8 @@ impl Engine {
     pub(super) fn greeted(&mut self, link: LinkId, state: &mut LinkState, greeting: &Greeting) {
         state.peer = Some(greeting.replica);
         state.writer = state.peer;
+        let own = greeting.own.map(|(seq, _)| seq);
+        self.peers.introduced(greeting.replica, own);
         if self.identity.lineage_shared && self.identity.lineage != greeting.lineage {
             // Another connection has settled the lineage since this one opened. The peer has not
             // been answered yet, so it joins the settled one when it comes back.

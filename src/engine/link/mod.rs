@@ -21,8 +21,8 @@ use super::writer::{Then, WriteItem};
 use super::{Effect, Engine, LinkId};
 use crate::clock::Now;
 use crate::event::{AggregateId, Commit, Event, EventId, ReplicaId, SeqRanges};
-use crate::limits::BATCH_BYTES_MAX;
-use crate::log::{Durability, ReadLimit};
+use crate::limits::{BATCH_BYTES_MAX, FORKS_LISTED_MAX};
+use crate::log::{Durability, IdRange, ReadLimit};
 use crate::protocol::{CloseCode, Delivery, Input, Local, Output, Role, Session, SessionOptions};
 
 /// One connection and what this replica knows of it.
@@ -56,14 +56,15 @@ pub(super) struct LinkState {
     pub(super) stuck: bool,
     /// Commits of others that contradict what is here; left where they are.
     pub(super) forked: Vec<EventId>,
+    /// The position up to which the peer has durably acknowledged this log in this session.
+    pub(super) acked: Option<u64>,
+    /// What the peer's summary had and this replica lacked when it came.
+    pub(super) lacking: Option<Vec<IdRange>>,
     pulled: BTreeMap<ReplicaId, SeqRanges>,
     touched: BTreeSet<AggregateId>,
     settling: bool,
     pub(super) ended: bool,
 }
-
-/// Commits that contradict what is here and that a connection remembers; it counts the others.
-const FORKS_LISTED: usize = 64;
 
 impl LinkState {
     pub(super) fn input(&mut self, now: Now, input: Input) {
@@ -110,7 +111,7 @@ impl LinkState {
     /// Counts events that contradict what is here, and remembers the first such commits.
     pub(super) fn note_fork(&mut self, id: EventId, events: u64) {
         self.report.forked += events;
-        if self.forked.len() < FORKS_LISTED {
+        if self.forked.len() < FORKS_LISTED_MAX {
             self.forked.push(id);
         }
     }
@@ -175,6 +176,8 @@ impl Engine {
             peer_caught_up: false,
             stuck: false,
             forked: Vec::new(),
+            acked: None,
+            lacking: None,
             pulled: BTreeMap::new(),
             touched: BTreeSet::new(),
             settling: false,
@@ -206,6 +209,11 @@ impl Engine {
         }
         if state.session.all_acked() {
             state.report.pushed = state.session.status().sent.events;
+        }
+        if state.lacking.is_none()
+            && let Some(theirs) = state.session.peer_summary()
+        {
+            state.lacking = Some(theirs.without(self.inbox.received()));
         }
         if !state.ended && live != state.is_live() {
             self.effects.push_back(Effect::LinkChanged(link));
@@ -278,7 +286,12 @@ impl Engine {
                     ..WriteItem::default()
                 });
             }
-            Output::Acked { .. } => {}
+            Output::Acked { position, durable } => {
+                if durable && let Some(peer) = state.peer {
+                    state.acked = Some(position);
+                    self.peers.acknowledged(peer, position);
+                }
+            }
             Output::Refused {
                 commit,
                 why,

@@ -33,7 +33,7 @@ use super::{CloseCode, Input, Local, Message, Output, Role, Standing, decode_fra
 use crate::clock::Now;
 use crate::event::ReplicaId;
 use crate::limits::{DEAD_MS, HELLO_MS};
-use crate::log::Epoch;
+use crate::log::{Epoch, Received};
 
 /// One end of one connection, as a state machine without IO.
 ///
@@ -153,6 +153,11 @@ impl Session {
     /// this means that the peer lacks nothing.
     pub fn all_acked(&self) -> bool {
         self.phase == Phase::Open && self.outgoing.all_acked()
+    }
+
+    /// What the peer has told to have received, until everything that it lacked has been sent.
+    pub fn peer_summary(&self) -> Option<&Received> {
+        self.outgoing.summary_of_peer()
     }
 
     /// The number that the next delivery gets. When a commit is refused, deliveries with smaller

@@ -356,6 +356,10 @@ impl Outgoing {
         core::mem::take(&mut self.is_reading)
     }
 
+    pub(super) fn summary_of_peer(&self) -> Option<&Received> {
+        self.known.as_ref()
+    }
+
     pub(super) fn forget_summary(&mut self) {
         self.known = None;
     }
