@@ -142,7 +142,10 @@ impl Node {
             let cell = self.cell.get_or_insert_with(|| FieldCell::new(rule));
             cell.fold(write, writer, saw);
             self.cell.take_if(|cell| cell.is_empty());
-            self.forget_inside(saw);
+            // An element has a key of its own, which what lies inside does not share.
+            if !matches!(write, Write::Add(_)) {
+                self.forget_inside(saw);
+            }
             return;
         };
         // The entry interface wants an owned key, an allocation for each look-up.

@@ -53,9 +53,10 @@
 //! winning as always. A counter goes if its writer saw all of it, and stays whole if not. A path
 //! within a named field is no field, and a rejection; the empty path is the whole record.
 //!
-//! Where concurrent writes left both a field and something inside it, the branch is shown and the
-//! field is hidden until the branch is gone. A field with nothing in it (an empty set, no value) is
-//! absent.
+//! Whoever writes to a place takes away what they saw above it, in whose stead it now is, and below
+//! it; `add` spares what is below, and `discard` takes its elements and nothing else. Where concurrent
+//! writes left both a field and something inside it, the branch is shown and the field is hidden until
+//! the branch is gone. A field with nothing in it (an empty set, no value) is absent.
 
 mod document;
 mod edit;

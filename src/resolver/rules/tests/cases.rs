@@ -200,6 +200,43 @@ fn a_counter_that_is_counted_while_it_is_removed_stays_whole() {
 }
 
 #[test]
+fn what_says_nothing_takes_nothing_away() {
+    let leaf = r#"{"set": {"lines": {"1": 5}}}"#;
+    let shown = json(r#"{"lines": {"1": 5}}"#);
+    for nothing in [
+        r#"{"add": {"lines": {"1": {"tags": []}}}}"#,
+        r#"{"discard": {"lines": {"1": {"tags": ["x"]}}}}"#,
+        r#"{"set": {}}"#,
+    ] {
+        let (found, refused) = fold(&product(), [(leaf, &[]), (nothing, &[0])]);
+        assert_eq!((found, refused), (shown.clone(), Vec::new()), "{nothing}");
+    }
+    let (found, _) = fold(
+        &product(),
+        [
+            (leaf, &[]),
+            (r#"{"set": {"lines": {"1": {"tags": []}}}}"#, &[0]),
+        ],
+    );
+    assert_eq!(found, json("{}"));
+}
+
+#[test]
+fn a_late_add_to_a_set_spares_what_lies_inside() {
+    let rules = Rules::new("test", 1).otherwise(Rule::AddWinsSet);
+    let rules = rules.field("a.n", Rule::Counter).unwrap();
+    let step = r#"{"count": {"a": {"n": 2}}}"#;
+    let add = r#"{"add": {"a": ["x"]}}"#;
+    let footprint = |text| Resolver::footprint(&rules, &read(text));
+    assert!(!footprint(step).overlaps(&footprint(add)));
+    let seen: &[usize] = &[0];
+    let (one, _) = fold(&rules, [(step, &[]), (add, seen), (step, seen)]);
+    let (other, _) = fold(&rules, [(step, &[]), (step, seen), (add, seen)]);
+    assert_eq!(one, json(r#"{"a": {"n": 4}}"#));
+    assert_eq!(one, other);
+}
+
+#[test]
 fn a_payload_of_another_form_cannot_be_read() {
     for good in [
         "{}",
@@ -322,6 +359,18 @@ fn a_race_is_judged_by_the_rule_of_its_field() {
         rules.rule_at(&Key::branch(["price", "amount"])),
         "last write wins"
     );
+    // Who replaces a set removes what is not in it; an add beats that, too.
+    let replaced = read(r#"{"set": {"tags": ["y", "z"]}}"#);
+    let at = |path: &[&str], earlier, later| {
+        rules.judge_at(&Key::leaf(path.iter().copied()), earlier, later)
+    };
+    assert_eq!(at(&["tags", "x"], &replaced, &one), Verdict::LaterWins);
+    assert_eq!(at(&["tags", "x"], &replaced, &other), Verdict::Agree);
+    assert_eq!(at(&["tags", "y"], &one, &replaced), Verdict::Agree);
+    assert_eq!(
+        Resolver::judge(&rules, &replaced, &replaced),
+        Verdict::Agree
+    );
     // What a person has to decide is told of the whole, then what was lost.
     assert_eq!(Resolver::judge(&rules, &one, &other), Verdict::Open);
     let price = read(r#"{"set": {"price": 3}, "count": {"sold": 1}}"#);
@@ -334,7 +383,7 @@ fn a_race_is_judged_by_the_rule_of_its_field() {
 fn what_a_payload_says_at_a_key_can_be_asked() {
     let writes = read(
         r#"{"set": {"price": {"amount": 1}, "name": {"de": "a"}}, "count": {"sold": 2},
-            "add": {"tags": ["x"]}, "discard": {"tags": ["y"]}, "remove": [["draft"]]}"#,
+            "add": {"tags": ["x"]}, "discard": {"tags": ["x", "y"]}, "remove": [["draft"]]}"#,
     );
     let said = |path: &[&str]| {
         let key = Key::leaf(path.iter().copied());
@@ -421,6 +470,32 @@ fn rules_in_one_line_are_read_or_refused_at_the_part_that_is_wrong() {
         part: String::new(),
     };
     assert_eq!("".parse::<Rules>(), Err(none));
+}
+
+#[test]
+fn rules_commute_if_that_of_every_field_does() {
+    for rule in Rule::ALL {
+        let commutes = |rules: Rules| Resolver::claims(&rules).commutes;
+        let expected = matches!(rule, Rule::AddWinsSet | Rule::KeepAll);
+        assert_eq!(commutes(Rules::new("test", 1).otherwise(rule)), expected);
+        let named = Rules::new("test", 1).otherwise(Rule::KeepAll);
+        assert_eq!(
+            commutes(named.field("a", rule).unwrap()),
+            expected,
+            "{rule}"
+        );
+    }
+}
+
+#[test]
+fn an_image_of_empty_places_is_none() {
+    let image = |node: &[u8]| [&b"\x82\x80\xa1\x61a"[..], node].concat();
+    let read =
+        |node| cbor::from_slice::<Document>(&cbor::to_vec(&Value::Bytes(image(node))).unwrap());
+    // A counter without steps, a field that keeps no value, a branch with nothing inside.
+    for node in [&b"\x82\x02\x81\x00"[..], b"\x82\x04\x80", b"\xa0"] {
+        assert!(read(node).is_err(), "{node:?}");
+    }
 }
 
 #[test]

@@ -57,10 +57,6 @@ impl Say {
     }
 }
 
-fn related(one: &[String], other: &[String]) -> bool {
-    one != other && (one.starts_with(other) || other.starts_with(one))
-}
-
 impl Model<'_> {
     fn saw(&self, event: usize, other: usize) -> bool {
         self.pasts[event].contains(&other)
@@ -70,7 +66,11 @@ impl Model<'_> {
     fn sweeps(&self, by: usize, path: &[String]) -> bool {
         let told = &self.told[by];
         let removed = |gone: &Path| path.starts_with(gone);
-        let beside = |(at, say): &(Path, Say)| say.writes() && related(at, path);
+        let beside = |(at, say): &(Path, Say)| {
+            let inside = at != path && at.starts_with(path);
+            let around = at != path && path.starts_with(at) && !matches!(say, Say::Add(_));
+            say.writes() && (inside || around)
+        };
         told.remove.iter().any(removed) || told.says.iter().any(beside)
     }
 
