@@ -90,7 +90,8 @@ impl VersionVector {
         self.0.is_empty()
     }
 
-    fn is_within(&self, other: &Self) -> bool {
+    /// Whether another set holds everything of this one.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
         self.len() <= other.len() && self.iter().all(|id| other.contains(id))
     }
 }

@@ -290,13 +290,13 @@ pub struct RacePage {
     pub next: Option<RaceCursor>,
 }
 
-/// A place between two races in the order in which they are listed. Means the same on every replica;
-/// what came meanwhile is listed if it lies behind it.
+/// A place between two pairs in the order in which races are listed. Means the same on every replica;
+/// what came meanwhile is listed if it lies behind it. As text it has no spaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RaceCursor {
-    /// The later event of the last race before it.
+    /// The later event of the last pair before it.
     pub later: OrderKey,
-    /// The earlier event of the last race before it.
+    /// The earlier event of that pair.
     pub earlier: OrderKey,
 }
 

@@ -15,6 +15,7 @@ mod aggregates;
 mod explanation;
 mod guard;
 mod inbox;
+mod sentence;
 mod stored_fold;
 mod timeline;
 
@@ -25,6 +26,7 @@ pub use explanation::{
 };
 pub use guard::{Guard, Panic, Unguarded};
 pub use inbox::{Inbox, Ready, Receipt, tags};
+pub use sentence::Wording;
 pub use stored_fold::{FoldError, StaleFold, StoredFold};
 pub use timeline::{
     BasisError, Costs, FoldOutcome, Ground, Integration, Outcome, Timeline, TrialError, Unresolved,

@@ -42,7 +42,7 @@ impl Resolver for Bomb {
     }
 }
 
-struct Catching;
+pub(crate) struct Catching;
 
 impl Guard for Catching {
     fn run(&self, work: &mut dyn FnMut()) -> Result<(), Panic> {

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 
 use super::Outcome;
 use super::cuts::Moment;
-use crate::event::{ChainTag, Event, EventId, OrderKey};
+use crate::event::{ChainTag, Event, EventId, OrderKey, Seq};
 use crate::resolver::Rejection;
 
 /// The events in memory, in the order of arrival. A *slot* is an event's place here and stays the
@@ -106,6 +106,13 @@ impl Rows {
         last: EventId,
     ) -> impl DoubleEndedIterator<Item = EventId> {
         self.slots.range(first..=last).map(|(id, _)| *id)
+    }
+
+    /// The valid event that its writer wrote before one in memory.
+    pub(super) fn previous(&self, id: EventId) -> Option<EventId> {
+        let first = EventId::new(id.replica, Seq::FIRST);
+        let mut before = self.ids(first, id).rev().skip(1);
+        before.find(|id| self.find_valid(*id).is_some())
     }
 
     pub(super) fn len(&self) -> usize {

@@ -50,7 +50,7 @@ impl Timeline {
             let wanted = |race: &ExplainedRace| query.which == WhichRaces::All || !race.is_agreed();
             if let Some(race) = race.filter(wanted) {
                 if page.races.len() == limit {
-                    page.next = page.races.last().map(ExplainedRace::cursor);
+                    page.next = last;
                     return ControlFlow::Break(());
                 }
                 page.races.push(race);
@@ -145,7 +145,6 @@ fn changes(decision: &Decision, later: &Party) -> bool {
 fn contested(key: Key, decision: Decision, earlier: &Party, later: &Party) -> Contested {
     let refused = (earlier.rejection().is_some(), later.rejection().is_some());
     let overruled = match (refused, decision.verdict) {
-        ((true, true), _) => None,
         ((true, false), _) | ((false, false), Verdict::LaterWins) => Some(Side::Earlier),
         ((false, true), _) | ((false, false), Verdict::EarlierWins) => Some(Side::Later),
         _ => None,

@@ -1,12 +1,14 @@
+use alloc::collections::BTreeSet;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::{ControlFlow, Range};
 
 use super::super::past::Past;
 use super::super::rows::{Row, Rows};
-use super::pairs::Pairs;
-use super::stretches::Stretches;
-use crate::event::Event;
+use super::pairs::{Pairs, Sight};
+use super::stretches::{Stretches, is_odd};
+use crate::event::{Event, VersionVector};
 use crate::merge::{Guard, RaceCursor};
 use crate::resolver::{Decision, ErasedResolver, Footprint, Key};
 
@@ -104,11 +106,11 @@ impl<'a> Search<'a> {
             .partition_point(|slot| key(slot) < later);
         let stretches: Vec<Range<usize>> = self.stretches.from(first).collect();
         for stretch in stretches {
-            let mut pairs = Pairs::default();
+            let (mut pairs, mut odd) = (Pairs::default(), self.stretches.is_odd);
             for place in stretch {
                 // What lies before the first one has been looked at, and is only to be known.
                 let from = (place >= first).then_some(after);
-                self.step(place, &mut pairs, from, call)?;
+                self.step(place, &mut pairs, &mut odd, from, call)?;
             }
         }
         ControlFlow::Continue(())
@@ -119,6 +121,7 @@ impl<'a> Search<'a> {
         &mut self,
         place: usize,
         pairs: &mut Pairs,
+        odd: &mut bool,
         from: Option<Option<RaceCursor>>,
         call: Call<'_>,
     ) -> ControlFlow<()> {
@@ -127,35 +130,73 @@ impl<'a> Search<'a> {
         };
         let saw_all = self.stretches.saw_all(place);
         let vector = (!saw_all).then(|| self.past.of(later_slot, self.rows));
-        let saw = |place: usize| {
-            let event = self.row(place).map(|(_, row)| row.event.id());
-            let vector = vector.as_deref();
-            vector.is_none_or(|vector| event.is_some_and(|id| vector.contains(id)))
-        };
+        if let Some(vector) = &vector {
+            *odd |= is_odd(later, vector, self.rows);
+        }
         let footprint = self.rule.footprint(&later.event);
-        if let Some(after) = from.filter(|_| !saw_all) {
-            for earlier in pairs.unseen(&footprint, &saw) {
-                let Some((earlier_slot, earlier)) = self.row(earlier) else {
-                    continue;
-                };
-                let pair = Pair {
-                    earlier,
-                    later,
-                    earlier_slot,
-                    later_slot,
-                    later_footprint: &footprint,
-                };
-                if after.is_none_or(|after| pair.cursor() > after) {
-                    call(&pair)?;
-                }
+        let mut seen = Seen {
+            rows: self.rows,
+            order: &self.stretches.order,
+            past: self.past,
+            vector,
+            odd: *odd,
+        };
+        let others = match from {
+            Some(_) if !saw_all => pairs.unseen(&footprint, &mut seen),
+            _ => BTreeSet::new(),
+        };
+        pairs.add(place, &footprint, &mut seen);
+        for earlier in others {
+            let Some((earlier_slot, earlier)) = self.row(earlier) else {
+                continue;
+            };
+            let pair = Pair {
+                earlier,
+                later,
+                earlier_slot,
+                later_slot,
+                later_footprint: &footprint,
+            };
+            if from.flatten().is_none_or(|after| pair.cursor() > after) {
+                call(&pair)?;
             }
         }
-        pairs.add(place, &footprint, &saw);
         ControlFlow::Continue(())
     }
 
     fn row(&self, place: usize) -> Option<(usize, &'a Row)> {
         let slot = *self.stretches.order.get(place)?;
         Some((slot, self.rows.row(slot)?))
+    }
+}
+
+/// What the event that is looked at saw of those before it.
+struct Seen<'a> {
+    rows: &'a Rows,
+    order: &'a [usize],
+    past: &'a mut Past,
+    /// Nothing where it saw everything.
+    vector: Option<Arc<VersionVector>>,
+    /// Whether some event so far [is odd](is_odd).
+    odd: bool,
+}
+
+impl Sight for Seen<'_> {
+    fn saw(&self, place: usize) -> bool {
+        let slot = self.order.get(place);
+        let row = slot.and_then(|slot| self.rows.row(*slot));
+        let vector = self.vector.as_deref();
+        vector.is_none_or(|seen| row.is_some_and(|row| seen.contains(row.event.id())))
+    }
+
+    fn covers(&mut self, place: usize) -> bool {
+        if !self.saw(place) {
+            return false;
+        }
+        let (true, Some(vector), Some(slot)) = (self.odd, &self.vector, self.order.get(place))
+        else {
+            return true;
+        };
+        self.past.of(*slot, self.rows).is_within(vector)
     }
 }

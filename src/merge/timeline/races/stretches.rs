@@ -3,8 +3,8 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::super::past::Past;
-use super::super::rows::{Fate, Rows};
-use crate::event::EventId;
+use super::super::rows::{Fate, Row, Rows};
+use crate::event::{EventId, VersionVector};
 
 /// The events of an aggregate in canonical order, and where they can be concurrent at all.
 ///
@@ -16,6 +16,8 @@ pub(super) struct Stretches {
     pub(super) order: Vec<usize>,
     /// For each place of the order: whether the event there saw everything before it.
     saw_all: Vec<bool>,
+    /// Whether a skipped event is [odd](is_odd).
+    pub(super) is_odd: bool,
     /// Where each stretch begins: no event in it or behind it is concurrent with one before it.
     begins: Vec<usize>,
 }
@@ -35,6 +37,7 @@ impl Stretches {
             past,
             maximal: BTreeSet::new(),
             known: alloc::vec![0; rows.len()],
+            is_odd: false,
         };
         let mut stretches = Self::default();
         // For each place: what lies before this one was seen there.
@@ -46,6 +49,7 @@ impl Stretches {
                 seen_to.push(place);
             }
         }
+        stretches.is_odd = walk.is_odd;
         let mut begin = usize::MAX;
         for (place, seen_to) in seen_to.into_iter().enumerate().rev() {
             begin = begin.min(seen_to);
@@ -79,6 +83,7 @@ struct Walk<'a> {
     maximal: BTreeSet<EventId>,
     /// By slot: whoever saw this event saw everything before this place.
     known: Vec<usize>,
+    is_odd: bool,
 }
 
 impl Walk<'_> {
@@ -101,18 +106,31 @@ impl Walk<'_> {
             behind_skipped |= is_skipped(self.rows, named);
         }
         if skipped {
+            self.is_odd |= is_odd(row, &self.past.of(slot, self.rows), self.rows);
             *self.known.get_mut(slot)? = seen_to;
             return None;
         }
         if behind_skipped && !self.maximal.is_empty() {
-            let vector = self.past.of(slot, self.rows);
-            self.maximal.retain(|id| !vector.contains(*id));
+            let (rows, past) = (self.rows, &mut *self.past);
+            let vector = past.of(slot, rows);
+            self.maximal.retain(|id| {
+                let other = rows.slot(*id).filter(|_| vector.contains(*id));
+                other.is_none_or(|other| !past.of(other, rows).is_within(&vector))
+            });
         }
         let saw_all = self.maximal.is_empty();
         self.maximal.insert(row.event.id());
         *self.known.get_mut(slot)? = if saw_all { place + 1 } else { seen_to };
         Some((if saw_all { place } else { seen_to }, saw_all))
     }
+}
+
+/// Whether an event does not have its writer's previous one in its past, which is `vector`. Nobody who
+/// keeps the protocol writes such a one. Where there is one, the earlier event counts as seen by
+/// whoever saw the later one, and may have seen more than they did.
+pub(super) fn is_odd(row: &Row, vector: &VersionVector, rows: &Rows) -> bool {
+    let previous = rows.previous(row.event.id());
+    previous.is_some_and(|id| !vector.contains(id))
 }
 
 fn is_skipped(rows: &Rows, slot: usize) -> bool {
