@@ -39,8 +39,9 @@ Examples:
   anabranch demo --keep     leaves the data, so that you can look at it with state and tail
 
 Starts a hub and three replicas, each a process with its own disk store, over WebSockets. They
-part, edit the same aggregates under three rules, one of them is killed while it writes, they meet
-again. Fails unless all four end with the same states and nothing acknowledged was lost.
+part, edit the same aggregates under six rules, one of them is killed while it writes, they meet
+again, and a person decides what the rules leave open. Ends with an explanation, as `explain` gives
+it. Fails unless all four end with the same states and nothing acknowledged was lost.
 ";
 
 pub(super) const SERVE: &str = "\

@@ -1,7 +1,7 @@
 //! Several processes at once: a hub that comes and goes, writers that are killed, the demo.
 #![cfg(unix)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -238,6 +238,26 @@ fn the_demo_ends_with_four_equal_replicas_and_leaves_nothing_behind() {
             json!(["rejected: cleo name=\"cleo\" seats=2 (only 1 seats left)"])
         )
     );
+    assert_eq!(outcome("votes/cake"), (json!(3), json!([])));
+    assert_eq!(
+        outcome("tags/trip"),
+        (json!(["beach", "museum"]), json!(["overruled: ada beach"]))
+    );
+    assert_eq!(outcome("price/ticket"), (json!({ "value": 13 }), json!([])));
+    let rules = aggregates
+        .iter()
+        .map(|aggregate| aggregate["rule"].as_str());
+    assert_eq!(rules.collect::<BTreeSet<_>>().len(), 6, "{aggregates:?}");
+    let explained = told
+        .iter()
+        .find(|line| line["kind"] == "explanation")
+        .unwrap();
+    assert_eq!(explained["aggregate"], "price/ticket");
+    assert_eq!(
+        explained["pieces"][0]["from"][0]["meta"],
+        json!({ "by": "cleo" })
+    );
+    assert_eq!(explained["races"][0]["contested"][0]["verdict"], "open");
     assert_eq!(outcome("meter/kitchen").0.as_object().unwrap().len(), 200);
     assert!(ending["elapsed_ms"].as_u64().unwrap() < 10_000, "{ending}");
     assert_eq!(

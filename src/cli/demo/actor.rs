@@ -9,7 +9,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use super::super::failure::{Failure, Kind};
-use super::order::{Answer, Order, Report};
+use super::order::{Answer, Explained, Order, Report};
 
 /// A durable write: its id, and the wall clock in its stamp.
 #[derive(Clone, Debug)]
@@ -71,6 +71,14 @@ impl Actor {
     pub(super) async fn report(&mut self) -> Result<Report, Failure> {
         match self.ask(&Order::Report).await? {
             Answer::Report(report) => Ok(report),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    pub(super) async fn explain(&mut self, aggregate: &str) -> Result<Explained, Failure> {
+        let aggregate = aggregate.into();
+        match self.ask(&Order::Explain { aggregate }).await? {
+            Answer::Explained(explained) => Ok(explained),
             other => Err(self.unexpected(&other)),
         }
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::failure::{Failure, Kind};
 use super::super::table::Table;
-use super::order::{AggregateReport, Report};
+use super::order::{AggregateReport, Explained, Report};
 
 /// What somebody wrote while they were apart.
 #[derive(Clone, Debug)]
@@ -13,7 +13,6 @@ pub(super) struct Wrote {
     pub(super) aggregate: &'static str,
     /// For people.
     pub(super) what: String,
-    payload: Value,
     /// Nothing for many events in one line.
     id: Option<String>,
 }
@@ -22,10 +21,10 @@ impl Wrote {
     pub(super) fn one(
         who: &'static str,
         aggregate: &'static str,
-        payload: Value,
+        payload: &Value,
         id: String,
     ) -> Self {
-        let what = match fields(&payload) {
+        let what = match fields(payload) {
             Some(fields) => listed(fields),
             None => payload.to_string(),
         };
@@ -33,7 +32,6 @@ impl Wrote {
             who,
             aggregate,
             what,
-            payload,
             id: Some(id),
         }
     }
@@ -43,7 +41,6 @@ impl Wrote {
             who,
             aggregate,
             what,
-            payload: Value::Null,
             id: None,
         }
     }
@@ -55,26 +52,10 @@ impl Wrote {
         Some(format!("rejected: {} {} ({reason})", self.who, self.what))
     }
 
-    /// The part of it that is not in the outcome, because somebody else's was later.
+    /// The part of it that does not count, because somebody who did not know of it wrote, too.
     fn overruled(&self, report: &AggregateReport) -> Option<String> {
-        self.id.as_ref()?;
-        let what = match fields(&self.payload) {
-            Some(fields)
-                if fields
-                    .iter()
-                    .any(|(name, _)| report.state.get(name).is_some()) =>
-            {
-                let lost = fields
-                    .iter()
-                    .filter(|(name, value)| report.state.get(name) != Some(*value));
-                let lost: Vec<String> = lost
-                    .map(|(name, value)| format!("{name}={value}"))
-                    .collect();
-                lost.join(" ")
-            }
-            None if report.state != self.payload => self.what.clone(),
-            _ => String::new(),
-        };
+        let written = report.written(self.id.as_deref()?)?;
+        let what = written.overruled.join(" ");
         (!what.is_empty()).then(|| format!("overruled: {} {what}", self.who))
     }
 }
@@ -101,6 +82,8 @@ pub(super) struct Ending {
     pub(super) expected: Vec<(&'static str, String)>,
     /// How many writes had been acknowledged when their writer was killed.
     pub(super) killed_after: usize,
+    /// Why the most interesting aggregate is what it is.
+    pub(super) explained: Explained,
 }
 
 impl Ending {
@@ -154,7 +137,8 @@ impl Ending {
         self.wrote(report).filter_map(settled).collect()
     }
 
-    pub(super) fn text(&self, elapsed_ms: u64) -> String {
+    /// What came of each aggregate.
+    pub(super) fn outcomes(&self) -> String {
         let mut table = Table::new([
             "aggregate",
             "written apart",
@@ -176,14 +160,19 @@ impl Ending {
                 &settled,
             ]);
         }
+        format!("\n{table}")
+    }
+
+    /// That all four are equal.
+    pub(super) fn text(&self, elapsed_ms: u64) -> String {
         let mut replicas = Table::new(["replica", "events", "digest of all states"]);
         for (name, report) in &self.reports {
             replicas.row([name, &report.events.to_string(), &report.digest]);
         }
-        let mut text = format!("\n{table}\n\n{replicas}\n");
+        let mut text = format!("\n{replicas}\n");
         let verdict = match self.verdict() {
             Ok(()) => format!(
-                "All four have the same states. Each of the {} events is there, once; {} of them were \
+                "All four have the same states. Each of the {} events is there, once;\n{} of them were \
                  acknowledged by a process that was killed.",
                 self.expected.len(),
                 self.killed_after

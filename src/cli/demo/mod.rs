@@ -11,12 +11,12 @@ mod ending;
 mod folder;
 mod order;
 pub(super) mod process;
-mod seats;
+mod rules;
 mod story;
 
 use anabranch::hub::signals::Signals;
 use anabranch::replica::environment::{Environment, OperatingSystem};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::folder::Folder;
 use self::story::Story;
@@ -36,6 +36,7 @@ pub(super) async fn run(arguments: &Demo, output: Output) -> Result<(), Failure>
         story.apart().await?;
         story.crash().await?;
         story.together_again().await?;
+        story.decision().await?;
         let ending = story.ending().await?;
         story.leave().await?;
         Ok::<_, Failure>(ending)
@@ -45,6 +46,12 @@ pub(super) async fn run(arguments: &Demo, output: Output) -> Result<(), Failure>
         () = signals.next() => return Err(Failure::new(Kind::Failed, "the demo was interrupted")),
     };
     let elapsed_ms = system.now().mono_ms;
+    if !output.is_json() {
+        output.tell(&Value::Null, &ending.outcomes())?;
+    }
+    let explained = &ending.explained;
+    let heading = format!("\nWhy? anabranch explain {}", story::PRICE);
+    output.tell(&explained.told, &format!("{heading}\n\n{}", explained.text))?;
     output.tell(&ending.json(elapsed_ms), &ending.text(elapsed_ms))?;
     if arguments.keep {
         let kept = folder.path().display().to_string();

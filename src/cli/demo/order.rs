@@ -21,6 +21,8 @@ pub(super) enum Order {
     Await { events: usize },
     /// Tell everything.
     Report,
+    /// Tell why an aggregate is what it is.
+    Explain { aggregate: String },
     /// Stop gracefully.
     Close,
 }
@@ -45,6 +47,7 @@ pub(super) enum Answer {
         reason: String,
     },
     Report(Report),
+    Explained(Explained),
     Done,
     /// What should not happen.
     Failed {
@@ -72,6 +75,13 @@ pub(super) struct AggregateReport {
     pub(super) history: Vec<Written>,
 }
 
+/// Why an aggregate is what it is, for programs and for people.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Explained {
+    pub(super) told: Value,
+    pub(super) text: String,
+}
+
 /// One event and what became of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Written {
@@ -79,6 +89,8 @@ pub(super) struct Written {
     pub(super) payload: Value,
     /// Why the rule refused it, on every replica.
     pub(super) rejected: Option<String>,
+    /// What of it does not count, because of somebody who did not know of it.
+    pub(super) overruled: Vec<String>,
 }
 
 impl Report {

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anabranch::engine::Filter;
-use anabranch::event::{Digest, Draft};
+use anabranch::event::{AggregateId, Digest, Draft, EventId};
 use anabranch::hub::Hub;
 use anabranch::limits::{LINES_AT_ONCE_MAX, PAGE_ENTRIES_MAX};
-use anabranch::merge::Outcome;
+use anabranch::merge::{Outcome, RaceQuery, Side};
 use anabranch::replica::{Connection, ConnectionStatus, Replica};
 use anabranch::transport::websocket::PATH;
 use futures::StreamExt;
@@ -14,18 +14,21 @@ use futures::stream;
 use serde_json::json;
 
 use super::super::arguments::DemoProcess;
+use super::super::explain;
 use super::super::failure::{Failure, Kind};
-use super::super::json::from_cbor;
+use super::super::json::{from_bytes, from_cbor};
 use super::super::output::Output;
 use super::super::stdin::lines;
-use super::order::{AggregateReport, Answer, Order, Report, Written};
-use super::seats;
+use super::order::{AggregateReport, Answer, Explained, Order, Report, Written};
+use super::rules;
 
 /// Serves until it is told to close or its stdin ends.
 pub(in super::super) async fn run(arguments: &DemoProcess, _: Output) -> Result<(), Failure> {
     let output = Output::new(true);
-    let replica = Replica::open_fjall(&arguments.data, seats::registry()?).await?;
+    let replica = Replica::open_fjall(&arguments.data, rules::registry()?).await?;
+    let name = arguments.data.file_name().unwrap_or_default();
     let process = Arc::new(Process {
+        name: name.to_string_lossy().into_owned(),
         replica,
         connection: Mutex::new(None),
         hub: Mutex::new(None),
@@ -53,6 +56,7 @@ pub(in super::super) async fn run(arguments: &DemoProcess, _: Output) -> Result<
 }
 
 struct Process {
+    name: String,
     replica: Replica,
     connection: Mutex<Option<Connection>>,
     hub: Mutex<Option<Hub>>,
@@ -93,7 +97,8 @@ impl Process {
                 event_type,
                 payload,
             } => {
-                let draft = Draft::new(aggregate.as_str(), event_type.as_str(), &payload)?;
+                let draft = Draft::new(aggregate.as_str(), event_type.as_str(), &payload)?
+                    .with_metadata("by", &self.name)?;
                 let recorded = self.replica.record(draft).await?;
                 Ok(Answer::Recorded {
                     id: recorded.commit.to_string(),
@@ -105,6 +110,10 @@ impl Process {
                 let arrived = tail.take(events).collect::<Vec<_>>().await;
                 arrived.into_iter().collect::<Result<Vec<_>, _>>()?;
                 Ok(Answer::Done)
+            }
+            Order::Explain { aggregate } => {
+                let (told, text) = explain::whole(&self.replica, &aggregate).await?;
+                Ok(Answer::Explained(Explained { told, text }))
             }
             Order::Report => Ok(Answer::Report(self.report().await?)),
             Order::Close => {
@@ -158,10 +167,13 @@ impl Process {
                 .describe(&aggregate)
                 .await?
                 .and_then(|status| status.resolver);
+            let overruled = self.overruled(&aggregate).await?;
             let written = |told: anabranch::replica::Told| {
                 let payload = told.event.payload().decode().map(from_cbor);
+                let of_it = overruled.iter().filter(|(id, _)| *id == told.event.id());
                 Written {
                     id: told.event.id().to_string(),
+                    overruled: of_it.map(|(_, what)| what.clone()).collect(),
                     payload: payload.unwrap_or_default(),
                     rejected: match told.outcome {
                         Some(Outcome::Rejected(reason)) => Some(reason.to_string()),
@@ -181,6 +193,29 @@ impl Process {
         }
         report.digest = Digest::of(&all).to_string();
         Ok(report)
+    }
+
+    /// What was overruled in races, by event.
+    async fn overruled(&self, aggregate: &AggregateId) -> Result<Vec<(EventId, String)>, Failure> {
+        let races = self.replica.races(aggregate, RaceQuery::default()).await?;
+        let mut overruled = Vec::new();
+        for race in &races.races {
+            for place in &race.contested {
+                let (party, value) = match place.overruled {
+                    None => continue,
+                    Some(Side::Earlier) => (&race.earlier, &place.earlier_value),
+                    Some(Side::Later) => (&race.later, &place.later_value),
+                };
+                let value = value.as_deref().map(from_bytes).unwrap_or_default();
+                let what = match place.key.path.join(".") {
+                    path if path.is_empty() => value.to_string(),
+                    path if value.is_null() => path,
+                    path => format!("{path}={value}"),
+                };
+                overruled.push((party.id(), what));
+            }
+        }
+        Ok(overruled)
     }
 }
 

@@ -14,6 +14,10 @@ use super::order::Order;
 const NOTE: &str = "note/shopping";
 const THEME: &str = "setting/theme";
 const SEATS: &str = "seats/friday";
+const VOTES: &str = "votes/cake";
+const TAGS: &str = "tags/trip";
+/// What people have to agree on.
+pub(super) const PRICE: &str = "price/ticket";
 const METER: &str = "meter/kitchen";
 /// How many readings there are in the end.
 const READINGS: usize = 200;
@@ -84,19 +88,16 @@ impl Story {
             self.ben.obey(&connect),
             self.cleo.obey(&connect),
         )?;
-        self.write(Who::Ada, NOTE, "edited", json!({ "set": { "eggs": 6 } }))
-            .await?;
-        self.write(Who::Ada, THEME, "chosen", json!("plain"))
-            .await?;
-        self.write(
-            Who::Ada,
-            SEATS,
-            "booked",
-            json!({ "name": "ada", "seats": 1 }),
-        )
-        .await?;
+        let first = vec![
+            (NOTE, "edited", json!({ "set": { "eggs": 6 } })),
+            (THEME, "chosen", json!("plain")),
+            (TAGS, "tagged", json!({ "add": ["beach", "museum"] })),
+            (PRICE, "offered", json!({ "value": 10 })),
+            (SEATS, "booked", json!({ "name": "ada", "seats": 1 })),
+        ];
+        self.write_all(Who::Ada, first).await?;
         self.everybody_has(self.expected.len()).await?;
-        self.say("all", "have these three events, live")?;
+        self.say("all", "have these five events, live")?;
         let wish = json!({ "name": "ben", "seats": 9 });
         match self.ben.record(SEATS, "booked", &wish).await? {
             Err(reason) => {
@@ -116,37 +117,30 @@ impl Story {
         for actor in [&mut self.ada, &mut self.ben, &mut self.cleo] {
             actor.obey(&Order::Part).await?;
         }
-        self.write(
-            Who::Ada,
-            NOTE,
-            "edited",
-            json!({ "set": { "eggs": 10, "milk": 2 } }),
-        )
-        .await?;
-        self.write(
-            Who::Ben,
-            NOTE,
-            "edited",
-            json!({ "set": { "bread": 1, "eggs": 12 } }),
-        )
-        .await?;
-        self.write(Who::Ada, THEME, "chosen", json!("dark")).await?;
-        self.write(Who::Cleo, THEME, "chosen", json!("light"))
-            .await?;
-        self.write(
-            Who::Ben,
-            SEATS,
-            "booked",
-            json!({ "name": "ben", "seats": 2 }),
-        )
-        .await?;
-        self.write(
-            Who::Cleo,
-            SEATS,
-            "booked",
-            json!({ "name": "cleo", "seats": 2 }),
-        )
-        .await?;
+        let beach = |what: &str| json!({ what: ["beach"] });
+        let two_seats = |name: &str| json!({ "name": name, "seats": 2 });
+        let ada = vec![
+            (NOTE, "edited", json!({ "set": { "eggs": 10, "milk": 2 } })),
+            (THEME, "chosen", json!("dark")),
+            (VOTES, "voted", json!(1)),
+            (TAGS, "tagged", beach("remove")),
+            (PRICE, "offered", json!({ "value": 12 })),
+        ];
+        let ben = vec![
+            (NOTE, "edited", json!({ "set": { "bread": 1, "eggs": 12 } })),
+            (VOTES, "voted", json!(1)),
+            (TAGS, "tagged", beach("add")),
+            (PRICE, "offered", json!({ "value": 15 })),
+            (SEATS, "booked", two_seats("ben")),
+        ];
+        let cleo = vec![
+            (THEME, "chosen", json!("light")),
+            (VOTES, "voted", json!(1)),
+            (SEATS, "booked", two_seats("cleo")),
+        ];
+        for (who, writes) in [(Who::Ada, ada), (Who::Ben, ben), (Who::Cleo, cleo)] {
+            self.write_all(who, writes).await?;
+        }
         self.say(
             "all",
             "3 seats were left: ben and cleo cannot both have 2, and cannot know it",
@@ -229,6 +223,25 @@ impl Story {
         self.say("all", &format!("hold the same {events} events"))
     }
 
+    /// Two have named a price, and the rule leaves it to a person.
+    pub(super) async fn decision(&mut self) -> Result<(), Failure> {
+        self.chapter("A decision")?;
+        for actor in [&mut self.hub, &mut self.ada, &mut self.ben, &mut self.cleo] {
+            let report = actor.report().await?;
+            let price = report.aggregate(PRICE).map(|price| &price.state);
+            if price != Some(&json!({ "open": [12, 15] })) {
+                let what = format!("{} does not see {PRICE} open", actor.name);
+                return Err(Failure::new(Kind::Failed, what));
+            }
+        }
+        let text = format!("see {PRICE} open, 12 or 15: its rule leaves that to a person");
+        self.say("all", &text)?;
+        let decided = json!({ "resolve": 13 });
+        let text = self.write(Who::Cleo, PRICE, "decided", decided).await?;
+        self.say("cleo", &format!("{text}, having seen both"))?;
+        self.everybody_has(self.expected.len()).await
+    }
+
     /// What came of it, as each of the four sees it.
     pub(super) async fn ending(&mut self) -> Result<Ending, Failure> {
         let mut reports = Vec::new();
@@ -240,6 +253,7 @@ impl Story {
             wrote: self.wrote.clone(),
             expected: self.expected.clone(),
             killed_after: self.killed_after,
+            explained: self.hub.explain(PRICE).await?,
         })
     }
 
@@ -262,15 +276,29 @@ impl Story {
         Ok(())
     }
 
+    /// Writes some events, one after the other, and says of which aggregates.
+    async fn write_all(
+        &mut self,
+        who: Who,
+        writes: Vec<(&'static str, &str, Value)>,
+    ) -> Result<(), Failure> {
+        let mut touched = Vec::new();
+        for (aggregate, event_type, payload) in writes {
+            self.write(who, aggregate, event_type, payload).await?;
+            touched.push(aggregate);
+        }
+        self.say(who.name(), &format!("writes {}", touched.join(", ")))
+    }
+
     /// Writes an event that must be taken, later by the wall clock than everything before it, so
-    /// that the order of the story is the order of its stamps in each run.
+    /// that the order of the story is the order of its stamps in each run. Tells what it wrote.
     async fn write(
         &mut self,
         who: Who,
         aggregate: &'static str,
         event_type: &str,
         payload: Value,
-    ) -> Result<(), Failure> {
+    ) -> Result<String, Failure> {
         while self.system.now().wall_ms <= self.latest_ms {
             tokio::task::yield_now().await;
         }
@@ -283,10 +311,10 @@ impl Story {
         let event = given(actor.record(aggregate, event_type, &payload).await?)?;
         self.latest_ms = event.wall_ms.max(self.latest_ms);
         self.expected.push((aggregate, event.id.clone()));
-        let wrote = Wrote::one(name, aggregate, payload, event.id);
+        let wrote = Wrote::one(name, aggregate, &payload, event.id);
         let text = format!("writes {aggregate}: {}", wrote.what);
         self.wrote.push(wrote);
-        self.say(name, &text)
+        Ok(text)
     }
 
     fn chapter(&self, title: &str) -> Result<(), Failure> {
@@ -308,6 +336,16 @@ enum Who {
     Ada,
     Ben,
     Cleo,
+}
+
+impl Who {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ada => "ada",
+            Self::Ben => "ben",
+            Self::Cleo => "cleo",
+        }
+    }
 }
 
 fn given(answer: Result<Acknowledged, String>) -> Result<Acknowledged, Failure> {

@@ -11,6 +11,7 @@ mod text;
 use anabranch::limits::RACE_LOOKS_MAX;
 use anabranch::merge::{ExplainedRace, Explanation, RaceQuery, WhichRaces};
 use anabranch::replica::Replica;
+use serde_json::Value;
 
 pub(super) use self::place::{Path, named};
 pub(super) use self::text::person;
@@ -34,9 +35,26 @@ pub(super) async fn run(arguments: &Explain, output: Output) -> Result<(), Failu
         .race_counts(arguments.aggregate.as_str(), RACE_LOOKS_MAX)
         .await?;
     let names = Names::known(&replica.status());
-    let text = text::told(&explanation, &counts, &names, arguments);
+    let text = text::told(
+        &explanation,
+        &counts,
+        &names,
+        arguments.path.as_ref(),
+        arguments.all,
+    );
     output.tell(&json::told(&explanation, &counts), &text)?;
     Ok(opened.replica.close().await?)
+}
+
+/// Everything that is told of an aggregate where nothing is left out: for programs, and for people.
+pub(super) async fn whole(replica: &Replica, aggregate: &str) -> Result<(Value, String), Failure> {
+    let explanation = replica.explain(aggregate, RaceQuery::default()).await?;
+    let absent = || Failure::new(Kind::Failed, format!("there is no event of {aggregate}"));
+    let explanation = explanation.ok_or_else(absent)?;
+    let counts = replica.race_counts(aggregate, RACE_LOOKS_MAX).await?;
+    let names = Names::known(&replica.status());
+    let text = text::told(&explanation, &counts, &names, None, false);
+    Ok((json::told(&explanation, &counts), text))
 }
 
 /// The explanation with as many races as are wanted. Under a path, pages are read until so many are

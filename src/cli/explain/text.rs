@@ -4,12 +4,11 @@ use anabranch::merge::{
 };
 use anabranch::resolver::{Key, Verdict};
 
-use super::super::arguments::Explain;
 use super::super::event::content;
 use super::super::json::from_bytes;
 use super::super::names::Names;
 use super::super::text::{cut, escaped, escaped_json, utc};
-use super::place::named;
+use super::place::{Path, named};
 
 /// Metadata that names a person, as the examples of `record` write it.
 const BY: &str = "by";
@@ -19,7 +18,8 @@ pub(super) fn told(
     explanation: &Explanation,
     counts: &RaceCounts,
     names: &Names,
-    arguments: &Explain,
+    path: Option<&Path>,
+    lists_all: bool,
 ) -> String {
     let teller = Teller { names };
     let mut lines = vec![teller.head(explanation)];
@@ -47,7 +47,7 @@ pub(super) fn told(
             "\n... and {least}{hidden} more pieces: name a path, or take --json"
         ));
     }
-    lines.extend(teller.races(explanation, counts, arguments));
+    lines.extend(teller.races(explanation, counts, path, lists_all));
     lines.extend(teller.set_aside(explanation));
     if explanation.pieces.iter().any(|piece| piece.open) {
         let aggregate = escaped(explanation.aggregate.as_str());
@@ -56,12 +56,9 @@ pub(super) fn told(
         ));
     }
     if let Some(next) = explanation.next {
-        let aggregate = escaped(&arguments.aggregate);
-        let path = arguments
-            .path
-            .as_ref()
-            .map(|path| format!(" {}", escaped(&path.to_string())));
-        let all = if arguments.all { " --all" } else { "" };
+        let aggregate = escaped(explanation.aggregate.as_str());
+        let path = path.map(|path| format!(" {}", escaped(&path.to_string())));
+        let all = if lists_all { " --all" } else { "" };
         lines.push(format!(
             "\nThere are more races: anabranch explain {aggregate}{}{all} --after {next}",
             path.unwrap_or_default()
@@ -146,12 +143,13 @@ impl Teller<'_> {
         &self,
         explanation: &Explanation,
         counts: &RaceCounts,
-        arguments: &Explain,
+        path: Option<&Path>,
+        lists_all: bool,
     ) -> Vec<String> {
         let mut lines = vec![String::new()];
         let listed = explanation.races.len();
-        lines.push(match &arguments.path {
-            None => tally(counts, arguments.all),
+        lines.push(match path {
+            None => tally(counts, lists_all),
             Some(path) if listed == 0 => {
                 format!(
                     "At {}, nobody wrote without knowing of the other.",

@@ -1,6 +1,9 @@
 use std::collections::BTreeMap;
 
-use anabranch::resolver::{FieldMerge, FoldFn, LastWriteWins, Registry, RegistryError, Rejection};
+use anabranch::resolver::{
+    AddWinsSet, Counter, FieldMerge, FoldFn, LastWriteWins, Manual, Registry, RegistryError,
+    Rejection,
+};
 use serde::{Deserialize, Serialize};
 
 /// Seats of the evening's show before anybody booked.
@@ -49,5 +52,8 @@ pub(super) fn registry() -> Result<Registry, RegistryError> {
     Registry::new()
         .with_default(FieldMerge)
         .with("setting", LastWriteWins)?
+        .with("votes", Counter)?
+        .with("tags", AddWinsSet)?
+        .with("price", Manual)?
         .with("seats", seats())
 }
