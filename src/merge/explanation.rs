@@ -84,7 +84,7 @@ pub enum Sources {
     Told {
         /// The last ones in canonical order.
         parties: Vec<Party>,
-        /// How many earlier ones there are.
+        /// How many others there are: earlier ones, and those that are not in memory.
         more: u64,
     },
     /// The rule does not say: these are the last applied events that touch the place, at most

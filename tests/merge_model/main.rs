@@ -14,6 +14,7 @@ mod authors;
 mod built_in;
 mod changes;
 mod exhaustive;
+mod explaining;
 mod forms;
 mod journal;
 mod late;

@@ -9,7 +9,7 @@ use anabranch::merge::{
     WhichRaces,
 };
 use anabranch::resolver::{
-    Context, Footprint, Key, Rejection, Resolver, ResolverId, Route, Verdict,
+    Context, Footprint, Key, Piece, Rejection, Resolver, ResolverId, Route, Verdict,
 };
 use proptest::prelude::*;
 
@@ -62,6 +62,17 @@ impl Resolver for Decider {
         key.path.join("/").into()
     }
 
+    /// Pieces of all kinds of keys, of which it does not tell where they come from.
+    fn pieces(&self, (): &()) -> Result<Vec<Piece>, PayloadError> {
+        let piece = |key| Piece {
+            key,
+            value: Vec::new(),
+            from: Vec::new(),
+            open: false,
+        };
+        Ok((0..128).step_by(5).map(|at| piece(key(at))).collect())
+    }
+
     fn decode(&self, payload: &Payload) -> Result<u8, PayloadError> {
         match payload.decode()? {
             240.. => Err(payload.decode::<String>().unwrap_err()),
@@ -74,14 +85,17 @@ fn refuses(payload: u8) -> bool {
     payload % 7 == 3 || payload >= 240
 }
 
-/// Nothing means everything.
-pub(crate) fn keys(payload: u8) -> Option<Vec<Key>> {
-    let key = |number: u8| Key {
+fn key(number: u8) -> Key {
+    Key {
         path: (0..number % 4)
             .map(|at| (number >> (2 + at) & 1).to_string())
             .collect(),
         branch: number & 64 != 0,
-    };
+    }
+}
+
+/// Nothing means everything.
+pub(crate) fn keys(payload: u8) -> Option<Vec<Key>> {
     match payload {
         0..10 => None,
         10..20 | 240.. => Some(Vec::new()),
@@ -110,7 +124,7 @@ fn value(key: &Key, payload: u8) -> Option<Vec<u8>> {
     told.then(|| vec![payload])
 }
 
-fn overlap(one: &Key, other: &Key) -> bool {
+pub(crate) fn overlap(one: &Key, other: &Key) -> bool {
     let within = |inner: &Key, outer: &Key| {
         inner.path == outer.path || outer.branch && inner.path.starts_with(&outer.path)
     };
