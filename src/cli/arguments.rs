@@ -308,6 +308,9 @@ pub(super) struct Sync {
 /// See [`Command::Status`].
 #[derive(Debug, Args)]
 pub(super) struct Status {
+    /// Also look at every aggregate, so that those that have no state here are told
+    #[arg(long)]
+    pub(super) all: bool,
     #[command(flatten)]
     pub(super) directory: Directory,
 }

@@ -198,5 +198,8 @@ Examples:
 pub(super) const STATUS: &str = "\
 Examples:
   anabranch status --data ada
-  anabranch status --json
+  anabranch status --all --json
+
+Waiting are commits that name events which are not here yet. Of each peer it tells what it had not
+acknowledged as durable when the two last met.
 ";

@@ -75,3 +75,46 @@ fn compacting_tells_how_much_there_was_and_is() {
         assert_eq!(output.status.code(), Some(4), "looking founds nothing");
     }
 }
+
+#[test]
+fn what_a_peer_lacks_is_told() {
+    let place = Place::new();
+    ok(&place.run(["record", "note/1", "--set", "n=1", "--data", "ada"]));
+    let hub = place.spawn([
+        "serve",
+        "--json",
+        "--data",
+        "hub",
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    let listening = hub.until("the hub to listen", |line| line["kind"] == "listening");
+    let address = listening["address"].as_str().unwrap();
+    ok(&place.run(["sync", address, "--data", "ada"]));
+    let told = || place.json(["status", "--all", "--data", "ada"]).remove(0);
+    let status = told();
+    assert_eq!(
+        (&status["well"], &status["unresolved"]),
+        (&json!(true), &json!([]))
+    );
+    let peer = &status["peers"][0];
+    assert_eq!(peer["replica"], listening["replica"]);
+    assert_eq!((&peer["ahead"], &peer["behind"]), (&json!(0), &json!(0)));
+    assert!(peer["read_to"].is_string(), "{peer}");
+    for n in 2..4 {
+        ok(&place.run([
+            "record",
+            "note/1",
+            "--set",
+            &format!("n={n}"),
+            "--data",
+            "ada",
+        ]));
+    }
+    assert_eq!(told()["peers"][0]["ahead"], 2);
+    let text = ok(&place.run(["status", "--data", "ada"]));
+    assert!(
+        text.contains("it lacks 2 events") && text.contains("health   well"),
+        "{text}"
+    );
+}
