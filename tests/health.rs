@@ -55,7 +55,7 @@ fn events(gap: &Gap) -> BTreeSet<EventId> {
             next = seq.next();
         }
     }
-    assert_eq!(gap.events, events.len() as u64);
+    assert_eq!(gap.events, u64::try_from(events.len()).unwrap());
     assert_eq!(gap.more_ranges, 0);
     events
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::string::String;
 use std::vec::Vec;
 
@@ -18,6 +19,8 @@ pub struct Told {
     pub event: Event,
     /// Applied, rejected or replaced; nothing while the aggregate has no state.
     pub outcome: Option<Outcome>,
+    /// Nothing here has it in its past: a new write would name it.
+    pub is_head: bool,
 }
 
 impl Replica {
@@ -112,7 +115,9 @@ impl Replica {
         .await
     }
 
-    /// All events of an aggregate in canonical order, with what became of each.
+    /// All events of an aggregate in canonical order, with what became of each and what it names;
+    /// invalid ones, which have no place in that order, follow. Reads the whole history, if it is not
+    /// in memory; while it is folded and listed nothing else is done by this replica.
     ///
     /// # Errors
     /// [`ReadError`]: not a name, or the store failed.
@@ -125,9 +130,12 @@ impl Replica {
             let Some(timeline) = engine.timeline(&aggregate) else {
                 return Ok(Vec::new());
             };
+            let heads = timeline.heads().into_iter();
+            let heads: BTreeSet<_> = heads.map(|(head, _)| head.id).collect();
             let told = |event: &Event| Told {
                 event: event.clone(),
                 outcome: timeline.outcome(event.id()),
+                is_head: heads.contains(&event.id()),
             };
             Ok(timeline.events().map(told).collect())
         })

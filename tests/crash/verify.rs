@@ -23,74 +23,66 @@ fn faults(folder: &Path) -> Vec<Fault> {
 }
 
 fn places(faults: &[Fault]) -> Vec<(Option<u64>, &str)> {
-    let place = |fault: &'_ Fault| fault.position;
-    faults
-        .iter()
-        .map(|fault| (place(fault), fault.what.as_str()))
-        .collect()
+    let positions = faults.iter().map(|fault| fault.position);
+    let whats = faults.iter().map(|fault| fault.what.as_str());
+    positions.zip(whats).collect()
 }
 
 fn is_fold(key: &[u8]) -> bool {
     key.ends_with(&[0, 2])
 }
 
+/// A table, and one of its rows.
+type Row<'a> = (&'a str, &'a dyn Fn(&[u8]) -> bool);
+
 #[test]
 fn each_changed_row_is_named_and_nothing_else() {
-    let cases: [(&str, &dyn Fn(&[u8]) -> bool, Option<u64>, &str); 6] = [
+    let cases: [(Row<'_>, Option<u64>, &str); 6] = [
         (
-            "log",
-            &|key| key == 3_u64.to_be_bytes(),
+            ("log", &|key| key == 3_u64.to_be_bytes()),
             Some(3),
             "log entry 3",
         ),
         (
-            "aggregates",
-            &|key| is_fold(key) && key.starts_with(b"doc/1\0"),
+            ("aggregates", &|key| {
+                is_fold(key) && key.starts_with(b"doc/1\0")
+            }),
             None,
             "stored state of doc/1",
         ),
-        ("notes", &|key| key[0] == b't', None, "track of replica"),
-        ("notes", &|key| key[0] == b'n', None, "note ngroup"),
+        (("notes", &|key| key[0] == b't'), None, "track of replica"),
+        (("notes", &|key| key[0] == b'n'), None, "note ngroup"),
         (
-            "ids",
-            &|key| key.ends_with(&1_u64.to_be_bytes()),
+            ("ids", &|key| key.ends_with(&1_u64.to_be_bytes())),
             Some(0),
             "index row of",
         ),
         (
-            "aggregates",
-            &|key| key.ends_with(&0_u64.to_be_bytes()),
+            ("aggregates", &|key| key.ends_with(&0_u64.to_be_bytes())),
             Some(0),
             "history of",
         ),
     ];
-    for (table, which, position, what) in cases {
+    for ((table, which), position, what) in cases {
         let folder = scratch();
         store_with(folder.path(), 6, true);
         assert_eq!(faults(folder.path()), []);
         close(folder.path());
         change(folder.path(), table, false, which);
         let Ok(store) = FjallStore::open(folder.path()) else {
-            assert!(
-                what.starts_with("track"),
-                "{what} keeps the store from being opened"
-            );
+            let is_read_at_once = what.starts_with("track");
+            assert!(is_read_at_once, "{what} keeps the store from being opened");
             continue;
         };
         // A note that cannot be read keeps it from being begun.
         drop(wait(store.begin(EPOCH)));
         let found = verified(&store).faults;
         let about = |fault: &Fault| fault.what.starts_with(what);
-        assert!(
-            !found.is_empty() && found.iter().all(about),
-            "{what}: {found:?}"
-        );
+        let is_all = !found.is_empty() && found.iter().all(about);
+        assert!(is_all, "{what}: {found:?}");
         assert_eq!(found[0].position, position, "{found:?}");
-        assert!(
-            found
-                .iter()
-                .all(|fault| fault.reason == "its checksum is wrong")
-        );
+        let because = |fault: &Fault| fault.reason == "its checksum is wrong";
+        assert!(found.iter().all(because), "{found:?}");
     }
 }
 
@@ -103,20 +95,18 @@ fn close(folder: &Path) {
 
 #[test]
 fn a_row_that_is_gone_is_missed_by_the_entry_that_it_belongs_to() {
-    let cases: [(&str, &dyn Fn(&[u8]) -> bool, &str); 3] = [
-        ("log", &|key| key == 0_u64.to_be_bytes(), "it is missing"),
+    let cases: [(Row<'_>, &str); 3] = [
+        (("log", &|key| key == 0_u64.to_be_bytes()), "it is missing"),
         (
-            "ids",
-            &|key| key.ends_with(&1_u64.to_be_bytes()),
+            ("ids", &|key| key.ends_with(&1_u64.to_be_bytes())),
             "the index of ids lacks it",
         ),
         (
-            "aggregates",
-            &|key| key.ends_with(&0_u64.to_be_bytes()),
+            ("aggregates", &|key| key.ends_with(&0_u64.to_be_bytes())),
             "the history of its aggregate lacks it",
         ),
     ];
-    for (table, which, reason) in cases {
+    for ((table, which), reason) in cases {
         let folder = scratch();
         store_with(folder.path(), 6, true);
         change(folder.path(), table, true, which);
