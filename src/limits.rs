@@ -207,6 +207,8 @@ pub const LOG_TEXT_COLUMNS: usize = 24;
 pub const STAMP_APART_MS: u64 = 1_000;
 /// Pieces of a value that are explained on the screen; the others are in the JSON. Local.
 pub const EXPLAIN_PIECES_MAX: usize = 100;
+/// Columns of a line of an explanation, where words allow. Local.
+pub const EXPLAIN_COLUMNS: usize = 100;
 /// Time that one process of the demo has to answer, in milliseconds. Local.
 pub const DEMO_ANSWER_MS: u64 = 15_000;
 /// Time a client has to send the first byte of its HTTP request, in milliseconds. Local.

@@ -52,6 +52,21 @@ pub(super) fn cut(text: &str, chars: usize) -> String {
     format!("{kept}...")
 }
 
+/// The text in lines of at most so many columns where its words allow, each after the indent.
+pub(super) fn wrapped(text: &str, indent: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if columns(line) + 1 + columns(word) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("{indent}{word}")),
+        }
+    }
+    lines
+}
+
 /// Columns that the text takes in a terminal: two for wide characters, none for combining ones.
 pub(super) fn columns(text: &str) -> usize {
     let width = |c: char| match c {
@@ -118,6 +133,12 @@ mod tests {
         assert_eq!(utc(951_782_400_123), "2000-02-29T00:00:00.123Z");
         assert_eq!(utc(1_709_251_199_999), "2024-02-29T23:59:59.999Z");
         assert_eq!(utc(4_107_542_400_000), "2100-03-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn text_is_wrapped_between_words() {
+        assert_eq!(wrapped("aa bb cc", " ", 6), [" aa bb", " cc"]);
+        assert_eq!(wrapped("a longword b", "", 4), ["a", "longword", "b"]);
     }
 
     #[test]

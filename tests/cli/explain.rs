@@ -85,20 +85,22 @@ fn a_value_is_told_with_its_writer_its_rule_and_what_it_overruled() {
         "title = \"Oat milk\"\n  last write wins: written by ben (",
         "n = 1\n  last write wins: written by ada (",
         "1 race: two wrote to the same place, and neither knew of the other.",
-        "Race at title:\n  \"Milk\" by ada (",
-        "<- overruled",
-        "Last write wins: the second one counts, \"Milk\" is overruled.",
+        "write of title \"Milk\" was overruled by ben's\n",
     ] {
         assert!(text.contains(said), "{said}: {text}");
     }
     assert!(
-        !text.contains("known here after"),
+        !text.contains("arrived here after"),
         "the second came second: {text}"
     );
-    let late = pair.text("ben", &["explain", "note/1"]);
-    let said =
-        "The first became known here after the second, and nothing that had been shown changed";
-    assert!(late.contains(said), "{late}");
+    let late = pair.json("ben", &["explain", "note/1"]);
+    let sentences = &late["races"][0]["sentences"];
+    let said = sentences[1].as_str().unwrap();
+    assert!(said.contains(" arrived here after ben's "), "{late}");
+    assert!(
+        said.ends_with("changed nothing there that had been shown."),
+        "{late}"
+    );
 
     let one = pair.json("ada", &["explain", "note/1"]);
     let other = pair.json("ben", &["explain", "note/1"]);

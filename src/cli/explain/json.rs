@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 
 use super::super::json::from_bytes;
 use super::super::log::outcome_json;
+use super::super::names::Names;
+use super::text::sentences;
 
 /// The whole explanation as one object.
-pub(super) fn told(explanation: &Explanation, counts: &RaceCounts) -> Value {
+pub(super) fn told(explanation: &Explanation, counts: &RaceCounts, names: &Names) -> Value {
+    let races = explanation.races.iter();
     let heads = explanation.heads.iter().map(ToString::to_string);
     let refused = explanation.refused.iter();
     let replaced = explanation.replaced.iter();
@@ -29,7 +32,7 @@ pub(super) fn told(explanation: &Explanation, counts: &RaceCounts) -> Value {
             .map(|(one, by)| json!({ "event": party(one), "by": by.to_string() }))
             .collect::<Value>(),
         "race_counts": self::counts(counts),
-        "races": explanation.races.iter().map(race).collect::<Value>(),
+        "races": races.map(|one| race(one, names)).collect::<Value>(),
         "next": explanation.next.map(|cursor| cursor.to_string()),
     })
 }
@@ -71,12 +74,13 @@ fn piece(piece: &ExplainedPiece) -> Value {
     })
 }
 
-fn race(race: &ExplainedRace) -> Value {
+fn race(race: &ExplainedRace, names: &Names) -> Value {
     json!({
         "earlier": party(&race.earlier),
         "later": party(&race.later),
         "contested": race.contested.iter().map(contested).collect::<Value>(),
         "more_contested": race.more_contested,
+        "sentences": sentences(race, names),
         "late": race.late,
         "rewrote": race.rewrote,
     })

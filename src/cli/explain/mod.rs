@@ -42,7 +42,7 @@ pub(super) async fn run(arguments: &Explain, output: Output) -> Result<(), Failu
         arguments.path.as_ref(),
         arguments.all,
     );
-    output.tell(&json::told(&explanation, &counts), &text)?;
+    output.tell(&json::told(&explanation, &counts, &names), &text)?;
     Ok(opened.replica.close().await?)
 }
 
@@ -54,7 +54,7 @@ pub(super) async fn whole(replica: &Replica, aggregate: &str) -> Result<(Value, 
     let counts = replica.race_counts(aggregate, RACE_LOOKS_MAX).await?;
     let names = Names::known(&replica.status());
     let text = text::told(&explanation, &counts, &names, None, false);
-    Ok((json::told(&explanation, &counts), text))
+    Ok((json::told(&explanation, &counts, &names), text))
 }
 
 /// The explanation with as many races as are wanted. Under a path, pages are read until so many are

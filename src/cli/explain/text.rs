@@ -1,13 +1,12 @@
-use anabranch::limits::{CELL_CHARS_MAX, EXPLAIN_PIECES_MAX, STAMP_APART_MS};
+use anabranch::limits::{CELL_CHARS_MAX, EXPLAIN_COLUMNS, EXPLAIN_PIECES_MAX, STAMP_APART_MS};
 use anabranch::merge::{
-    Contested, ExplainedPiece, ExplainedRace, Explanation, Party, RaceCounts, Side, Sources,
+    ExplainedPiece, ExplainedRace, Explanation, Party, RaceCounts, Sources, Wording,
 };
-use anabranch::resolver::{Key, Verdict};
 
 use super::super::event::content;
 use super::super::json::from_bytes;
 use super::super::names::Names;
-use super::super::text::{cut, escaped, escaped_json, utc};
+use super::super::text::{cut, escaped, escaped_json, utc, wrapped};
 use super::place::{Path, named};
 
 /// Metadata that names a person, as the examples of `record` write it.
@@ -168,47 +167,15 @@ impl Teller<'_> {
         lines
     }
 
+    /// What became of the two, and which events they are.
     fn race(&self, race: &ExplainedRace) -> Vec<String> {
+        let (earlier, later) = (race.earlier.id(), race.later.id());
+        let names = (self.names.event(earlier), self.names.event(later));
         let mut lines = Vec::new();
-        for place in &race.contested {
-            // That what lies below is meant, too, is of no interest here.
-            let key = Key {
-                branch: false,
-                ..place.key.clone()
-            };
-            lines.push(format!("Race at {}:", named(&key)));
-            let sides = [
-                (&race.earlier, &place.earlier_value, Side::Earlier),
-                (&race.later, &place.later_value, Side::Later),
-            ];
-            for (party, value, side) in sides {
-                let mark = match (party.rejection(), place.overruled) {
-                    (Some(_), _) => "  <- refused",
-                    (None, Some(overruled)) if overruled == side => "  <- overruled",
-                    _ => "",
-                };
-                lines.push(format!(
-                    "  {} by {}{mark}",
-                    said_there(value.as_deref()),
-                    self.party(party)
-                ));
-            }
-            lines.push(format!("  {}", decision(race, place)));
+        for sentence in sentences(race, self.names) {
+            lines.extend(wrapped(&escaped(&sentence), "  ", EXPLAIN_COLUMNS));
         }
-        if race.more_contested {
-            lines.push("  ... and at more places".into());
-        }
-        match (race.late, race.rewrote) {
-            (true, true) => lines.push(
-                "  The first became known here after the second, and what had been shown here changed."
-                    .into(),
-            ),
-            (true, false) => lines.push(
-                "  The first became known here after the second, and nothing that had been shown changed."
-                    .into(),
-            ),
-            _ => {}
-        }
+        lines.push(format!("    {}, then {}", names.0, names.1));
         lines
     }
 
@@ -278,42 +245,30 @@ fn tally(counts: &RaceCounts, lists_all: bool) -> String {
     format!("{least}{races}: two wrote to the same place, and neither knew of the other.{agreed}")
 }
 
-/// What was decided at one place, in a sentence.
-fn decision(race: &ExplainedRace, place: &Contested) -> String {
-    let rule = sentence(&place.rule);
-    let value = |side| match side {
-        Side::Earlier => said_there(place.earlier_value.as_deref()),
-        Side::Later => said_there(place.later_value.as_deref()),
-    };
-    let refused = [&race.earlier, &race.later]
-        .into_iter()
-        .find_map(|party| party.rejection());
-    if let Some(why) = refused {
-        return format!("{rule}: refused, because {}.", escaped(why.reason()));
-    }
-    let overruled = place.overruled.map(value);
-    match (place.verdict, overruled) {
-        (Verdict::Merged, _) => format!("{rule}: both have their effect."),
-        (Verdict::BothKept, _) => format!("{rule}: both are kept for whoever reads."),
-        (Verdict::Agree, _) => format!("{rule}: both say the same."),
-        (Verdict::Open, _) => format!("{rule}: both are kept until a person has decided."),
-        (Verdict::EarlierWins, Some(value)) => {
-            format!("{rule}: the first one counts, {value} is overruled.")
-        }
-        (_, Some(value)) => format!("{rule}: the second one counts, {value} is overruled."),
-        (_, None) => format!("{rule}: neither is overruled."),
-    }
+/// What became of a race, each sentence with its full stop.
+pub(super) fn sentences(race: &ExplainedRace, names: &Names) -> Vec<String> {
+    let sentences = race.sentences(&Words { names }).into_iter();
+    sentences.map(|sentence| format!("{sentence}.")).collect()
 }
 
-/// The name of a rule at the begin of a sentence.
-fn sentence(rule: &str) -> String {
-    let mut chars = rule.chars();
-    let first = chars.next().map(|c| c.to_uppercase().collect::<String>());
-    escaped(&format!("{}{}", first.unwrap_or_default(), chars.as_str()))
+/// How the sentences of the library name people, times and values.
+struct Words<'a> {
+    names: &'a Names,
 }
 
-fn said_there(value: Option<&[u8]>) -> String {
-    value.map_or_else(|| "nothing (a removal, or only a look)".into(), self::value)
+impl Wording for Words<'_> {
+    fn writer(&self, party: &Party) -> String {
+        let person = party.event.metadata().value(BY).map(ToOwned::to_owned);
+        person.unwrap_or_else(|| self.names.replica(party.id().replica))
+    }
+
+    fn time(&self, written_ms: u64) -> String {
+        utc(written_ms)
+    }
+
+    fn value(&self, cbor: &[u8]) -> String {
+        value(cbor)
+    }
 }
 
 /// What an event says as a whole.
