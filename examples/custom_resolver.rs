@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use anabranch::event::{AggregateId, EventId, cbor};
-use anabranch::merge::Outcome;
+use anabranch::merge::{Outcome, Party, RaceQuery, Wording};
 use anabranch::resolver::{Footprint, Key, ResolverId, Verdict};
 use anabranch::{Context, Draft, Registry, Rejection, Replica, Resolver};
 use serde::{Deserialize, Serialize};
@@ -87,13 +87,10 @@ impl Resolver for Stock {
         Footprint::Keys(moved.items().keys().map(key).collect())
     }
 
-    /// What to tell people of two moves that did not know of each other. No state depends on it.
-    fn judge(&self, earlier: &Move, later: &Move) -> Verdict {
-        match (earlier, later) {
-            // First come, first served, as far as the shelf goes.
-            (Move::Sold { .. }, Move::Sold { .. }) => Verdict::EarlierWins,
-            _ => Verdict::Merged,
-        }
+    /// What to tell people of two moves of one item that did not know of each other: where neither
+    /// was refused, both counted. No state depends on it.
+    fn judge(&self, _: &Move, _: &Move) -> Verdict {
+        Verdict::Merged
     }
 
     /// What a move says of one item.
@@ -104,6 +101,27 @@ impl Resolver for Stock {
 
     fn rule_at(&self, _: &Key) -> Cow<'static, str> {
         Cow::Borrowed("first come, first served")
+    }
+}
+
+/// How an explanation words what only this program knows.
+struct Words;
+
+impl Wording for Words {
+    fn writer(&self, party: &Party) -> String {
+        match party.event.payload().decode() {
+            Ok(Move::Sold { to, .. }) => to,
+            _ => "the depot".into(),
+        }
+    }
+
+    fn time(&self, written_ms: u64) -> String {
+        let minutes = written_ms / 60_000 % (24 * 60);
+        format!("{:02}:{:02}", minutes / 60, minutes % 60)
+    }
+
+    fn value(&self, cbor: &[u8]) -> String {
+        cbor::from_slice::<u32>(cbor).map_or("something".into(), |pieces| pieces.to_string())
     }
 }
 
@@ -177,6 +195,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         shelf.0,
         BTreeMap::from([("lamp".into(), 0), ("tea".into(), tea)])
     );
+    // What was contested, item by item, in words: from `footprint`, `judge` and `value_at` above.
+    println!("\nwhy, as the yard explains it");
+    let told = yard.explain(SHELF, RaceQuery::default()).await?;
+    let told = told.ok_or("there is no shelf")?;
+    for race in &told.races {
+        for sentence in race.sentences(&Words) {
+            println!("  {sentence}");
+        }
+    }
+    assert_eq!(told.races.len(), 2, "the lamp, and the tea");
     println!(
         "\n{} is told so; the event stays in the log of both",
         refused.join(", ")
