@@ -195,7 +195,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         shelf.0,
         BTreeMap::from([("lamp".into(), 0), ("tea".into(), tea)])
     );
-    // What was contested, item by item, in words: from `footprint`, `judge` and `value_at` above.
+    explain(&yard).await?;
+    println!(
+        "\n{} is told so; the event stays in the log of both",
+        refused.join(", ")
+    );
+    Ok(())
+}
+
+/// What was contested, item by item, in words: from `footprint`, `judge` and `value_at` above.
+async fn explain(yard: &Replica) -> Result<(), Box<dyn Error>> {
     println!("\nwhy, as the yard explains it");
     let told = yard.explain(SHELF, RaceQuery::default()).await?;
     let told = told.ok_or("there is no shelf")?;
@@ -205,10 +214,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     assert_eq!(told.races.len(), 2, "the lamp, and the tea");
-    println!(
-        "\n{} is told so; the event stays in the log of both",
-        refused.join(", ")
-    );
     Ok(())
 }
 
