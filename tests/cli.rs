@@ -10,6 +10,8 @@
 mod explain;
 #[path = "cli/live.rs"]
 mod live;
+#[path = "cli/pinned.rs"]
+mod pinned;
 #[path = "cli/program.rs"]
 mod program;
 #[path = "cli/rules.rs"]

@@ -12,6 +12,7 @@ use super::output::Output;
 use super::progress::Progress;
 use super::state::Shown;
 use super::table::Table;
+use super::text::{count, counted};
 
 /// Shows who a replica is, what it holds, what it waits for and how it is.
 pub(super) async fn run(arguments: &Status, output: Output) -> Result<(), Failure> {
@@ -107,7 +108,7 @@ fn table(status: &ReplicaStatus, health: &Health) -> Table {
             "needs a look"
         },
     ]);
-    table.row(["waiting", &format!("{} commits", health.waiting)]);
+    table.row(["waiting", &counted(count(health.waiting), "commit")]);
     for waiting in &health.waiting_commits {
         table.row(["", &missing(waiting)]);
     }
@@ -136,10 +137,7 @@ fn table(status: &ReplicaStatus, health: &Health) -> Table {
 
 /// What this replica and a peer lack of each other, as far as it is known here.
 fn behind(lag: &PeerLag) -> String {
-    let events = |gap: &Gap| match gap.events {
-        1 => String::from("1 event"),
-        events => format!("{events} events"),
-    };
+    let events = |gap: &Gap| counted(gap.events, "event");
     let there = match &lag.ahead {
         None => "it is not known what it lacks".into(),
         Some(gap) if gap.is_empty() => "it has everything".into(),

@@ -52,6 +52,19 @@ pub(super) fn cut(text: &str, chars: usize) -> String {
     format!("{kept}...")
 }
 
+/// So many things, in words.
+pub(super) fn counted(count: u64, thing: &str) -> String {
+    match count {
+        1 => format!("1 {thing}"),
+        count => format!("{count} {thing}s"),
+    }
+}
+
+/// A length as reports count.
+pub(super) fn count(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+
 /// The text in lines of at most so many columns where its words allow, each after the indent.
 pub(super) fn wrapped(text: &str, indent: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();

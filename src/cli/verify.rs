@@ -10,7 +10,7 @@ use super::failure::{Failure, Kind};
 use super::output::Output;
 use super::progress::{Progress, percent};
 use super::table::Table;
-use super::text::escaped;
+use super::text::{count, escaped};
 
 /// What to do about a damaged store.
 const REMEDY: &str = "nothing was repaired: restore a copy, or found a new directory and sync it from \
@@ -88,8 +88,4 @@ fn text(report: &VerifyReport) -> String {
         lines.push("everything is as it was written".into());
     }
     lines.join("\n")
-}
-
-fn count(len: usize) -> u64 {
-    u64::try_from(len).unwrap_or(u64::MAX)
 }

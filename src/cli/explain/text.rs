@@ -6,7 +6,7 @@ use anabranch::merge::{
 use super::super::event::content;
 use super::super::json::from_bytes;
 use super::super::names::Names;
-use super::super::text::{cut, escaped, escaped_json, utc, wrapped};
+use super::super::text::{counted, cut, escaped, escaped_json, utc, wrapped};
 use super::place::{Path, named};
 
 /// Metadata that names a person, as the examples of `record` write it.
@@ -281,11 +281,4 @@ fn said(party: &Party) -> String {
 
 fn value(bytes: &[u8]) -> String {
     cut(&escaped_json(&from_bytes(bytes)), CELL_CHARS_MAX)
-}
-
-fn counted(count: u64, thing: &str) -> String {
-    match count {
-        1 => format!("1 {thing}"),
-        count => format!("{count} {thing}s"),
-    }
 }

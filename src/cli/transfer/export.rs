@@ -7,7 +7,7 @@ use super::super::failure::Failure;
 use super::super::output::Output;
 use super::super::place::filter;
 use super::super::progress::{Progress, percent};
-use super::super::text::escaped_json_text;
+use super::super::text::{counted, escaped_json_text};
 use super::line::{CommitLine, EndLine, Line, LogLine};
 
 /// Writes the commits that are here.
@@ -47,7 +47,8 @@ pub(in crate::cli) async fn run(arguments: &Export, output: Output) -> Result<()
     lines.flush()?;
     progress.clear();
     let EndLine { commits, events } = end;
-    output.note(&format!("exported {commits} commits with {events} events"));
+    let (commits, events) = (counted(commits, "commit"), counted(events, "event"));
+    output.note(&format!("exported {commits} with {events}"));
     Ok(opened.replica.close().await?)
 }
 

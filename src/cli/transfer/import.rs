@@ -13,7 +13,7 @@ use super::super::output::Output;
 use super::super::progress::{Progress, percent};
 use super::super::record::worse;
 use super::super::table::Table;
-use super::super::text::escaped;
+use super::super::text::{count, escaped};
 use super::line::{EndLine, FORMAT, Line, LogLine};
 use super::reading::{Chunk, LineRead, TooLong, chunks};
 
@@ -232,9 +232,14 @@ impl Taking {
         });
         self.output.tell(&json, &table(&json).to_string())?;
         if status.waiting > 0 {
-            let count = status.waiting;
+            let waiting = status.waiting;
             let note = format!(
-                "{count} commits wait for events that are not here: see `anabranch status`"
+                "{} for events that are not here: see `anabranch status`",
+                if waiting == 1 {
+                    "1 commit waits".into()
+                } else {
+                    format!("{waiting} commits wait")
+                }
             );
             self.output.note(&note);
         }
@@ -270,8 +275,4 @@ fn table(json: &Value) -> Table {
         table.row([name, &value.unwrap_or_default()]);
     }
     table
-}
-
-fn count(len: usize) -> u64 {
-    u64::try_from(len).unwrap_or(u64::MAX)
 }
