@@ -10,15 +10,13 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use anabranch::clock::HybridClock;
-use anabranch::event::{
-    AggregateId, Chain, Commit, CommitSpan, Event, EventId, EventParts, EventType, Head, Heads,
-    Metadata, Payload, ReplicaId, Seq, Timestamp,
-};
+use anabranch::event::{AggregateId, Commit, Event, Payload, ReplicaId};
 use anabranch::resolver::FieldEdit;
 use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::authors::{Authors, Stamp};
 
 /// The record's own value has no field path; it is kept under this one, which no record uses.
 const WHOLE: &str = "";
@@ -27,14 +25,59 @@ const WHOLE: &str = "";
 pub(crate) struct History {
     /// In the order of the file: parents before children.
     pub(crate) lines: Vec<Line>,
-    /// In the same order.
+    /// As it happened.
+    pub(crate) told: Telling,
+    /// The same without what people wrote to settle conflicts; what is left empty is no commit.
+    pub(crate) unsettled: Telling,
+}
+
+/// The commits of one version of the history.
+#[derive(Default)]
+pub(crate) struct Telling {
+    /// In the order of lines.
     pub(crate) commits: Vec<Commit>,
+    /// For each line the number of its commit, if it writes anything.
+    numbers: Vec<Option<usize>>,
+}
+
+impl Telling {
+    /// Adds what the next line writes.
+    pub(crate) fn push(&mut self, commit: Option<Commit>) {
+        self.numbers
+            .push(commit.as_ref().map(|_| self.commits.len()));
+        self.commits.extend(commit);
+    }
+
+    /// What a line writes.
+    pub(crate) fn commit(&self, line: usize) -> Option<&Commit> {
+        let number = *self.numbers.get(line)?;
+        self.commits.get(number?)
+    }
+
+    /// What some lines write, in the order of the file.
+    pub(crate) fn of<'a>(&'a self, lines: &'a Numbers) -> impl Iterator<Item = &'a Commit> {
+        let among = self.numbers.iter().enumerate();
+        among
+            .filter(|(line, _)| lines.contains(*line))
+            .filter_map(|(_, number)| self.commits.get((*number)?))
+    }
+
+    /// All events.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.commits.iter().flat_map(Commit::events)
+    }
+
+    /// How many aggregates the commits touch.
+    pub(crate) fn records(&self) -> usize {
+        self.events()
+            .map(Event::aggregate)
+            .collect::<BTreeSet<_>>()
+            .len()
+    }
 }
 
 /// One line of the file.
 pub(crate) struct Line {
-    /// Number of its commit in [`History::commits`], if it writes anything.
-    pub(crate) commit: Option<usize>,
     /// Numbers of the lines it descends from, itself included.
     pub(crate) past: Numbers,
     /// When it was committed, in seconds.
@@ -47,9 +90,11 @@ pub(crate) struct Line {
 
 /// One path that a person decided about.
 pub(crate) struct Settled {
-    /// Each rival's line and value.
+    pub(crate) record: AggregateId,
+    pub(crate) field: Vec<String>,
+    /// Each rival's line and value; null is absent.
     pub(crate) rivals: Vec<(usize, Value)>,
-    /// What the person chose.
+    /// What the person chose; null is absent.
     pub(crate) result: Value,
 }
 
@@ -72,6 +117,15 @@ impl Numbers {
         self.0
             .get(number / 64)
             .is_some_and(|word| word >> (number % 64) & 1 == 1)
+    }
+
+    /// The same without one.
+    pub(crate) fn without(&self, number: usize) -> Self {
+        let mut others = self.clone();
+        if let Some(word) = others.0.get_mut(number / 64) {
+            *word &= !(1 << (number % 64));
+        }
+        others
     }
 
     fn join(&mut self, other: &Self) {
@@ -103,35 +157,69 @@ struct Raw {
 
 /// Reads the history in a folder.
 pub(crate) fn history(folder: &Path) -> Result<History, Box<dyn Error>> {
-    let mut writers = Writers::default();
+    let (mut authors, mut without) = (Authors::default(), Authors::default());
     let mut history = History {
         lines: Vec::new(),
-        commits: Vec::new(),
+        told: Telling::default(),
+        unsettled: Telling::default(),
     };
     for text in BufReader::new(open(&folder.join("legislators.jsonl.gz"))?).lines() {
         let raw: Raw = serde_json::from_str(&text?)?;
+        let number = history.lines.len();
         let out_of_place = || format!("line {} is out of place", raw.i);
-        if raw.i != history.lines.len() {
+        if raw.i != number {
             return Err(out_of_place().into());
         }
         let mut past = Numbers::default();
         for parent in &raw.parents {
             past.join(&history.lines.get(*parent).ok_or_else(out_of_place)?.past);
         }
-        let commit = writers.commit(&raw, &past)?;
-        let number = commit.is_some().then_some(history.commits.len());
-        history.commits.extend(commit);
-        past.insert(raw.i);
-        let settled = |(_, _, rivals, result, _)| Settled { rivals, result };
+        past.insert(number);
+        let settled: Result<Vec<Settled>, _> = raw.resolve.iter().map(settled).collect();
+        let (time, digest) = (raw.time, raw.digest.clone());
         history.lines.push(Line {
-            commit: number,
             past,
-            time: raw.time,
-            digest: raw.digest,
-            settled: raw.resolve.into_iter().map(settled).collect(),
+            time,
+            digest,
+            settled: settled?,
         });
+        let lane = lane(&raw.replica)?;
+        let stamp = Stamp::Clock(raw.atime * 1000);
+        let all = payloads(&raw, true)?;
+        let others = if raw.resolve.is_empty() {
+            all.clone()
+        } else {
+            payloads(&raw, false)?
+        };
+        let lines = &history.lines;
+        history.told.push(authors.commit(lines, lane, stamp, &all)?);
+        let commit = without.commit(lines, lane, stamp, &others)?;
+        history.unsettled.push(commit);
     }
     Ok(history)
+}
+
+fn settled(resolved: &Resolved) -> Result<Settled, Box<dyn Error>> {
+    let (file, path, rivals, result, _) = resolved;
+    let (record, field) = place(file, path)?;
+    Ok(Settled {
+        record,
+        field,
+        rivals: rivals.clone(),
+        result: result.clone(),
+    })
+}
+
+/// The record and the field that a path names.
+fn place(file: &str, path: &[String]) -> Result<(AggregateId, Vec<String>), Box<dyn Error>> {
+    let (record, field) = path.split_first().ok_or("a path is empty")?;
+    let record = AggregateId::new(&format!("{file}/{record}"))?;
+    let field = if field.is_empty() {
+        vec![WHOLE.to_owned()]
+    } else {
+        field.to_vec()
+    };
+    Ok((record, field))
 }
 
 /// The expected final state: its lines, sorted.
@@ -152,117 +240,22 @@ fn open(path: &Path) -> Result<GzDecoder<File>, Box<dyn Error>> {
     Ok(GzDecoder::new(file))
 }
 
-/// What the authors' replicas know while they write.
-#[derive(Default)]
-struct Writers {
-    lanes: BTreeMap<ReplicaId, Lane>,
-    /// Of each record, who wrote it, in the order of lines.
-    records: BTreeMap<AggregateId, Vec<(usize, Head, Timestamp)>>,
-    pasts: Vec<Numbers>,
-}
-
-struct Lane {
-    clock: HybridClock,
-    next: Seq,
-    chain: Chain,
-}
-
-impl Writers {
-    fn commit(&mut self, raw: &Raw, past: &Numbers) -> Result<Option<Commit>, Box<dyn Error>> {
-        self.pasts.push(past.clone());
-        let edits = edits(raw)?;
-        if edits.is_empty() {
-            return Ok(None);
-        }
-        let seen: Vec<Vec<(Head, Timestamp)>> = edits
-            .keys()
-            .map(|record| self.heads(record, past))
-            .collect();
-        let floor = seen.iter().flatten().map(|(_, timestamp)| *timestamp).max();
-        let replica = lane(&raw.replica)?;
-        let lane = self.lanes.entry(replica).or_insert_with(|| Lane {
-            clock: HybridClock::new(),
-            next: Seq::FIRST,
-            chain: Chain::START,
-        });
-        let now_ms = raw.atime * 1000;
-        let timestamp = lane.clock.tick(now_ms, floor)?;
-        let span = CommitSpan::new(lane.next, edits.len())?;
-        let mut events = Vec::new();
-        for ((record, edit), heads) in edits.iter().zip(seen) {
-            let id = EventId::new(replica, lane.next);
-            let event = Event::assemble(EventParts {
-                id,
-                commit: span,
-                timestamp,
-                written_ms: now_ms,
-                aggregate: record.clone(),
-                event_type: EventType::new("edited")?,
-                heads: Heads::new(heads.into_iter().map(|(head, _)| head).collect())?,
-                replaces: None,
-                metadata: Metadata::new(),
-                payload: Payload::encode(edit)?,
-            })?;
-            lane.chain = lane.chain.extend(event.digest());
-            lane.next = lane.next.next().ok_or("a lane is out of seqs")?;
-            let head = Head {
-                id,
-                tag: lane.chain.tag(),
-            };
-            self.records
-                .entry(record.clone())
-                .or_default()
-                .push((raw.i, head, timestamp));
-            events.push(event);
-        }
-        Ok(Some(Commit::new(events)?))
-    }
-
-    fn past(&self, line: usize) -> Option<&Numbers> {
-        self.pasts.get(line)
-    }
-
-    /// The maximal ones of the record's events in a past.
-    fn heads(&self, record: &AggregateId, past: &Numbers) -> Vec<(Head, Timestamp)> {
-        let writers = self.records.get(record).map_or(&[][..], Vec::as_slice);
-        let mut heads: Vec<(usize, Head, Timestamp)> = Vec::new();
-        for (line, head, timestamp) in writers
-            .iter()
-            .rev()
-            .filter(|(line, ..)| past.contains(*line))
-        {
-            if !heads
-                .iter()
-                .any(|(later, ..)| self.past(*later).is_some_and(|past| past.contains(*line)))
-            {
-                heads.push((*line, *head, *timestamp));
-            }
-        }
-        heads
-            .into_iter()
-            .map(|(_, head, timestamp)| (head, timestamp))
-            .collect()
-    }
-}
-
-/// What a line writes, record by record.
-fn edits(raw: &Raw) -> Result<BTreeMap<AggregateId, FieldEdit>, Box<dyn Error>> {
-    let mut edits = BTreeMap::new();
+/// What a line writes, record by record; with what settles conflicts or without it.
+fn payloads(
+    raw: &Raw,
+    settling: bool,
+) -> Result<BTreeMap<AggregateId, Vec<Payload>>, Box<dyn Error>> {
+    let mut edits: BTreeMap<AggregateId, FieldEdit> = BTreeMap::new();
     let plain = raw
         .changes
         .iter()
         .chain(&raw.edits)
         .map(|(file, path, _, new)| (file, path, new));
-    let settled = raw
-        .resolve
-        .iter()
-        .map(|(file, path, _, result, _)| (file, path, result));
-    for (file, path, value) in plain.chain(settled) {
-        let (record, field) = path.split_first().ok_or("a path is empty")?;
-        let record = AggregateId::new(&format!("{file}/{record}"))?;
-        let whole = [WHOLE.to_owned()];
-        let field = if field.is_empty() { &whole } else { field };
-        let edit: &mut FieldEdit = edits.entry(record).or_default();
+    let resolved = raw.resolve.iter().filter(|_| settling);
+    let resolved = resolved.map(|(file, path, _, result, _)| (file, path, result));
+    for (file, path, value) in plain.chain(resolved) {
+        let (record, field) = place(file, path)?;
+        let edit = edits.entry(record).or_default();
         let before = std::mem::take(edit);
         *edit = match value {
             Value::Null => before.remove(field),
@@ -270,7 +263,8 @@ fn edits(raw: &Raw) -> Result<BTreeMap<AggregateId, FieldEdit>, Box<dyn Error>> 
             value => before.set(field, value)?,
         };
     }
-    Ok(edits)
+    let encoded = |(record, edit)| Ok((record, vec![Payload::encode(&edit)?]));
+    edits.into_iter().map(encoded).collect()
 }
 
 /// `r17/2` is the third lane of author 17.
@@ -290,21 +284,4 @@ pub(crate) fn state_line(record: &AggregateId, field: &[&str], value: &Value) ->
     let null = serde_json::json!({"@": "null"});
     let value = if value.is_null() { &null } else { value };
     format!("{file}\t{}\t{value}\n", Value::from(path))
-}
-
-/// The commits of a line's past, in the order of the file.
-pub(crate) fn commits_of<'a>(
-    history: &'a History,
-    line: &'a Line,
-) -> impl Iterator<Item = &'a Commit> {
-    let lines = history.lines.iter().enumerate();
-    lines
-        .filter(|(number, _)| line.past.contains(*number))
-        .filter_map(|(_, line)| history.commits.get(line.commit?))
-}
-
-/// How many aggregates the commits touch.
-pub(crate) fn records(history: &History) -> usize {
-    let events = history.commits.iter().flat_map(Commit::events);
-    events.map(Event::aggregate).collect::<BTreeSet<_>>().len()
 }

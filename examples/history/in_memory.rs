@@ -1,17 +1,17 @@
 //! The history in the merge core alone: no store, no network, no clock.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use anabranch::event::{AggregateId, Commit, Event, EventId, OrderKey, PayloadError, cbor};
+use anabranch::event::{AggregateId, Commit, PayloadError, cbor};
 use anabranch::merge::Aggregates;
-use anabranch::resolver::{FieldMerge, FieldWrites, Fields, Registry};
+use anabranch::resolver::{FieldMerge, Fields, Registry, Resolver};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::data::{self, History, Numbers, state_line};
+use crate::ancestry::writes;
+use crate::data::{History, state_line};
 use crate::{progress, progress_ends};
 
 /// Shuffled orders of delivery.
@@ -19,39 +19,27 @@ const ORDERS: u64 = 10;
 
 /// Checks everything and prints what it found.
 pub(crate) fn run(history: &History, expected: &str) -> Result<(), Box<dyn Error>> {
-    let events = history
-        .commits
-        .iter()
-        .map(|commit| commit.events().len())
-        .sum::<usize>();
-    let writes = history
-        .commits
-        .iter()
-        .flat_map(Commit::events)
-        .map(|event| writes(event).len());
-    let writes = writes.sum::<usize>();
+    let events = history.told.events().count();
+    let writes: usize = history.told.events().map(|event| writes(event).len()).sum();
     println!(
         "The core: {events} events, {writes} field writes, {} records",
-        data::records(history)
+        history.told.records()
     );
 
-    let all: Vec<&Commit> = history.commits.iter().collect();
-    report("in order", &deliver(&all), events, expected)?;
+    let all: Vec<&Commit> = history.told.commits.iter().collect();
+    report("in order", &fold(&all), events, expected)?;
     for seed in 1..=ORDERS {
         let shuffled = shuffled(&all, seed);
         let name = format!(
             "shuffled {seed:2}, {} duplicates",
             shuffled.len() - all.len()
         );
-        report(&name, &deliver(&shuffled), events, expected)?;
+        report(&name, &fold(&shuffled), events, expected)?;
     }
-    digests(history)?;
-    lost(history);
-    settled(history);
-    Ok(())
+    digests(history)
 }
 
-fn per(count: usize, unit: f64) -> f64 {
+pub(crate) fn per(count: usize, unit: f64) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / unit
 }
 
@@ -62,16 +50,33 @@ struct Run {
     fold_s: f64,
 }
 
+/// One replica that was given some commits, all of whose records have the same rule.
+pub(crate) fn deliver<'a>(
+    commits: impl IntoIterator<Item = &'a Commit>,
+    rule: impl Resolver,
+) -> Aggregates {
+    deliver_to(Registry::new().with_default(rule), commits)
+}
+
+/// The same, each record with the rule of its kind.
+pub(crate) fn deliver_to<'a>(
+    registry: Registry,
+    commits: impl IntoIterator<Item = &'a Commit>,
+) -> Aggregates {
+    let mut aggregates = Aggregates::new(registry);
+    for commit in commits {
+        aggregates.receive(commit);
+    }
+    aggregates
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "an example that measures reads the clock"
 )]
-fn deliver(commits: &[&Commit]) -> Run {
+fn fold(commits: &[&Commit]) -> Run {
     let start = Instant::now();
-    let mut aggregates = Aggregates::new(Registry::new().with_default(FieldMerge));
-    for commit in commits {
-        aggregates.receive(commit);
-    }
+    let mut aggregates = deliver(commits.iter().copied(), FieldMerge);
     let received = Instant::now();
     aggregates.fold_all();
     let folded = Instant::now();
@@ -138,8 +143,8 @@ fn digests(history: &History) -> Result<(), Box<dyn Error>> {
             done + 1,
             known.len()
         ));
-        let commits: Vec<&Commit> = data::commits_of(history, line).collect();
-        let run = deliver(&commits);
+        let commits: Vec<&Commit> = history.told.of(&line.past).collect();
+        let run = fold(&commits);
         let mut found = String::new();
         for byte in Sha256::digest(state(&run.aggregates)?) {
             write!(found, "{byte:02x}")?;
@@ -159,7 +164,7 @@ fn digests(history: &History) -> Result<(), Box<dyn Error>> {
 }
 
 /// Every commit once and every fifth twice, in an order that depends on the seed alone.
-fn shuffled<'a>(commits: &[&'a Commit], seed: u64) -> Vec<&'a Commit> {
+pub(crate) fn shuffled<'a>(commits: &[&'a Commit], seed: u64) -> Vec<&'a Commit> {
     let mut shuffled: Vec<&Commit> = commits
         .iter()
         .chain(commits.iter().step_by(5))
@@ -179,126 +184,4 @@ fn shuffled<'a>(commits: &[&'a Commit], seed: u64) -> Vec<&'a Commit> {
         shuffled.swap(last, other);
     }
     shuffled
-}
-
-type Path = Vec<String>;
-
-/// What an event says of each path it writes: its value, or that it is gone.
-fn writes(event: &Event) -> BTreeMap<Path, Option<Vec<u8>>> {
-    let mut found = BTreeMap::new();
-    let Ok(writes) = FieldWrites::read(event.payload()) else {
-        return found;
-    };
-    for path in writes.removals() {
-        found.insert(path.iter().map(ToString::to_string).collect(), None);
-    }
-    writes.for_each_leaf(&mut |path, value| {
-        let path = path.iter().map(ToString::to_string).collect();
-        found.insert(path, Some(value.to_vec()));
-    });
-    found
-}
-
-/// One event of a record.
-struct Write<'a> {
-    line: usize,
-    past: &'a Numbers,
-    key: OrderKey,
-    writes: BTreeMap<Path, Option<Vec<u8>>>,
-}
-
-impl Write<'_> {
-    fn is_concurrent(&self, other: &Self) -> bool {
-        !self.past.contains(other.line) && !other.past.contains(self.line)
-    }
-}
-
-/// How many field writes are undone by a concurrent one, if the last one wins record by record, and
-/// if it wins field by field.
-fn lost(history: &History) {
-    let mut records: BTreeMap<&str, Vec<Write<'_>>> = BTreeMap::new();
-    for (line, of) in history.lines.iter().enumerate() {
-        let commit = of.commit.and_then(|number| history.commits.get(number));
-        for event in commit.into_iter().flat_map(Commit::events) {
-            let (past, key) = (&of.past, event.order_key());
-            let write = Write {
-                line,
-                past,
-                key,
-                writes: writes(event),
-            };
-            records
-                .entry(event.aggregate().as_str())
-                .or_default()
-                .push(write);
-        }
-    }
-    let (mut all, mut by_record, mut by_field, mut pairs) = (0, 0, 0, 0);
-    for record in records.values_mut() {
-        record.sort_by_key(|write| write.key);
-        for (at, write) in record.iter().enumerate() {
-            all += write.writes.len();
-            let later: Vec<&Write<'_>> = record
-                .iter()
-                .skip(at + 1)
-                .filter(|later| write.is_concurrent(later))
-                .collect();
-            pairs += later.len();
-            for (path, value) in &write.writes {
-                by_record += usize::from(
-                    later
-                        .iter()
-                        .any(|later| seen(record, later, path) != *value),
-                );
-                let differs =
-                    |later: &&Write<'_>| later.writes.get(path).is_some_and(|v| v != value);
-                by_field += usize::from(later.iter().any(differs));
-            }
-        }
-    }
-    println!("\nField writes undone by a concurrent write of the same record");
-    println!("(of {all}; {pairs} pairs of concurrent events on one record)\n");
-    println!("  rule                          writes lost    in a million");
-    for (rule, lost) in [
-        ("whole-record last write wins", by_record),
-        ("field merge", by_field),
-    ] {
-        println!("  {rule:28} {lost:12} {:15.0}", per(lost, per(all, 1e6)));
-    }
-}
-
-/// The value at a path in the record as the writer of an event left it.
-fn seen(record: &[Write<'_>], by: &Write<'_>, path: &Path) -> Option<Vec<u8>> {
-    let known = record
-        .iter()
-        .filter(|write| write.line == by.line || by.past.contains(write.line));
-    known
-        .rev()
-        .find_map(|write| write.writes.get(path))
-        .cloned()
-        .flatten()
-}
-
-/// Where a person decided, how often the last to be committed was what the person chose.
-fn settled(history: &History) {
-    let order: BTreeMap<usize, EventId> = history
-        .lines
-        .iter()
-        .enumerate()
-        .filter_map(|(line, of)| Some((line, history.commits.get(of.commit?)?.id())))
-        .collect();
-    let (mut paths, mut agreed) = (0, 0);
-    for settled in history.lines.iter().flat_map(|line| &line.settled) {
-        let last = settled.rivals.iter().max_by_key(|(line, _)| {
-            (
-                history.lines.get(*line).map(|line| line.time),
-                order.get(line),
-            )
-        });
-        paths += 1;
-        agreed += usize::from(last.is_some_and(|(_, value)| *value == settled.result));
-    }
-    println!(
-        "\nOf {paths} paths that a person settled, last write wins by commit time agrees on {agreed}."
-    );
 }

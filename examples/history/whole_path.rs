@@ -38,11 +38,7 @@ pub(crate) fn run(history: &History, expected: &str) -> Result<(), Box<dyn Error
         .build()?;
     let folder = tempfile::tempdir()?;
     let start = Instant::now();
-    let events: usize = history
-        .commits
-        .iter()
-        .map(|commit| commit.events().len())
-        .sum();
+    let events = history.told.events().count();
     println!("\nThe whole path: {REPLICAS} replicas and a hub on fjall, over WebSockets\n");
     runtime.block_on(async {
         let whole = Whole::open(folder.path()).await?;
@@ -88,7 +84,8 @@ impl Whole {
 
     /// Hands each replica what its own lanes wrote; how many lanes each has.
     async fn start(&self, history: &History) -> Result<Vec<usize>, Box<dyn Error>> {
-        let writers: BTreeSet<ReplicaId> = history.commits.iter().map(Commit::replica).collect();
+        let writers: BTreeSet<ReplicaId> =
+            history.told.commits.iter().map(Commit::replica).collect();
         let dealt: BTreeMap<ReplicaId, usize> = writers
             .iter()
             .enumerate()
@@ -97,6 +94,7 @@ impl Whole {
         let mut lanes = Vec::new();
         for (number, replica) in self.replicas.iter().enumerate() {
             let own = history
+                .told
                 .commits
                 .iter()
                 .filter(|commit| dealt.get(&commit.replica()) == Some(&number));
