@@ -7,7 +7,7 @@
 //! This file decides nothing: it reads verdicts and outcomes and knows no rule.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Contested, ExplainedPiece, ExplainedRace, Party, Side, Sources};
@@ -190,7 +190,7 @@ fn whose(party: &Party, words: &dyn Wording) -> String {
 
 fn listed(names: &[String]) -> String {
     match names.split_last() {
-        Some((last, [])) => last.to_string(),
+        Some((last, [])) => last.clone(),
         Some((last, others)) => format!("{} and {last}", others.join(", ")),
         None => String::new(),
     }

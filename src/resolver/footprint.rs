@@ -1,5 +1,8 @@
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
+
+use super::Places;
 
 /// A place inside an aggregate's state, as a path; it may stand for the whole branch below.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,31 +84,64 @@ impl Footprint {
         }
     }
 
-    /// Whether two footprints share a place. O(n m).
+    /// Whether two footprints share a place. Costs about the segments of all keys.
     pub fn overlaps(&self, other: &Self) -> bool {
-        let theirs = other.keys();
-        self.keys()
-            .iter()
-            .any(|key| theirs.iter().any(|other| key.overlaps(other)))
+        let mut overlaps = false;
+        self.each_candidate(other, &mut |key, other| {
+            overlaps |= key.overlaps(other);
+            !overlaps
+        });
+        overlaps
     }
 
-    /// The places that two footprints share, in the order of keys, each once. O(n m).
+    /// The places that two footprints share, in the order of keys, each once. Costs about the
+    /// segments of all keys, and as much for each pair that overlaps.
     pub fn shared(&self, other: &Self) -> Vec<Key> {
-        let theirs = other.keys();
-        let shared = |key| {
-            theirs
+        let mut shared = BTreeSet::new();
+        self.each_candidate(other, &mut |key, other| {
+            shared.extend(key.shared(other));
+            true
+        });
+        shared.into_iter().cloned().collect()
+    }
+
+    /// Calls for each pair of keys that overlaps, and perhaps for others, until told to stop. Few
+    /// keys are compared with each other, many are looked up.
+    fn each_candidate<'a>(
+        &'a self,
+        other: &'a Self,
+        call: &mut dyn FnMut(&'a Key, &'a Key) -> bool,
+    ) {
+        let (keys, others) = (self.keys(), other.keys());
+        if keys.len().min(others.len()) <= FEW {
+            let mut pairs = keys
                 .iter()
-                .filter_map(move |other| Key::shared(key, other))
-        };
-        let mut keys: Vec<Key> = self.keys().iter().flat_map(shared).cloned().collect();
-        keys.sort_unstable();
-        keys.dedup();
-        keys
+                .flat_map(|key| others.iter().map(move |other| (key, other)));
+            pairs.all(|(key, other)| call(key, other));
+            return;
+        }
+        let mut places: Places<Vec<&Key>> = Places::default();
+        for key in keys.iter().collect::<BTreeSet<_>>() {
+            places.note(key, &mut |cell| cell.push(key));
+        }
+        for other in others.iter().collect::<BTreeSet<_>>() {
+            let mut each = |cell: &Vec<&'a Key>| cell.iter().all(|key| call(key, other));
+            if !places.each_overlapping(other, &mut each) {
+                return;
+            }
+        }
     }
 }
 
+/// So many keys are compared with any number of others sooner than they are put in order.
+const FEW: usize = 8;
+
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -127,5 +163,38 @@ mod tests {
         assert_eq!(keys.shared(&Footprint::Everything), keys.keys());
         assert!(Footprint::Everything.overlaps(&Footprint::Everything));
         assert!(!Footprint::Everything.overlaps(&Footprint::NOTHING));
+    }
+
+    fn footprints() -> impl Strategy<Value = Footprint> {
+        let path = prop::collection::vec(0u8..3, 0..4);
+        let key = (path, any::<bool>()).prop_map(|(path, branch)| Key {
+            path: path.iter().map(ToString::to_string).collect(),
+            branch,
+        });
+        prop_oneof![
+            1 => Just(Footprint::Everything),
+            9 => prop::collection::vec(key, 0..3 * FEW).prop_map(Footprint::Keys),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn many_keys_share_what_each_two_of_them_share(a in footprints(), b in footprints()) {
+            let pairs = a.keys().iter().flat_map(|a| b.keys().iter().map(move |b| (a, b)));
+            let shared: BTreeSet<&Key> = pairs.filter_map(|(a, b)| a.shared(b)).collect();
+            prop_assert_eq!(a.overlaps(&b), !shared.is_empty());
+            prop_assert_eq!(a.shared(&b), shared.into_iter().cloned().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn tens_of_thousands_of_keys_take_no_time_to_be_compared() {
+        let keys = |side: &str| {
+            let key = |number: usize| Key::branch([side.to_string(), number.to_string()]);
+            Footprint::Keys((0..30_000).map(key).chain([Key::leaf(["x"])]).collect())
+        };
+        assert_eq!(keys("a").shared(&keys("b")), [Key::leaf(["x"])]);
+        assert!(keys("a").overlaps(&keys("b")));
+        assert_eq!(keys("a").shared(&keys("a")).len(), 30_001);
     }
 }

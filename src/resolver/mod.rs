@@ -26,6 +26,7 @@ mod nested;
 #[doc = include_str!("payloads.md")]
 pub mod payloads {}
 mod piece;
+mod places;
 mod registry;
 pub mod rules;
 mod siblings;
@@ -50,6 +51,7 @@ pub use last_write_wins::{LastWriteWins, Latest};
 pub use manual::{Manual, ManualEdit, Settlement};
 pub use multi_value::{MultiValue, Values};
 pub use piece::Piece;
+pub(crate) use places::Places;
 pub use registry::{Registry, RegistryError, Route};
 pub use rules::{
     Document, DocumentEdit, DocumentWrites, FieldPattern, Rule, Rules, RulesError,

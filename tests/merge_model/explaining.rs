@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anabranch::event::{ChainTag, Event, EventId, EventType, Heads, Payload, ReplicaId};
+use anabranch::event::{ChainTag, Commit, Event, EventId, EventType, Heads, Payload, ReplicaId};
 use anabranch::limits::{REFUSED_MAX, SOURCES_MAX};
 use anabranch::merge::{Explanation, Outcome, Party, RaceQuery, Sources, Timeline, Unguarded};
 use anabranch::resolver::{FieldEdit, FieldMerge, Key, Route};
@@ -100,7 +100,7 @@ fn of_many_refused_events_the_last_ones_are_told() {
     }
     let order: Vec<usize> = (0..authors.commits.len()).collect();
     let told = explain(&mut folded(&aggregate(0), [ready(&authors, &order)]));
-    let expected = authors.commits[10..].iter().map(|commit| commit.id());
+    let expected = authors.commits[10..].iter().map(Commit::id);
     assert_eq!(
         ids(told.refused.iter().map(|(party, _)| party)),
         expected.collect::<Vec<_>>()

@@ -2,13 +2,12 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Timeline;
-use super::places::Places;
 use super::races::Rule;
 use super::rows::{Fate, Row};
 use crate::event::EventId;
 use crate::limits::{PIECES_MAX, REFUSED_MAX, SOURCE_LOOKS_MAX, SOURCES_MAX};
 use crate::merge::{ExplainedPiece, Explanation, Guard, Party, RaceQuery, Sources};
-use crate::resolver::{ErasedState, Piece, Rejection};
+use crate::resolver::{ErasedState, Piece, Places, Rejection};
 
 impl Timeline {
     /// Why the value is what it is: where each piece of it comes from, what is refused and what is

@@ -18,7 +18,6 @@ mod late;
 mod order;
 mod outcome;
 mod past;
-mod places;
 mod prefix;
 mod races;
 mod replacements;

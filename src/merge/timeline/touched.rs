@@ -1,10 +1,9 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::places::Places;
 use crate::event::{EventId, OrderKey};
 use crate::limits::TOUCH_HEADS_MAX;
-use crate::resolver::Footprint;
+use crate::resolver::{Footprint, Places};
 
 /// Which events touched which keys last.
 ///

@@ -95,9 +95,9 @@ impl Timeline {
             resolver: &**route.resolver(),
             guard,
         };
-        let mut search = Search::new(&self.rows, &mut self.past, rule);
+        let mut search = Search::new(&self.rows, &mut self.past, rule, after);
         // Nothing is to be done after a stop.
-        let _ = search.run(after, &mut |pair| call(pair, explained(pair, rule)));
+        let _ = search.run(&mut |pair| call(pair, explained(pair, rule)));
     }
 }
 

@@ -1,8 +1,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::super::places::Places;
-use crate::resolver::Footprint;
+use crate::resolver::{Footprint, Places};
 
 /// The events of one stretch by what they touch, so that those which an event did not see are found
 /// without looking at those it saw, or at other keys.

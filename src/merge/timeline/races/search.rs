@@ -80,49 +80,55 @@ pub(super) struct Search<'a> {
     past: &'a mut Past,
     rule: Rule<'a>,
     stretches: Stretches,
+    after: Option<RaceCursor>,
+    /// Pairs with a later event before this place lie before the cursor.
+    first: usize,
 }
 
 type Call<'a> = &'a mut dyn FnMut(&Pair<'_>) -> ControlFlow<()>;
 
 impl<'a> Search<'a> {
-    pub(super) fn new(rows: &'a Rows, past: &'a mut Past, rule: Rule<'a>) -> Self {
+    /// The search for what lies behind a cursor.
+    pub(super) fn new(
+        rows: &'a Rows,
+        past: &'a mut Past,
+        rule: Rule<'a>,
+        after: Option<RaceCursor>,
+    ) -> Self {
         let stretches = Stretches::of(rows, past);
+        let later = after.map(|cursor| cursor.later);
+        let first = stretches
+            .order
+            .partition_point(|slot| rows.key(*slot) < later);
         Self {
             rows,
             past,
             rule,
             stretches,
+            after,
+            first,
         }
     }
 
-    /// Calls for each pair behind a cursor, in the order of cursors.
-    pub(super) fn run(&mut self, after: Option<RaceCursor>, call: Call<'_>) -> ControlFlow<()> {
-        let rows = self.rows;
-        let key = |slot: &usize| rows.row(*slot).map(|row| row.event.order_key());
-        let later = after.map(|cursor| cursor.later);
-        let first = self
-            .stretches
-            .order
-            .partition_point(|slot| key(slot) < later);
-        let stretches: Vec<Range<usize>> = self.stretches.from(first).collect();
+    /// Calls for each pair, in the order of cursors.
+    pub(super) fn run(&mut self, call: Call<'_>) -> ControlFlow<()> {
+        let stretches: Vec<Range<usize>> = self.stretches.from(self.first).collect();
         for stretch in stretches {
             let (mut pairs, mut odd) = (Pairs::default(), self.stretches.is_odd);
             for place in stretch {
-                // What lies before the first one has been looked at, and is only to be known.
-                let from = (place >= first).then_some(after);
-                self.step(place, &mut pairs, &mut odd, from, call)?;
+                self.step(place, &mut pairs, &mut odd, call)?;
             }
         }
         ControlFlow::Continue(())
     }
 
-    /// Looks for what the event at a place did not see, if that is wanted, and adds the event.
+    /// Calls for each pair with the event at a place as the later one, and adds the event. `odd` is
+    /// whether some event so far [is odd](is_odd).
     fn step(
         &mut self,
         place: usize,
         pairs: &mut Pairs,
         odd: &mut bool,
-        from: Option<Option<RaceCursor>>,
         call: Call<'_>,
     ) -> ControlFlow<()> {
         let Some((later_slot, later)) = self.row(place) else {
@@ -141,9 +147,10 @@ impl<'a> Search<'a> {
             vector,
             odd: *odd,
         };
-        let others = match from {
-            Some(_) if !saw_all => pairs.unseen(&footprint, &mut seen),
-            _ => BTreeSet::new(),
+        let others = if saw_all || place < self.first {
+            BTreeSet::new()
+        } else {
+            pairs.unseen(&footprint, &mut seen)
         };
         pairs.add(place, &footprint, &mut seen);
         for earlier in others {
@@ -157,7 +164,7 @@ impl<'a> Search<'a> {
                 later_slot,
                 later_footprint: &footprint,
             };
-            if from.flatten().is_none_or(|after| pair.cursor() > after) {
+            if self.after.is_none_or(|after| pair.cursor() > after) {
                 call(&pair)?;
             }
         }

@@ -17,10 +17,10 @@ struct Listed {
 
 impl Listed {
     fn observe(&mut self, key: OrderKey, footprint: &Footprint, past: &BTreeSet<EventId>) -> bool {
-        let races = |(other, touched): &(OrderKey, Footprint)| {
+        let misses = |(other, touched): &(OrderKey, Footprint)| {
             !past.contains(&other.id()) && touched.overlaps(footprint)
         };
-        let raced = self.touches.iter().any(races);
+        let raced = self.touches.iter().any(misses);
         self.touches.push((key, footprint.clone()));
         raced
     }

@@ -2,8 +2,8 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 
+use super::Key;
 use crate::limits::KEY_SEGMENTS_MAX;
-use crate::resolver::Key;
 
 /// Something kept per key, so that what is kept of overlapping keys is found without looking at
 /// others: a trie over the segments of keys.
@@ -15,7 +15,7 @@ use crate::resolver::Key;
 /// Keys of [`KEY_SEGMENTS_MAX`] segments or more count as the branch that begins there: no payload
 /// makes the trie deeper.
 #[derive(Debug, Default)]
-pub(super) struct Places<C> {
+pub(crate) struct Places<C> {
     root: Node<C>,
     len: usize,
     segment_bytes: usize,
@@ -40,7 +40,7 @@ struct Inside<C> {
 impl<C: Default> Places<C> {
     /// Calls for each cell that holds what was noted of keys which overlap this one, until one says
     /// no. Returns whether none did.
-    pub(super) fn each_overlapping<'a>(
+    pub(crate) fn each_overlapping<'a>(
         &'a self,
         key: &Key,
         call: &mut dyn FnMut(&'a C) -> bool,
@@ -62,7 +62,7 @@ impl<C: Default> Places<C> {
     }
 
     /// Calls for each cell that this key belongs to.
-    pub(super) fn note(&mut self, key: &Key, call: &mut dyn FnMut(&mut C)) {
+    pub(crate) fn note(&mut self, key: &Key, call: &mut dyn FnMut(&mut C)) {
         let (path, is_branch) = bounded(key);
         let mut node = &mut self.root;
         for segment in path {
@@ -90,12 +90,12 @@ impl<C: Default> Places<C> {
 
     /// How many places there are below the whole, those above noted keys included.
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// Roughly how much memory it takes, in bytes, without what the cells hold elsewhere.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.len * (size_of::<Node<C>>() + NODE_OVERHEAD) + self.segment_bytes
     }
 }
