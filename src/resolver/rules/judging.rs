@@ -80,9 +80,11 @@ impl<'a> Said<'a> {
         let Some(saying) = self.named.get(path) else {
             return self.above(path);
         };
-        let inside = self.writes.written_at(path);
-        match inside.filter(|inside| *inside != EMPTY_MAP) {
-            Some(inside) if *saying == Saying::Removed => Word::Replaced(inside),
+        if *saying != Saying::Removed {
+            return Word::Here(saying);
+        }
+        match self.writes.written_at(path) {
+            Some(inside) if inside != EMPTY_MAP => Word::Replaced(inside),
             _ => Word::Here(saying),
         }
     }
