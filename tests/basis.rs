@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anabranch::clock::Now;
 use anabranch::engine::{Basis, Failure, Filter};
-use anabranch::event::{AggregateId, Draft, Event, EventId};
+use anabranch::event::{
+    AggregateId, Commit, CommitSpan, Draft, Event, EventId, EventParts, ReplicaId, Seq, Timestamp,
+};
 use anabranch::log::Durability;
 use anabranch::merge::BasisError;
 use anabranch::replica::environment::{Environment, OperatingSystem};
@@ -349,6 +351,38 @@ async fn a_reading_of_another_replica_or_of_events_that_are_not_here_is_an_error
         panic!("{refused}");
     };
     assert_eq!(*why, BasisError::Unknown { event });
+}
+
+/// The same event under another incarnation of its writer's device, as a refusal leads to.
+fn replacement(event: &Event) -> Commit {
+    let EventId { replica, seq } = event.id();
+    let new = ReplicaId::new(replica.device(), replica.incarnation() ^ 1);
+    let parts = EventParts {
+        id: EventId::new(new, Seq::FIRST),
+        commit: CommitSpan::new(Seq::FIRST, 1).unwrap(),
+        timestamp: Timestamp::from_bits(event.timestamp().to_bits() + 1),
+        replaces: Some(EventId::new(replica, seq)),
+        ..event.parts().clone()
+    };
+    Commit::new(vec![Event::assemble(parts).unwrap()]).unwrap()
+}
+
+#[tokio::test]
+async fn what_was_seen_and_has_been_written_again_since_cannot_be_named() {
+    let (a, b) = (replica().await, replica().await);
+    let theirs = record(&b, "note/1", "theirs").await;
+    a.sync(&b).await.unwrap();
+    let seen = read(&a, "note/1").await;
+    let told = a.history("note/1").await.unwrap();
+    let again = replacement(&told[0].event);
+    a.ingest(vec![again]).await.unwrap();
+    let refused = a.record_on(&seen, write("note/1", "ours")).await;
+    let RecordError::Failed(Failure::LostBasis { why, .. }) = refused.unwrap_err() else {
+        panic!("another error");
+    };
+    assert_eq!(why, BasisError::Replaced { event: theirs });
+    let seen = read(&a, "note/1").await;
+    a.record_on(&seen, write("note/1", "ours")).await.unwrap();
 }
 
 /// What happens in one history.

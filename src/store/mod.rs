@@ -12,7 +12,7 @@ pub mod fjall;
 mod ledger;
 pub mod memory;
 mod names;
-mod verify;
+pub(crate) mod verify;
 
 use std::string::String;
 use std::vec::Vec;

@@ -287,7 +287,7 @@ fn content(commit: &Commit) -> Chain {
 
 /// Verifies any store by what it answers: every entry, and what is known of each event and where
 /// it is found. Histories and folds are not read.
-pub(super) async fn by_reading<S: EventStore + ?Sized>(
+pub(crate) async fn by_reading<S: EventStore + ?Sized>(
     store: &S,
     inspection: Inspection,
 ) -> Result<VerifyReport, StoreError> {
@@ -379,3 +379,6 @@ impl fmt::Display for Compacted {
         write!(f, "{before} bytes, now {after}")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use std::vec::Vec;
 use fjall::{Keyspace, KvPair, Readable};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::reader::{Reader, bad_key, pair};
+use super::reader::{Reader, bad_key, pair, row_of};
 use super::recovery::verify_entry;
 use super::rows::{self, AggregateKey, IdRow};
 use super::tables::guarded;
@@ -117,12 +117,13 @@ impl Check {
             }
             At::Ids(from) => {
                 let table = &reader.tables.ids;
-                let next = self.read_rows(table, "ids", from, Self::id_row)?;
+                let next = self.read_rows(reader, table, "ids", from, Self::id_row)?;
                 self.at = next.map_or(At::Aggregates(Bound::Unbounded), At::Ids);
             }
             At::Aggregates(from) => {
                 let table = &reader.tables.aggregates;
-                let next = self.read_rows(table, "aggregates", from, Self::aggregate_row)?;
+                let next =
+                    self.read_rows(reader, table, "aggregates", from, Self::aggregate_row)?;
                 self.at = next.map_or(At::End, At::Aggregates);
             }
             At::End => return Ok(false),
@@ -236,10 +237,11 @@ impl Check {
     /// read any further.
     fn read_rows(
         &mut self,
+        reader: &Reader,
         table: &Keyspace,
         name: &str,
         from: Bound<Vec<u8>>,
-        check: fn(&mut Self, &KvPair) -> Result<(), StoreError>,
+        check: fn(&mut Self, &Reader, &KvPair) -> Result<(), StoreError>,
     ) -> Result<Option<Bound<Vec<u8>>>, StoreError> {
         let (mut left, mut bytes) = (VERIFY_ROWS_MAX, 0);
         for row in table.range::<Vec<u8>, _>((from, Bound::Unbounded)) {
@@ -249,7 +251,7 @@ impl Check {
                 self.histories.is_damaged = true;
                 return Ok(None);
             };
-            let checked = check(self, &row);
+            let checked = guarded(name, || check(self, reader, &row));
             self.walk.noted(None, checked)?;
             left -= 1;
             bytes += row.1.len();
@@ -260,19 +262,21 @@ impl Check {
         Ok(None)
     }
 
-    fn id_row(&mut self, (key, value): &KvPair) -> Result<(), StoreError> {
+    fn id_row(&mut self, reader: &Reader, (key, value): &KvPair) -> Result<(), StoreError> {
         let id = rows::read_id_key(key).ok_or_else(|| bad_key("ids"))?;
         let row = IdRow::read(id, value).inspect_err(|_| self.ids.is_damaged = true)?;
         if row.position < self.end {
             add(&mut self.ids.found, key, row.position);
+            return Ok(());
         }
-        Ok(())
+        came_since(reader, row.position, || format!("index row of {id}"))
     }
 
-    fn aggregate_row(&mut self, (key, value): &KvPair) -> Result<(), StoreError> {
+    fn aggregate_row(&mut self, reader: &Reader, (key, value): &KvPair) -> Result<(), StoreError> {
         let parsed = rows::read_aggregate_key(key).ok_or_else(|| bad_key("aggregates"))?;
-        let name = String::from_utf8_lossy(key.split(|byte| *byte == 0).next().unwrap_or(key));
-        let aggregate = AggregateId::new(&name).map_err(|_| bad_key("aggregates"))?;
+        let name = key.split(|byte| *byte == 0).next().unwrap_or_default();
+        let aggregate = AggregateId::new(&String::from_utf8_lossy(name));
+        let aggregate = aggregate.map_err(|_| bad_key("aggregates"))?;
         match parsed {
             AggregateKey::History(_, position) => {
                 let what = || format!("history of {aggregate}");
@@ -280,15 +284,29 @@ impl Check {
                 if position < self.end {
                     let key = rows::aggregate_prefix(&aggregate);
                     add(&mut self.histories.found, &key, position);
+                    return Ok(());
                 }
+                came_since(reader, position, what)
             }
             AggregateKey::Fold => {
                 let (_, fold) = rows::read_fold_row(&aggregate, value)?;
                 let read = self.walk.inspection().fold(&fold);
                 let what = || format!("stored state of {aggregate}");
-                read.map_err(|reason| rows::misfit(what(), reason))?;
+                read.map_err(|reason| rows::misfit(what(), reason))
             }
         }
-        Ok(())
     }
+}
+
+/// A row of an entry that was written after the verification had begun.
+fn came_since(
+    reader: &Reader,
+    position: u64,
+    what: impl FnOnce() -> String,
+) -> Result<(), StoreError> {
+    let entry = row_of(&reader.tables.log, &rows::position_key(position), "log")?;
+    let reason = || format!("the log has no entry {position}");
+    entry
+        .map(drop)
+        .ok_or_else(|| rows::misfit(what(), reason()))
 }

@@ -11,6 +11,7 @@ use super::StoreHome;
 use super::model::Model;
 use crate::event::{AggregateId, EventId, ReplicaId, Seq};
 use crate::log::{Durability, Entry, EntryKind, Epoch, Group, IdRange, Opening};
+use crate::store::verify::by_reading;
 use crate::store::{EventStore, HistoryFrom, Inspection, ReadLimit, StoreError};
 
 /// A store, the list it is compared with, and where it lives.
@@ -142,6 +143,8 @@ impl<H: StoreHome> Rig<H> {
         let bytes: u64 = arrived().map(|commit| commit.bytes() as u64).sum();
         let counts = (report.entries, report.events, report.bytes);
         assert_eq!(counts, (self.model.end(), events, bytes));
+        let by_reading = by_reading(self.store(), Inspection::new());
+        assert_eq!(block_on(by_reading).unwrap(), report);
     }
 
     fn check_log(&self) {
