@@ -6,8 +6,8 @@ use anabranch::event::{EventId, ReplicaId};
 /// Digits that a short name has at least.
 const DIGITS: usize = 4;
 
-/// Short names of replicas, for people: the first digits of the device, as many as tell all devices
-/// apart, and the number of the incarnation where a device has had several.
+/// Short names of replicas, for people: the first digits of the device, or the last ones where these
+/// tell the devices apart sooner, and the number of the incarnation where a device has had several.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names(BTreeMap<ReplicaId, String>);
 
@@ -26,16 +26,18 @@ impl Names {
                 of_device.push(replica);
             }
         }
-        let devices: Vec<&String> = incarnations.keys().collect();
-        let longest = devices.windows(2).map(|pair| match pair {
-            [one, other] => shared(one, other) + 1,
-            _ => 0,
-        });
-        let digits = longest.max().unwrap_or_default().max(DIGITS);
+        let devices: Vec<&str> = incarnations.keys().map(String::as_str).collect();
+        let from_front = digits(devices.iter().map(|device| device.chars().collect()));
+        let from_back = digits(devices.iter().map(|device| device.chars().rev().collect()));
         let mut names = BTreeMap::new();
         for (device, replicas) in &mut incarnations {
             replicas.sort_unstable();
-            let short = device.get(..digits).unwrap_or(device);
+            let short = if from_front <= from_back {
+                device.get(..from_front)
+            } else {
+                device.get(device.len().saturating_sub(from_back)..)
+            };
+            let short = short.unwrap_or(device);
             for (number, replica) in (1..).zip(replicas.iter()) {
                 let name = match replicas.len() {
                     1 => short.to_owned(),
@@ -61,12 +63,15 @@ fn device(replica: ReplicaId) -> String {
     format!("{:016x}", replica.device())
 }
 
-/// Leading characters that two texts share.
-fn shared(one: &str, other: &str) -> usize {
-    one.chars()
-        .zip(other.chars())
-        .take_while(|(a, b)| a == b)
-        .count()
+/// Leading digits that tell all of them apart.
+fn digits(devices: impl Iterator<Item = Vec<char>>) -> usize {
+    let mut devices: Vec<Vec<char>> = devices.collect();
+    devices.sort_unstable();
+    let shared = devices.windows(2).map(|pair| match pair {
+        [one, other] => one.iter().zip(other).take_while(|(a, b)| a == b).count(),
+        _ => 0,
+    });
+    shared.max().map_or(DIGITS, |shared| DIGITS.max(shared + 1))
 }
 
 #[cfg(test)]
@@ -89,6 +94,8 @@ mod tests {
         let names = Names::of(near);
         let all: Vec<String> = near.iter().map(|replica| names.replica(*replica)).collect();
         assert_eq!(all, ["123456", "123457/2", "123457/1"]);
+        let small: Vec<ReplicaId> = (0..20).map(|device| ReplicaId::new(device, 0)).collect();
+        assert_eq!(Names::of(small.clone()).replica(small[19]), "0013");
         let stranger = ReplicaId::new(7, 7);
         assert_eq!(names.replica(stranger), stranger.to_string());
     }

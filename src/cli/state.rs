@@ -10,7 +10,7 @@ use super::json::from_cbor;
 use super::output::Output;
 use super::progress::Progress;
 use super::table::Table;
-use super::text::escaped_json;
+use super::text::{counted, escaped_json};
 
 /// Shows the states that were asked for.
 pub(super) async fn run(arguments: &State, output: Output) -> Result<(), Failure> {
@@ -142,7 +142,7 @@ async fn show_all(replica: &Replica, prefix: &str, output: Output) -> Result<(),
             found = true;
             let shown = Shown::read(replica, aggregate).await?;
             count += 1;
-            progress.show(|| format!("{count} states read"));
+            progress.show(|| format!("{} read", counted(count, "state")));
             if output.is_json() {
                 progress.clear();
                 output.tell(&shown.json(aggregate), "")?;

@@ -38,7 +38,7 @@ async fn look_at_all(replica: &Replica) -> Result<(), Failure> {
         for aggregate in &page {
             Shown::read(replica, aggregate).await?;
             count += 1;
-            progress.show(|| format!("{count} aggregates looked at"));
+            progress.show(|| format!("{} looked at", counted(count, "aggregate")));
         }
         let Some(last) = page.last() else {
             return Ok(());

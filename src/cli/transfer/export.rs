@@ -40,7 +40,7 @@ pub(in crate::cli) async fn run(arguments: &Export, output: Output) -> Result<()
         }
         progress.show(|| {
             let percent = percent(seen, Some(status.events));
-            format!("{} commits exported{percent}", end.commits)
+            format!("{} exported{percent}", counted(end.commits, "commit"))
         });
     }
     write(&mut lines, &Line::End(end))?;

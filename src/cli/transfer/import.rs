@@ -13,7 +13,7 @@ use super::super::output::Output;
 use super::super::progress::{Progress, percent};
 use super::super::record::worse;
 use super::super::table::Table;
-use super::super::text::{count, escaped};
+use super::super::text::{count, counted, escaped};
 use super::line::{EndLine, FORMAT, Line, LogLine};
 use super::reading::{Chunk, LineRead, TooLong, chunks};
 
@@ -39,7 +39,13 @@ pub(in crate::cli) async fn run(arguments: &Import, output: Output) -> Result<()
     while let Some(chunk) = next {
         let read = chunk.bytes;
         taking.take(chunk, &mut progress).await?;
-        progress.show(|| format!("{} commits imported{}", taking.commits, percent(read, size)));
+        progress.show(|| {
+            format!(
+                "{} imported{}",
+                counted(taking.commits, "commit"),
+                percent(read, size)
+            )
+        });
         next = chunks.recv().await.transpose()?;
     }
     progress.clear();
