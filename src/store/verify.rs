@@ -121,6 +121,19 @@ pub(super) const PAGE: ReadLimit = ReadLimit {
     bytes: PAGE_BYTES_MAX,
 };
 
+/// For stores with bookkeeping of their own beside the log.
+#[cfg(feature = "fjall")]
+impl Walk {
+    pub(super) fn waiting(&self) -> impl Iterator<Item = u64> {
+        self.waiting.values().map(|(position, _)| *position)
+    }
+
+    /// Whether everything of the log could be read.
+    pub(super) fn is_complete(&self) -> bool {
+        !self.is_damaged
+    }
+}
+
 impl Walk {
     pub(super) fn new(inspection: Inspection) -> Self {
         Self {
@@ -135,15 +148,6 @@ impl Walk {
 
     pub(super) fn received(&self) -> &Received {
         &self.received
-    }
-
-    pub(super) fn waiting(&self) -> impl Iterator<Item = u64> {
-        self.waiting.values().map(|(position, _)| *position)
-    }
-
-    /// Whether everything of the log could be read.
-    pub(super) fn is_complete(&self) -> bool {
-        !self.is_damaged
     }
 
     pub(super) fn tell(&mut self) {
