@@ -126,13 +126,38 @@ fn a_value_is_told_with_its_writer_its_rule_and_what_it_overruled() {
     assert_eq!(narrow["pieces"].as_array().unwrap().len(), 1);
     assert_eq!(narrow["races"].as_array().unwrap().len(), 1);
     for (args, said) in [
-        (["explain", "note/1", "nothing"], "nothing at nothing"),
+        (
+            ["explain", "note/1", "nothing"],
+            "nothing was ever written to nothing",
+        ),
         (["explain", "note/2", "n"], "no event of note/2"),
     ] {
         let (code, text) = pair.fails("ada", &args);
         assert_eq!(code, Some(1));
         assert!(text.contains(said), "{text}");
     }
+}
+
+#[test]
+fn what_is_gone_is_told_with_who_took_it_away() {
+    let pair = Pair::new("field-merge");
+    pair.write(
+        "ada",
+        "note/1",
+        &fields(&json!({ "title": "Milk", "n": 1 })),
+    );
+    pair.write("ada", "note/1", r#"{"remove":[["n"]]}"#);
+    let text = pair.text("ada", &["explain", "note/1", "n"]);
+    let said = "Nothing is to be seen.\n  last touched by ada (";
+    assert!(
+        text.contains(said) && text.contains(r#"{"remove":[["n"]]}"#),
+        "{text}"
+    );
+    assert!(text.contains("before that by ada ("), "{text}");
+    let json = pair.json("ada", &["explain", "note/1", "n"]);
+    assert_eq!(json["last_touches"].as_array().unwrap().len(), 2);
+    let json = pair.json("ada", &["explain", "note/1", "title"]);
+    assert_eq!(json["last_touches"], json!([]));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use anabranch::merge::{
-    Contested, ExplainedPiece, ExplainedRace, Explanation, Party, RaceCounts, Side, Sources,
+    Contested, ExplainedPiece, ExplainedRace, Party, RaceCounts, Side, Sources,
 };
 use anabranch::resolver::Verdict;
 use serde_json::{Value, json};
@@ -7,10 +7,14 @@ use serde_json::{Value, json};
 use super::super::json::from_bytes;
 use super::super::log::outcome_json;
 use super::super::names::Names;
+use super::Answer;
 use super::text::sentences;
 
 /// The whole explanation as one object.
-pub(super) fn told(explanation: &Explanation, counts: &RaceCounts, names: &Names) -> Value {
+pub(super) fn told(answer: &Answer<'_>) -> Value {
+    let Answer {
+        explanation, names, ..
+    } = answer;
     let races = explanation.races.iter();
     let heads = explanation.heads.iter().map(ToString::to_string);
     let refused = explanation.refused.iter();
@@ -24,6 +28,7 @@ pub(super) fn told(explanation: &Explanation, counts: &RaceCounts, names: &Names
         "heads": heads.collect::<Value>(),
         "pieces": explanation.pieces.iter().map(piece).collect::<Value>(),
         "more_pieces": explanation.more_pieces,
+        "last_touches": answer.touches.iter().map(party).collect::<Value>(),
         "rejections": explanation.rejections,
         "refused": refused
             .map(|(one, why)| json!({ "event": party(one), "reason": why.reason() }))
@@ -31,7 +36,7 @@ pub(super) fn told(explanation: &Explanation, counts: &RaceCounts, names: &Names
         "replaced": replaced
             .map(|(one, by)| json!({ "event": party(one), "by": by.to_string() }))
             .collect::<Value>(),
-        "race_counts": self::counts(counts),
+        "race_counts": counts(&answer.counts),
         "races": races.map(|one| race(one, names)).collect::<Value>(),
         "next": explanation.next.map(|cursor| cursor.to_string()),
     })

@@ -8,9 +8,13 @@ mod json;
 mod place;
 mod text;
 
+use anabranch::event::Event;
 use anabranch::limits::RACE_LOOKS_MAX;
-use anabranch::merge::{ExplainedRace, Explanation, RaceQuery, WhichRaces};
-use anabranch::replica::Replica;
+use anabranch::merge::{
+    ExplainedRace, Explanation, Outcome, Party, RaceCounts, RaceQuery, WhichRaces,
+};
+use anabranch::replica::{Replica, Told};
+use anabranch::resolver::{ErasedResolver, Footprint};
 use serde_json::Value;
 
 pub(super) use self::place::{Path, named};
@@ -19,6 +23,21 @@ use super::arguments::Explain;
 use super::failure::{Failure, Kind};
 use super::names::Names;
 use super::output::Output;
+use super::text::count;
+
+/// Events that are told of where nothing is to be seen.
+const TOUCHES_SHOWN: usize = 3;
+
+/// An explanation with what else is told.
+struct Answer<'a> {
+    explanation: Explanation,
+    counts: RaceCounts,
+    names: Names,
+    /// Where nothing is to be seen, the last events that touched what was asked for.
+    touches: Vec<Party>,
+    path: Option<&'a Path>,
+    lists_all: bool,
+}
 
 /// Explains one aggregate.
 pub(super) async fn run(arguments: &Explain, output: Output) -> Result<(), Failure> {
@@ -27,22 +46,16 @@ pub(super) async fn run(arguments: &Explain, output: Output) -> Result<(), Failu
         opened.exchange(output).await?;
     }
     let replica = &opened.replica;
-    let mut explanation = page(replica, arguments).await?;
-    if let Some(path) = &arguments.path {
-        narrow(&mut explanation, path)?;
+    let explanation = page(replica, arguments).await?;
+    let mut answer = answer(replica, explanation).await?;
+    answer.lists_all = arguments.all;
+    answer.path = arguments.path.as_ref();
+    let registry = arguments.place.directory.rules.registry()?;
+    if let Some(route) = registry.route(&answer.explanation.aggregate) {
+        let history = replica.history(&answer.explanation.aggregate).await?;
+        answer.narrow(&**route.resolver(), &history)?;
     }
-    let counts = replica
-        .race_counts(arguments.aggregate.as_str(), RACE_LOOKS_MAX)
-        .await?;
-    let names = Names::known(&replica.status());
-    let text = text::told(
-        &explanation,
-        &counts,
-        &names,
-        arguments.path.as_ref(),
-        arguments.all,
-    );
-    output.tell(&json::told(&explanation, &counts, &names), &text)?;
+    output.tell(&json::told(&answer), &text::told(&answer))?;
     Ok(opened.replica.close().await?)
 }
 
@@ -50,11 +63,66 @@ pub(super) async fn run(arguments: &Explain, output: Output) -> Result<(), Failu
 pub(super) async fn whole(replica: &Replica, aggregate: &str) -> Result<(Value, String), Failure> {
     let explanation = replica.explain(aggregate, RaceQuery::default()).await?;
     let absent = || Failure::new(Kind::Failed, format!("there is no event of {aggregate}"));
-    let explanation = explanation.ok_or_else(absent)?;
-    let counts = replica.race_counts(aggregate, RACE_LOOKS_MAX).await?;
-    let names = Names::known(&replica.status());
-    let text = text::told(&explanation, &counts, &names, None, false);
-    Ok((json::told(&explanation, &counts, &names), text))
+    let answer = answer(replica, explanation.ok_or_else(absent)?).await?;
+    Ok((json::told(&answer), text::told(&answer)))
+}
+
+async fn answer(replica: &Replica, explanation: Explanation) -> Result<Answer<'_>, Failure> {
+    Ok(Answer {
+        counts: replica
+            .race_counts(&explanation.aggregate, RACE_LOOKS_MAX)
+            .await?,
+        names: Names::known(&replica.status()),
+        touches: Vec::new(),
+        explanation,
+        path: None,
+        lists_all: false,
+    })
+}
+
+impl Answer<'_> {
+    /// Leaves what is told of the path, if there is one, and finds out why nothing is there.
+    fn narrow(&mut self, rule: &dyn ErasedResolver, history: &[Told]) -> Result<(), Failure> {
+        let path = self.path;
+        let touches = |event: &Event| match (rule.footprint(event.payload()), path) {
+            (Footprint::Everything, _) => true,
+            (Footprint::Keys(keys), None) => !keys.is_empty(),
+            (Footprint::Keys(keys), Some(path)) => keys.iter().any(|key| path.meets(key)),
+        };
+        let explanation = &mut self.explanation;
+        if let Some(path) = path {
+            explanation.pieces.retain(|piece| path.meets(&piece.key));
+            explanation
+                .refused
+                .retain(|(party, _)| touches(&party.event));
+            explanation.rejections = count(explanation.refused.len());
+            explanation
+                .replaced
+                .retain(|(party, _)| touches(&party.event));
+            for race in &mut explanation.races {
+                race.contested.retain(|place| path.meets(&place.key));
+            }
+        }
+        if explanation.pieces.is_empty() {
+            let applied =
+                |told: &&Told| told.outcome == Some(Outcome::Applied) && touches(&told.event);
+            let last = history.iter().rev().filter(applied).take(TOUCHES_SHOWN);
+            let parties = last.map(|told| Party::new(told.event.clone(), told.outcome.clone()));
+            self.touches = parties.collect();
+        }
+        let is_told = !explanation.pieces.is_empty() || !explanation.refused.is_empty();
+        match path {
+            Some(path) if !is_told && self.touches.is_empty() => {
+                let what = format!(
+                    "nothing was ever written to {path} of {}",
+                    explanation.aggregate
+                );
+                let remedy = "leave the path out to see all";
+                Err(Failure::new(Kind::Failed, what).with_remedy(remedy))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The explanation with as many races as are wanted. Under a path, pages are read until so many are
@@ -102,20 +170,4 @@ async fn page(replica: &Replica, arguments: &Explain) -> Result<Explanation, Fai
     }
     explanation.races = races;
     Ok(explanation)
-}
-
-/// Leaves what is told of one place.
-fn narrow(explanation: &mut Explanation, path: &Path) -> Result<(), Failure> {
-    explanation.pieces.retain(|piece| path.meets(&piece.key));
-    for race in &mut explanation.races {
-        race.contested.retain(|place| path.meets(&place.key));
-    }
-    if explanation.pieces.is_empty() && explanation.races.is_empty() {
-        let what = format!(
-            "{} has nothing at {path}, and no race there",
-            explanation.aggregate
-        );
-        return Err(Failure::new(Kind::Failed, what).with_remedy("leave the path out to see all"));
-    }
-    Ok(())
 }

@@ -7,20 +7,23 @@ use super::super::event::content;
 use super::super::json::from_bytes;
 use super::super::names::Names;
 use super::super::text::{counted, cut, escaped, escaped_json, utc, wrapped};
-use super::place::{Path, named};
+use super::Answer;
+use super::place::named;
 
 /// Metadata that names a person, as the examples of `record` write it.
 const BY: &str = "by";
 
 /// The explanation as people read it.
-pub(super) fn told(
-    explanation: &Explanation,
-    counts: &RaceCounts,
-    names: &Names,
-    path: Option<&Path>,
-    lists_all: bool,
-) -> String {
-    let teller = Teller { names };
+pub(super) fn told(answer: &Answer<'_>) -> String {
+    let Answer {
+        explanation,
+        path,
+        lists_all,
+        ..
+    } = answer;
+    let teller = Teller {
+        names: &answer.names,
+    };
     let mut lines = vec![teller.head(explanation)];
     if let Some(why) = &explanation.condition {
         let why = escaped(&why.to_string());
@@ -34,6 +37,7 @@ pub(super) fn told(
     }
     if explanation.pieces.is_empty() {
         lines.push("\nNothing is to be seen.".into());
+        lines.extend(teller.touches(&answer.touches));
     }
     let hidden = explanation.pieces.len().saturating_sub(EXPLAIN_PIECES_MAX);
     if hidden > 0 || explanation.more_pieces {
@@ -46,7 +50,7 @@ pub(super) fn told(
             "\n... and {least}{hidden} more pieces: name a path, or take --json"
         ));
     }
-    lines.extend(teller.races(explanation, counts, path, lists_all));
+    lines.extend(teller.races(answer));
     lines.extend(teller.set_aside(explanation));
     if explanation.pieces.iter().any(|piece| piece.open) {
         let aggregate = escaped(explanation.aggregate.as_str());
@@ -57,7 +61,7 @@ pub(super) fn told(
     if let Some(next) = explanation.next {
         let aggregate = escaped(explanation.aggregate.as_str());
         let path = path.map(|path| format!(" {}", escaped(&path.to_string())));
-        let all = if lists_all { " --all" } else { "" };
+        let all = if *lists_all { " --all" } else { "" };
         lines.push(format!(
             "\nThere are more races: anabranch explain {aggregate}{}{all} --after {next}",
             path.unwrap_or_default()
@@ -138,17 +142,30 @@ impl Teller<'_> {
         lines
     }
 
-    fn races(
-        &self,
-        explanation: &Explanation,
-        counts: &RaceCounts,
-        path: Option<&Path>,
-        lists_all: bool,
-    ) -> Vec<String> {
+    /// Why nothing is there.
+    fn touches(&self, parties: &[Party]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (at, party) in parties.iter().enumerate() {
+            let which = if at == 0 {
+                "last touched by"
+            } else {
+                "before that by"
+            };
+            lines.push(format!(
+                "  {which} {}\n    {}",
+                self.party(party),
+                said(party)
+            ));
+        }
+        lines
+    }
+
+    fn races(&self, answer: &Answer<'_>) -> Vec<String> {
+        let explanation = &answer.explanation;
         let mut lines = vec![String::new()];
         let listed = explanation.races.len();
-        lines.push(match path {
-            None => tally(counts, lists_all),
+        lines.push(match answer.path {
+            None => tally(&answer.counts, answer.lists_all),
             Some(path) if listed == 0 => {
                 format!(
                     "At {}, nobody wrote without knowing of the other.",
