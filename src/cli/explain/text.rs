@@ -174,7 +174,8 @@ impl Teller<'_> {
             }
             Some(path) => {
                 let path = escaped(&path.to_string());
-                format!("At {path}, two wrote and neither knew of the other:")
+                let races = if listed == 1 { "Race" } else { "Races" };
+                format!("{races} at {path}: two wrote, and neither knew of the other.")
             }
         });
         for race in &explanation.races {
