@@ -240,7 +240,8 @@ pub(super) struct Explain {
     pub(super) all: bool,
     /// Races that are listed at a time
     #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(super) limit: usize,
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) limit: u16,
     /// Go on after the races that were listed before, by the cursor that was printed with them
     #[arg(long, value_name = "CURSOR")]
     pub(super) after: Option<anabranch::merge::RaceCursor>,

@@ -22,6 +22,7 @@ Examples:
   anabranch demo                                    what this is about, in seconds
   anabranch record note/1 --set title=Milk          write, offline
   anabranch state note/1                            read
+  anabranch explain note/1                          why it is what it is
   anabranch sync ws://127.0.0.1:7171                exchange with a hub, once
 
 A hub and two people, in three terminals:

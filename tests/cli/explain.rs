@@ -197,6 +197,9 @@ fn races_come_page_by_page_and_those_that_changed_nothing_are_counted() {
             None => break,
         }
     }
+    let narrow = pair.json("ada", &["explain", "x/1", "", "--limit", "2"]);
+    assert_eq!(narrow["races"].as_array().unwrap()[..], found[..2]);
+    assert!(narrow["next"].is_string(), "the path leads to a page, too");
     let changing = |race: &&Value| race["contested"][0]["verdict"] != "agree";
     let expected: Vec<&Value> = all["races"]
         .as_array()

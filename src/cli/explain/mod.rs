@@ -128,13 +128,13 @@ impl Answer<'_> {
 /// The explanation with as many races as are wanted. Under a path, pages are read until so many are
 /// found.
 async fn page(replica: &Replica, arguments: &Explain) -> Result<Explanation, Failure> {
-    let aggregate = arguments.aggregate.as_str();
+    let (aggregate, limit) = (arguments.aggregate.as_str(), usize::from(arguments.limit));
     let which = if arguments.all {
         WhichRaces::All
     } else {
         WhichRaces::Changing
     };
-    let mut query = RaceQuery::first(arguments.limit, which);
+    let mut query = RaceQuery::first(limit, which);
     if let Some(after) = arguments.after {
         query = query.after(after);
     }
@@ -154,7 +154,7 @@ async fn page(replica: &Replica, arguments: &Explain) -> Result<Explanation, Fai
     let mut page = std::mem::take(&mut explanation.races);
     loop {
         races.extend(page.into_iter().filter(touches));
-        let full = races.len() >= arguments.limit;
+        let full = races.len() >= limit;
         let Some(next) = explanation.next.filter(|_| !full) else {
             break;
         };
@@ -164,8 +164,8 @@ async fn page(replica: &Replica, arguments: &Explain) -> Result<Explanation, Fai
             .ok_or_else(absent)?;
         (page, explanation.next) = (more.races, more.next);
     }
-    if races.len() > arguments.limit {
-        races.truncate(arguments.limit);
+    if races.len() > limit {
+        races.truncate(limit);
         explanation.next = races.last().map(ExplainedRace::cursor);
     }
     explanation.races = races;
