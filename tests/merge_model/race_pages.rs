@@ -149,6 +149,65 @@ fn a_page_ends_where_it_has_looked_at_many_pairs_that_say_the_same() {
     assert_eq!(pages, pairs.div_ceil(RACE_LOOKS_MAX));
 }
 
+impl Writing {
+    /// An event that touches everything, perhaps in the place of another one.
+    fn everything(
+        &mut self,
+        (device, life): (u64, u64),
+        known: &[usize],
+        clock: u64,
+        replaced: Option<usize>,
+    ) -> usize {
+        let line = Line {
+            replaces: replaced.map(|number| self.0.commits[number].id()),
+            ..Line::new(0, EVERYTHING)
+        };
+        let known = known.iter().copied().collect();
+        self.0
+            .write(ReplicaId::new(device, life), &known, &[line], clock)
+    }
+
+    fn is_a_race(&self, earlier: usize, later: usize) -> bool {
+        let ids = [earlier, later].map(|number| self.0.commits[number].id());
+        let query = RaceQuery::first(100, WhichRaces::All);
+        let races = self.timeline().races(&query, &Unguarded).races;
+        races
+            .iter()
+            .any(|race| [race.earlier.id(), race.later.id()] == ids)
+    }
+}
+
+/// Nobody who keeps the protocol leaves an event of their own out of what they have seen; of one who
+/// does not, an event counts as seen by whoever saw a later one, but what it saw does not.
+#[test]
+fn a_writer_who_passes_over_an_own_event_hides_no_race() {
+    for replaced in [false, true] {
+        let mut writing = Writing::new();
+        let first = writing.everything((1, 0), &[], 0, None);
+        let saw_it = writing.everything((2, 0), &[first], 1, None);
+        let odd = writing.everything((2, 0), &[], 2, None);
+        if replaced {
+            writing.everything((2, 1), &[first, saw_it], 3, Some(odd));
+        }
+        let last = writing.everything((2, 0), &[odd], 10, None);
+        assert!(writing.is_a_race(first, last), "replaced: {replaced}");
+        assert!(!writing.is_a_race(saw_it, last), "replaced: {replaced}");
+    }
+}
+
+#[test]
+fn what_such_a_writer_saw_is_not_seen_through_a_skipped_event_either() {
+    let mut writing = Writing::new();
+    let first = writing.everything((1, 0), &[], 0, None);
+    let saw_it = writing.everything((2, 0), &[first], 1, None);
+    let odd = writing.everything((2, 0), &[], 2, None);
+    let original = writing.everything((3, 0), &[odd], 3, None);
+    let again = writing.everything((3, 1), &[odd], 4, Some(original));
+    let last = writing.everything((4, 0), &[odd, original, again], 10, None);
+    assert!(writing.is_a_race(first, last));
+    assert!(!writing.is_a_race(saw_it, last));
+}
+
 /// Touches long keys that differ at their end; panics when it is asked about some payloads.
 struct Touchy;
 

@@ -170,6 +170,14 @@ fn equal_kept_and_open_values_are_told_apart() {
     assert!(open[0].ends_with("; a person has to decide"), "{open:?}");
 }
 
+#[test]
+fn sources_are_named_in_canonical_order() {
+    let (ada, ben) = (event(1, 9, 4, number(3)), event(2, 6, 3, number(3)));
+    let from = "from ben's 12:03 `edited` and ada's 12:04 `edited`";
+    let told = told(MultiValue, &[&ada, &ben]);
+    assert!(told[0].ends_with(from), "{told:?}");
+}
+
 /// Adds numbers up to five, and tells nothing else.
 struct Five;
 
