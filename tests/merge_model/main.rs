@@ -26,5 +26,6 @@ mod race_pages;
 mod races;
 mod random;
 mod replacing;
+mod spelled;
 mod validity;
 mod waiting;

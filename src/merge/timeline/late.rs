@@ -82,6 +82,8 @@ impl Timeline {
         let ran = rule
             .guard
             .run(&mut || commutes = rule.resolver.claims().commutes);
+        // What is behind an event is concurrent with it, unless a writer went astray.
+        commutes &= !self.rows.is_astray();
         if ran.is_ok() && commutes && self.fold.asker < Some(key) {
             return Some(Shortcut::Claimed);
         }

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 
 use super::Outcome;
 use super::cuts::Moment;
-use crate::event::{ChainTag, Event, EventId, OrderKey, Seq};
+use crate::event::{ChainTag, Event, EventId, OrderKey, ReplicaId, Seq};
 use crate::resolver::Rejection;
 
 /// The events in memory, in the order of arrival. A *slot* is an event's place here and stays the
@@ -13,6 +13,11 @@ pub(super) struct Rows {
     arrived: Vec<Row>,
     slots: BTreeMap<EventId, usize>,
     payload_bytes: usize,
+    /// The last valid event of each writer.
+    last: BTreeMap<ReplicaId, OrderKey>,
+    /// Whether some writer's valid events came, or have their places, in another order than that of
+    /// their seqs.
+    astray: bool,
 }
 
 #[derive(Debug)]
@@ -57,6 +62,11 @@ impl Rows {
     /// Takes an event that is not here, and returns its slot.
     pub(super) fn push(&mut self, event: Event, tag: Option<ChainTag>, fate: Fate) -> usize {
         let slot = self.arrived.len();
+        if !matches!(fate, Fate::Invalid(_)) {
+            let key = event.order_key();
+            let last = self.last.insert(key.replica, key);
+            self.astray |= last.is_some_and(|last| last > key || last.seq > key.seq);
+        }
         self.slots.insert(event.id(), slot);
         self.payload_bytes += event.payload().len();
         self.arrived.push(Row {
@@ -113,6 +123,12 @@ impl Rows {
         let first = EventId::new(id.replica, Seq::FIRST);
         let mut before = self.ids(first, id).rev().skip(1);
         before.find(|id| self.find_valid(*id).is_some())
+    }
+
+    /// Whether some writer left earlier events of its own out of its heads, and it showed. Vectors
+    /// cover these all the same, so a later event can seem to know one that is folded after it.
+    pub(super) fn is_astray(&self) -> bool {
+        self.astray
     }
 
     pub(super) fn len(&self) -> usize {
