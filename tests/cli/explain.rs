@@ -211,6 +211,27 @@ fn races_come_page_by_page_and_those_that_changed_nothing_are_counted() {
 }
 
 #[test]
+fn races_at_one_place_come_page_by_page_too() {
+    let pair = Pair::new("field-merge");
+    pair.write("ada", "x/1", &fields(&json!({ "a": 0, "b": 0 })));
+    for (field, value) in [("a", 1), ("b", 1), ("b", 2), ("b", 3)] {
+        pair.write("ben", "x/1", &fields(&json!({ field: value })));
+    }
+    pair.meet();
+    let page = |after: &[&str]| {
+        let args = ["explain", "x/1", "b", "--limit", "2"];
+        let page = pair.json("ada", &[&args, after].concat());
+        let races = page["races"].as_array().unwrap().iter();
+        let values = races.map(|race| race["contested"][0]["later_value"].clone());
+        (values.collect::<Vec<_>>(), page["next"].clone())
+    };
+    let (first, next) = page(&[]);
+    assert_eq!(first, [1, 2]);
+    let (rest, next) = page(&["--after", next.as_str().unwrap()]);
+    assert_eq!((rest, next), (vec![json!(3)], Value::Null));
+}
+
+#[test]
 fn what_a_person_has_to_settle_is_shown_and_settled_on_the_ground_of_that() {
     let pair = Pair::new("manual");
     pair.write("ada", "price/7", r#"{"value":12}"#);
