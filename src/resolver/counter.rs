@@ -82,11 +82,7 @@ impl Resolver for Counter {
     }
 
     fn decode(&self, payload: &Payload) -> Result<i64, PayloadError> {
-        let bytes = canonical(payload)?;
-        let mut reader = Reader::new(&bytes);
-        let step = reader.int()?;
-        reader.finish()?;
-        Ok(step)
+        Reader::new(&canonical(payload)?).int()
     }
 
     fn present(&self, state: &Total) -> Result<Vec<u8>, PayloadError> {

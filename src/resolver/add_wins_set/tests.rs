@@ -113,6 +113,18 @@ fn a_state_does_not_grow_with_what_was_added_and_removed() {
 }
 
 #[test]
+fn pieces_are_in_the_order_of_keys() {
+    let payload = payload(&(&["b", "aa"], &[]));
+    let state = History::new(vec![vec![]], &[payload])
+        .fold(&AddWinsSet, &[0])
+        .state;
+    let keys = pieces(&AddWinsSet, &state)
+        .into_iter()
+        .map(|piece| piece.key);
+    assert!(keys.eq(["aa", "b"].map(|element| Key::leaf([element]))));
+}
+
+#[test]
 fn a_state_answers_in_rust_types() {
     let edit = SetEdit::new()
         .add("b")
@@ -163,6 +175,8 @@ fn whichever_adds_wins_element_by_element() {
     assert_eq!(judge(&add_a, &add_b), (Merged, EarlierWins, LaterWins));
     assert_eq!(judge(&add_b, &add_a), (Merged, LaterWins, EarlierWins));
     assert_eq!(judge(&add_b, &remove), (Agree, Agree, Merged));
+    let add_both = AddWinsSet.decode(&payload(&(&["a", "b"], &[]))).unwrap();
+    assert_eq!(judge(&add_a, &add_both), (LaterWins, Agree, LaterWins));
     assert_eq!(AddWinsSet.rule_at(&Key::leaf(["a"])), "add-wins set");
 }
 

@@ -179,6 +179,51 @@ fn an_image_that_is_not_one_is_refused() {
     }
 }
 
+#[test]
+fn an_image_whose_parts_are_missing_or_out_of_order_is_refused() {
+    let image = |replicas: &[u8], cell: &[u8]| {
+        let mut writer = crate::event::cbor::Writer::new();
+        writer.array(2).array(replicas.len());
+        for replica in replicas {
+            writer.bytes(&[*replica; 16]);
+        }
+        writer.raw(cell).as_bytes().to_vec()
+    };
+    // {"a": [replica 0, seq 1]}, then one dot less, half a dot more, a dot twice, an unknown replica,
+    // a seq of zero.
+    assert!(decode::<DotSet>(&image(&[1], b"\xa1\x61a\x82\x00\x01")).is_ok());
+    for bad in [
+        &b"\xa1\x61a\x80"[..],
+        b"\xa1\x61a\x83\x00\x01\x00",
+        b"\xa1\x61a\x84\x00\x01\x00\x01",
+        b"\xa1\x61a\x82\x01\x01",
+        b"\xa1\x61a\x82\x00\x00",
+        b"\xa2\x61b\x82\x00\x01\x61a\x82\x00\x01",
+    ] {
+        assert!(decode::<DotSet>(&image(&[1], bad)).is_err(), "{bad:?}");
+    }
+    assert!(decode::<DotSet>(&image(&[2, 1], b"\xa0")).is_err());
+    assert!(decode::<Siblings>(&image(&[1], b"\x83\x00\x01\x07")).is_ok());
+    for bad in [
+        &b"\x82\x00\x01"[..],
+        b"\x81\x00",
+        b"\x86\x00\x02\x07\x00\x01\x07",
+    ] {
+        assert!(decode::<Siblings>(&image(&[1], bad)).is_err(), "{bad:?}");
+    }
+    assert!(decode::<Register>(&image(&[1], b"\x82\x00\x01")).is_err());
+}
+
+#[test]
+fn a_sum_that_leaves_128_bits_still_commutes() {
+    let greatest = crate::event::cbor::to_vec(&i128::MAX).unwrap();
+    let image = [&[0x82, 0x80][..], &greatest].concat();
+    let mut cell: Sum = decode(&image).unwrap();
+    cell.add(1);
+    cell.add(-1);
+    assert_eq!(cell.total(), i128::MAX);
+}
+
 fn histories<T: Clone + 'static>(letters: &[T]) -> impl Iterator<Item = (Pasts, Vec<T>)> {
     let words = all_words(letters, 4);
     all_pasts(4).into_iter().flat_map(move |pasts| {

@@ -124,6 +124,7 @@ fn places_are_judged_one_by_one() {
     assert_eq!(judge(&["b"], a1, a2), Agree);
     let (gone, all_gone) = (r#"{"remove": [["a"]]}"#, r#"{"remove": [[]]}"#);
     assert_eq!(judge(&["a"], a1, gone), LaterWins);
+    assert_eq!(judge(&["a"], gone, a1), LaterWins);
     assert_eq!(judge(&["a"], gone, gone), Agree);
     assert_eq!(judge(&["a"], gone, all_gone), Agree);
     assert_eq!(judge(&["a"], a1, all_gone), Merged);
@@ -139,6 +140,10 @@ fn places_are_judged_one_by_one() {
     let replaces = r#"{"remove": [[], ["a"]], "set": {"a": 1}}"#;
     assert_eq!(judge(&["a"], replaces, a1), Agree);
     assert_eq!(judge(&["a", "x"], replaces, inside), LaterWins);
+    let refills = r#"{"remove": [["a"]], "set": {"a": {"x": 1}}}"#;
+    assert_eq!(judge(&["a"], r#"{"set": {"a": {}}}"#, refills), Merged);
+    assert_eq!(judge(&["a"], a1, refills), LaterWins);
+    assert_eq!(judge(&["a"], refills, a1), Merged);
 }
 
 #[test]
