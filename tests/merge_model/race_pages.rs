@@ -153,7 +153,7 @@ impl Writing {
     /// An event that touches everything, perhaps in the place of another one.
     fn everything(
         &mut self,
-        (device, life): (u64, u64),
+        writer: (u64, u64),
         known: &[usize],
         clock: u64,
         replaced: Option<usize>,
@@ -164,7 +164,7 @@ impl Writing {
         };
         let known = known.iter().copied().collect();
         self.0
-            .write(ReplicaId::new(device, life), &known, &[line], clock)
+            .write(ReplicaId::new(writer.0, writer.1), &known, &[line], clock)
     }
 
     fn is_a_race(&self, earlier: usize, later: usize) -> bool {

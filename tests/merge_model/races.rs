@@ -120,8 +120,8 @@ fn verdict(key: &Key, earlier: u8, later: u8) -> Verdict {
 }
 
 fn value(key: &Key, payload: u8) -> Option<Vec<u8>> {
-    let told = (usize::from(payload) + key.path.len()) % 3 > 0;
-    told.then(|| vec![payload])
+    let silent = (usize::from(payload) + key.path.len()).is_multiple_of(3);
+    (!silent).then(|| vec![payload])
 }
 
 pub(crate) fn overlap(one: &Key, other: &Key) -> bool {
@@ -237,10 +237,8 @@ fn pair(earlier: &Event, later: &Event, places: Vec<Key>, arrived: &[EventId]) -
             || verdict == Verdict::LaterWins && told == (None, None);
         let overruled = match (refused, verdict) {
             ((true, true), _) => None,
-            ((true, false), _) => Some(Side::Earlier),
-            ((false, true), _) => Some(Side::Later),
-            (_, Verdict::LaterWins) => Some(Side::Earlier),
-            (_, Verdict::EarlierWins) => Some(Side::Later),
+            ((true, false), _) | (_, Verdict::LaterWins) if !refused.1 => Some(Side::Earlier),
+            ((false, true), _) | (_, Verdict::EarlierWins) if !refused.0 => Some(Side::Later),
             _ => None,
         };
         let whole = key == Key::everything();
