@@ -128,7 +128,7 @@ impl ExplainedRace {
             Verdict::Merged => both() + " and both count",
             Verdict::BothKept => both() + " and both are kept",
             Verdict::Agree => return both() + " and say the same",
-            Verdict::Open => both() + "; a person has to decide",
+            Verdict::Open => return both() + " and both are kept until a person has decided",
         };
         let order =
             if self.earlier.written_ms() > self.later.written_ms() && place.overruled.is_some() {
