@@ -9,11 +9,12 @@ use anabranch::resolver::{FieldMerge, Verdict};
 use serde_json::Value;
 
 use crate::ancestry::{Path, writes};
-use crate::data::{History, Settled};
+use crate::data::{History, Numbers, Settled};
 use crate::in_memory::deliver;
 use crate::known::Known;
 use crate::races::{each_race, places, records};
 use crate::words::{Words, author, date, short};
+use crate::{progress, progress_ends};
 
 /// How many conflicts are told where not all are wanted.
 const FEW: usize = 5;
@@ -30,10 +31,12 @@ struct Decision<'a> {
 
 /// Lists the conflicts and checks that the engine finds each that a person settled.
 pub(crate) fn run(history: &History, known: &Known, all: bool) -> Result<(), Box<dyn Error>> {
+    progress("looking for conflicts without the decisions");
     let decisions = decisions(history)?;
     let mut aggregates = deliver(&history.unsettled.commits, FieldMerge);
     let explained = explained(&mut aggregates, &decisions)?;
     let differing = differing(&mut aggregates)?;
+    progress_ends();
     let places: BTreeSet<&Place> = decisions.iter().map(|decision| &decision.place).collect();
     let is_found = |decision: &&Decision<'_>| has_rivals(&explained, decision);
     let found = decisions.iter().filter(is_found).count();
@@ -183,9 +186,8 @@ fn is_overtaken(history: &History, (record, path, both): &Place) -> bool {
             }
         }
     }
-    let saw_one = |past: &&crate::data::Numbers| {
-        rivals.iter().filter(|rival| past.contains(**rival)).count() == 1
-    };
+    let saw_one =
+        |past: &&Numbers| rivals.iter().filter(|rival| past.contains(**rival)).count() == 1;
     later.iter().any(saw_one)
 }
 

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 /// Shows how far long work has come, to those who look on.
 fn progress(text: &str) {
     if std::io::stderr().is_terminal() {
-        eprint!("\r  {text}");
+        eprint!("\r  {text:60}");
     }
 }
 

@@ -52,9 +52,10 @@ pub(crate) fn run(history: &History, known: &Known) -> Result<(), Box<dyn Error>
             );
         }
     }
+    progress("counting races by ancestry");
+    let slow = ancestry::count(history, &history.told);
     progress_ends();
     let found = first.unwrap_or_default();
-    let slow = ancestry::count(history, &history.told);
     print(&found, &slow, known);
     if found.concurrency != known.concurrency || found.concurrency != slow {
         return Err("the engine finds other races than were counted independently".into());

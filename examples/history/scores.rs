@@ -16,10 +16,9 @@ use crate::ancestry::{Path, writes};
 use crate::data::{History, Line, Settled, Telling};
 use crate::in_memory::{deliver, deliver_to};
 use crate::known::Known;
-use crate::progress;
-use crate::progress_ends;
 use crate::recast::{Recast, Style};
 use crate::shown::Shown;
+use crate::{progress, progress_ends};
 
 /// Rules, and the words in which they are told the history.
 struct Contender {
@@ -138,30 +137,15 @@ fn by_kind() -> Result<[Contender; 2], Box<dyn Error>> {
 pub(crate) fn run(history: &History, known: &Known) -> Result<(), Box<dyn Error>> {
     let recast = Recast::new(history)?;
     let truth = recast.as_told()?;
-    println!(
-        "\nWhat each rule would have made of the {} decisions\n",
-        known.settled
-    );
-    println!(
-        "  {:50} {:>9} {:>8} {:>8} {:>9} {:>10} {:>8}",
-        "", "as chosen", "another", "several", "of these", "elsewhere", "refused"
-    );
+    let mut scores = Vec::new();
     for contender in contenders()? {
-        progress(&format!("{:60}", contender.name));
+        progress(contender.name);
         let telling = recast.unsettled(contender.style)?;
         let score = score(history, &truth, &telling, &contender)?;
-        println!(
-            "  {:50} {:>9} {:>8} {:>8} {:>9} {:>10} {:>8}",
-            contender.name,
-            score.chosen,
-            score.another,
-            score.several,
-            score.among,
-            score.elsewhere,
-            score.refused
-        );
+        scores.push((contender.name, score));
     }
     progress_ends();
+    print(&scores, known);
     println!("{LEGEND}");
     let decided = decided(history, &recast.decided()?)?;
     println!(
@@ -179,6 +163,23 @@ pub(crate) fn run(history: &History, known: &Known) -> Result<(), Box<dyn Error>
         return Err("commit times agree with the decisions less or more often than known".into());
     }
     Ok(())
+}
+
+fn print(scores: &[(&str, Score)], known: &Known) {
+    println!(
+        "\nWhat each rule would have made of the {} decisions\n",
+        known.settled
+    );
+    println!(
+        "  {:50} {:>9} {:>8} {:>8} {:>9} {:>10} {:>8}",
+        "", "as chosen", "another", "several", "of these", "elsewhere", "refused"
+    );
+    for (name, score) in scores {
+        println!(
+            "  {name:50} {:>9} {:>8} {:>8} {:>9} {:>10} {:>8}",
+            score.chosen, score.another, score.several, score.among, score.elsewhere, score.refused
+        );
+    }
 }
 
 const LEGEND: &str = "
