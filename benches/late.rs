@@ -89,10 +89,10 @@ impl Scene {
     fn measure(&mut self, what: &str, events: u64, work: impl FnOnce(&mut Self)) -> Row {
         (self.newcomer, self.late) = (self.newcomer + 1, 0);
         let before = self.timeline.costs();
-        let start = Instant::now();
-        work(self);
-        self.timeline.fold(&Unguarded);
-        let took = start.elapsed();
+        let ((), took) = timed(|| {
+            work(self);
+            self.timeline.fold(&Unguarded);
+        });
         let mut costs = self.timeline.costs();
         costs.applies -= before.applies;
         costs.footprints -= before.footprints;
@@ -150,13 +150,12 @@ fn rows(events: u64) -> Vec<Row> {
     let depth = (events / 100).min(10_000);
     let mut rows = Vec::new();
     eprintln!("one aggregate of {events} events, field by field ...");
-    let start = Instant::now();
-    let mut scene = Scene::new(Route::new(FieldMerge), events);
+    let (mut scene, took) = timed(|| Scene::new(Route::new(FieldMerge), events));
     rows.push(Row {
         what: String::from("written and folded in order"),
         events,
         costs: scene.timeline.costs(),
-        took: start.elapsed(),
+        took,
     });
     let late = format!("first late event, {depth} deep, a field of its own");
     rows.push(scene.measure(&late, 1, |scene| scene.come_late(depth, "own")));
@@ -187,6 +186,13 @@ fn rows(events: u64) -> Vec<Row> {
         rows.push(scene.measure(&met, 1, |scene| scene.come_late(depth, "own")));
     }
     rows
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+fn timed<R>(work: impl FnOnce() -> R) -> (R, Duration) {
+    let began = Instant::now();
+    let result = work();
+    (result, began.elapsed())
 }
 
 fn main() {

@@ -3,15 +3,15 @@
 
 use anabranch::event::Payload;
 use anabranch::resolver::{
-    AddWinsSet, Counter, DocumentEdit, FieldEdit, FieldMerge, FirstWriteWins,
-    LastWriteWins, Manual, MultiValue, Rules, SetEdit,
+    AddWinsSet, Counter, DocumentEdit, FieldEdit, FieldMerge, FirstWriteWins, LastWriteWins,
+    Manual, MultiValue, Rules, SetEdit,
 };
 use proptest::prelude::*;
 
 use crate::offline::{Note, Write, check, writes};
 
 /// A value, or nothing.
-fn value(&(_, number): &Note) -> Payload {
+fn value((_, number): Note) -> Payload {
     match number % 4 {
         0 => Payload::encode(&()),
         other => Payload::encode(&other),
@@ -19,11 +19,11 @@ fn value(&(_, number): &Note) -> Payload {
     .unwrap()
 }
 
-fn step(&(_, number): &Note) -> Payload {
+fn step((_, number): Note) -> Payload {
     Payload::encode(&(i64::from(number) - 100)).unwrap()
 }
 
-fn elements(&(place, number): &Note) -> Payload {
+fn elements((place, number): Note) -> Payload {
     let edit = SetEdit::new();
     let edit = match number % 5 {
         0 | 1 => edit.add(&(place % 7)),
@@ -34,7 +34,7 @@ fn elements(&(place, number): &Note) -> Payload {
     Payload::encode(&edit.unwrap()).unwrap()
 }
 
-fn decision(note: &Note) -> Payload {
+fn decision(note: Note) -> Payload {
     let edit = match note.1 % 3 {
         0 => Manual::resolution(&(note.1 % 5)),
         _ => Manual::write(&(note.1 % 5)),
@@ -52,7 +52,7 @@ fn path(place: u8) -> Vec<&'static str> {
     }
 }
 
-fn fields(&(place, number): &Note) -> Payload {
+fn fields((place, number): Note) -> Payload {
     let edit = FieldEdit::new();
     let edit = match number % 6 {
         0 => edit.remove(path(place)),
@@ -63,7 +63,7 @@ fn fields(&(place, number): &Note) -> Payload {
 }
 
 /// A document with a field of each kind, and one operation, now and then one that does not fit.
-fn document(&(place, number): &Note) -> Payload {
+fn document((place, number): Note) -> Payload {
     let field = ["last", "first", "sum", "set", "all", "man", "other"][usize::from(place % 7)];
     let path = || match place % 14 {
         0..7 => vec![field],

@@ -118,8 +118,8 @@ impl Resolver for Votes {
     }
 }
 
-fn encoded(note: &Note) -> Payload {
-    Payload::encode(note).unwrap()
+fn encoded(note: Note) -> Payload {
+    Payload::encode(&note).unwrap()
 }
 
 proptest! {
@@ -153,7 +153,7 @@ fn offline_for(depth: u64, rest: u64, cell: u8) -> (Timeline, Event) {
         let note = ((number % 20) as u8, 1);
         let stamp = Timestamp::from_bits(number * 10);
         timeline.integrate(
-            event(id, stamp, named.into_iter().collect(), encoded(&note)),
+            event(id, stamp, named.into_iter().collect(), encoded(note)),
             None,
         );
     }
@@ -164,7 +164,7 @@ fn offline_for(depth: u64, rest: u64, cell: u8) -> (Timeline, Event) {
         late,
         Timestamp::from_bits(rest * 10 + 5),
         vec![seen],
-        encoded(&(cell, 1)),
+        encoded((cell, 1)),
     );
     (timeline, late)
 }
@@ -227,11 +227,11 @@ fn a_stream_of_early_and_late_events_in_turn_costs_no_more_than_it_must() {
             _ => EventId::new(ReplicaId::new(1, 0), seq(number - 1)),
         };
         let stamp = Timestamp::from_bits(100 + number);
-        timeline.integrate(event(early, stamp, vec![named], encoded(&(21, 1))), None);
+        timeline.integrate(event(early, stamp, vec![named], encoded((21, 1))), None);
         timeline.fold(&Unguarded);
         let next = EventId::new(ReplicaId::new(0, 0), seq(4_010 + number));
         let stamp = Timestamp::from_bits(50_000 + number);
-        timeline.integrate(event(next, stamp, vec![last], encoded(&(3, 1))), None);
+        timeline.integrate(event(next, stamp, vec![last], encoded((3, 1))), None);
         timeline.fold(&Unguarded);
         last = next;
     }

@@ -44,7 +44,7 @@ pub(crate) fn writes() -> impl Strategy<Value = Vec<Write>> {
 }
 
 /// The events of a history, in an order that extends causality.
-fn events(writes: &[Write], payload: &dyn Fn(&Note) -> Payload) -> Vec<Event> {
+fn events(writes: &[Write], payload: &dyn Fn(Note) -> Payload) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
     let mut heads_of: BTreeMap<u8, BTreeSet<usize>> = BTreeMap::new();
     let mut pasts: Vec<BTreeSet<usize>> = Vec::new();
@@ -65,7 +65,7 @@ fn events(writes: &[Write], payload: &dyn Fn(&Note) -> Payload) -> Vec<Event> {
             seq(own.count() as u64 + 1),
         );
         let named = heads.iter().map(|at| events[*at].id()).collect();
-        events.push(event(id, stamp, named, payload(&write.note)));
+        events.push(event(id, stamp, named, payload(write.note)));
         let below = heads.iter().flat_map(|at| pasts[*at].clone());
         let past = below.chain(heads.iter().copied()).collect();
         pasts.push(past);
@@ -126,7 +126,7 @@ pub(crate) fn timeline(resolver: impl Resolver) -> Timeline {
 /// Folds events as they come, now and then, and once in canonical order, and compares.
 pub(crate) fn check<R: Resolver + Clone>(
     rule: &R,
-    payload: &dyn Fn(&Note) -> Payload,
+    payload: &dyn Fn(Note) -> Payload,
     writes: &[Write],
     pause: usize,
 ) {

@@ -70,16 +70,17 @@ impl Timeline {
         footprint
     }
 
-    /// The last place of an event that touches one of these keys, among those that the event at a
-    /// slot did not see and that arrived before this batch. Nothing where the rule panics.
-    pub(super) fn last_touch(
+    /// Whether one of these keys, those of the event at a slot, was touched behind its place by an
+    /// event that arrived before this batch. Nothing where the rule panics.
+    pub(super) fn is_touched_behind(
         &mut self,
         slot: usize,
+        key: OrderKey,
         footprint: &Footprint,
         rule: Rule<'_>,
-    ) -> Option<Option<OrderKey>> {
+    ) -> Option<bool> {
         self.cover(slot, self.news.arrived_from, rule)?;
-        Some(self.index.touched.last(footprint))
+        Some(self.index.touched.last(footprint) > Some(key))
     }
 
     /// Whether one of the events that arrived since the last fold shares keys with a concurrent one

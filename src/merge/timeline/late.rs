@@ -87,12 +87,13 @@ impl Timeline {
         if ran.is_ok() && commutes && self.fold.asker < Some(key) {
             return Some(Shortcut::Claimed);
         }
-        match self.footprint(slot, rule)? {
-            Footprint::Everything => None,
-            footprint => {
-                (self.last_touch(slot, &footprint, rule)? < Some(key)).then_some(Shortcut::Disjoint)
-            }
+        let footprint = self.footprint(slot, rule)?;
+        // Whatever is behind it touches some of that.
+        if footprint == Footprint::Everything {
+            return None;
         }
+        let meets = self.is_touched_behind(slot, key, &footprint, rule)?;
+        (!meets).then_some(Shortcut::Disjoint)
     }
 
     /// Applies a late event to the newest state. If that is not to be: the fold has to go back before
@@ -110,14 +111,14 @@ impl Timeline {
         };
         let asker = self.fold.asker.take();
         let attempt = self.take_in(slot, &mut prefix, rule);
-        let asked = self.fold.asker.is_some();
+        let wanted_rivals = self.fold.asker.is_some();
         self.fold.asker = self.fold.asker.max(asker);
         let Ok(fate) = attempt else {
             return false;
         };
         let end = prefix.len;
         self.fold.prefix = Some(prefix);
-        if asked && shortcut == Shortcut::Claimed {
+        if wanted_rivals && shortcut == Shortcut::Claimed {
             return false;
         }
         self.costs.in_place += 1;
