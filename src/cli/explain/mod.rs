@@ -51,7 +51,8 @@ pub(super) async fn run(arguments: &Explain, output: Output) -> Result<(), Failu
     answer.lists_all = arguments.all;
     answer.path = arguments.path.as_ref();
     let registry = arguments.place.directory.rules.registry()?;
-    if let Some(route) = registry.route(&answer.explanation.aggregate) {
+    let is_narrow = answer.path.is_some() || answer.explanation.pieces.is_empty();
+    if is_narrow && let Some(route) = registry.route(&answer.explanation.aggregate) {
         let history = replica.history(&answer.explanation.aggregate).await?;
         answer.narrow(&**route.resolver(), &history)?;
     }
