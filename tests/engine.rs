@@ -18,6 +18,8 @@
 mod checks;
 #[path = "engine/disk.rs"]
 mod disk;
+#[path = "engine/gaps.rs"]
+mod gaps;
 #[path = "engine/link.rs"]
 mod link;
 #[path = "engine/network.rs"]

@@ -150,6 +150,8 @@ enum Step {
     /// The first dials the second.
     Sync(usize, usize),
     Read,
+    /// Reads the state together with all that led to it.
+    ReadAll,
     Take,
     Reopen,
 }
@@ -163,6 +165,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0..REPLICAS, 0..FIELDS.len()).prop_map(|(at, field)| Step::Set(at, field)),
         4 => pair.prop_map(|(a, b)| Step::Sync(a, b)),
         1 => Just(Step::Read),
+        1 => Just(Step::ReadAll),
         3 => Just(Step::Take),
         1 => Just(Step::Reopen),
     ]
@@ -256,6 +259,11 @@ async fn run(steps: &[Step]) {
                 state.await.unwrap();
                 model.fold();
             }
+            Step::ReadAll => {
+                let history = replicas[0].history(DOC).await.unwrap();
+                assert_eq!(history.len(), model.here.len());
+                model.fold();
+            }
             Step::Take => {
                 model.fold();
                 let pending = std::mem::take(&mut model.pending);
@@ -278,7 +286,7 @@ async fn run(steps: &[Step]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn in_any_history_a_change_is_late_or_raced_exactly_where_the_model_says(

@@ -133,7 +133,9 @@ impl Engine {
             }
         }
         if let Some(cursor) = delivery.cursor.filter(|_| !refused) {
-            item.notes.push(self.peers.advance(peer, cursor));
+            let (note, cursor) = self.peers.advance(peer, cursor);
+            item.notes.push(note);
+            item.then.push(Then::CursorKept(peer, cursor));
         }
         if let Some(commit) = delivery.unstage {
             item.notes.extend(self.peers.unstage(peer, commit));
@@ -283,12 +285,7 @@ impl Engine {
         for (event, tag) in commit.events().iter().zip(tags(commit, chain_before)) {
             let aggregate = event.aggregate();
             let watched = self.watches.wants(aggregate);
-            let integration = self.cache.with(aggregate, |timeline| {
-                match timeline.integrate(event.clone(), tag) {
-                    added @ Integration::Added { .. } => (added, 1),
-                    other => (other, 0),
-                }
-            });
+            let integration = self.cache.integrate(event, tag);
             match integration {
                 Some(Integration::Added { late, raced }) if watched => {
                     self.changed(event, CameIn { late, raced }, position);

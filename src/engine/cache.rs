@@ -2,9 +2,9 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use crate::event::AggregateId;
+use crate::event::{AggregateId, ChainTag, Event, EventId};
 use crate::limits::{FOLD_EVENTS_MAX, UNRESOLVED_LISTED_MAX};
-use crate::merge::{FoldOutcome, Guard, Timeline, Unresolved};
+use crate::merge::{FoldOutcome, Guard, Integration, Timeline, Unresolved};
 
 /// Timelines in memory, the coldest leaving first when their bytes pass a bound.
 ///
@@ -50,6 +50,8 @@ struct Hot {
     saving: u64,
     /// It goes once its fold is stored, unless it is used before.
     leaving: bool,
+    /// The first event that was integrated since the last fold.
+    unfolded: Option<EventId>,
 }
 
 /// Where an aggregate is.
@@ -89,7 +91,9 @@ impl Cache {
             .insert(aggregate.clone(), Slot::Loading { whole });
     }
 
-    pub(super) fn loaded(&mut self, timeline: Timeline, unsaved: u64) {
+    /// A timeline was read, of whose events `unsaved` are in no stored fold. It was folded up to
+    /// `unfolded`.
+    pub(super) fn loaded(&mut self, timeline: Timeline, unsaved: u64, unfolded: Option<EventId>) {
         let aggregate = timeline.aggregate().clone();
         self.forget(&aggregate);
         self.uses += 1;
@@ -103,6 +107,7 @@ impl Cache {
             unsaved,
             saving: 0,
             leaving: false,
+            unfolded,
         };
         if hot.unsaved >= threshold() {
             self.due.insert(aggregate.clone());
@@ -137,6 +142,34 @@ impl Cache {
         Some(result)
     }
 
+    /// Hands an event to a hot aggregate.
+    pub(super) fn integrate(
+        &mut self,
+        event: &Event,
+        tag: Option<ChainTag>,
+    ) -> Option<Integration> {
+        let integration = self.with(event.aggregate(), |timeline| {
+            match timeline.integrate(event.clone(), tag) {
+                added @ Integration::Added { .. } => (added, 1),
+                other => (other, 0),
+            }
+        })?;
+        if matches!(integration, Integration::Added { .. })
+            && let Some(Slot::Hot(hot)) = self.slots.get_mut(event.aggregate())
+        {
+            hot.unfolded.get_or_insert(event.id());
+        }
+        Some(integration)
+    }
+
+    /// The first event of a hot aggregate that has not been folded.
+    pub(super) fn unfolded(&self, aggregate: &AggregateId) -> Option<EventId> {
+        match self.slots.get(aggregate)? {
+            Slot::Hot(hot) => hot.unfolded,
+            Slot::Loading { .. } => None,
+        }
+    }
+
     /// Keeps an aggregate in memory once it is there, until it is let go as often.
     pub(super) fn pin(&mut self, aggregate: &AggregateId) {
         *self.pinned.entry(aggregate.clone()).or_default() += 1;
@@ -163,6 +196,9 @@ impl Cache {
             let condition = timeline.condition().cloned();
             ((report(timeline, outcome), condition), 0)
         })?;
+        if let Some(Slot::Hot(hot)) = self.slots.get_mut(aggregate) {
+            hot.unfolded = None;
+        }
         self.note_condition(aggregate, condition);
         Some(reported)
     }
@@ -254,6 +290,7 @@ impl Cache {
                 continue;
             };
             let outcome = hot.timeline.fold(guard);
+            hot.unfolded = None;
             self.folded.push((aggregate.clone(), outcome));
             let condition = hot.timeline.condition().cloned();
             let mut fold = None;

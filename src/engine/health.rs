@@ -58,10 +58,12 @@ pub struct PeerLag {
     /// Whether both ends have everything, so that what is written now is passed on at once.
     pub is_live: bool,
     /// What the peer has and this replica lacks: exact where the peer has told in this session all
-    /// that it has; else of the peer's own events, as of the last meeting in this opening.
+    /// that it has, or has sent it; else of the peer's own events, as of the last meeting in this
+    /// opening.
     pub behind: Gap,
-    /// What is here and the peer has not acknowledged as durable, what came from it left out. Exact;
-    /// nothing where that is more than 65,536 entries of the log, or nothing was ever acknowledged.
+    /// What is here and the peer has not acknowledged as durable, what came from it left out; until
+    /// the first acknowledgement after it has told what it has, what it has not told. Exact; nothing
+    /// where that is more than 65,536 entries of the log, or nothing was ever acknowledged.
     pub ahead: Option<Gap>,
     /// How many entries the log has behind the last one that the peer has acknowledged; nothing
     /// where it never has.
@@ -89,16 +91,23 @@ impl Engine {
         for state in self.links.values() {
             forked.extend(&state.forked);
         }
-        let mut connected: BTreeMap<ReplicaId, LinkId> = BTreeMap::new();
+        // Of several connections with one peer, the latest of those that bring its events.
+        let mut connected: BTreeMap<ReplicaId, (bool, LinkId)> = BTreeMap::new();
         for (link, state) in &self.links {
-            connected.extend(state.peer.map(|peer| (peer, *link)));
+            if let Some(peer) = state.peer {
+                let best = connected.entry(peer).or_insert((false, *link));
+                *best = (state.receives, *link).max(*best);
+            }
         }
         let mut known: BTreeSet<ReplicaId> = self.peers.known_replicas().collect();
         known.extend(connected.keys());
         let mut lag = Lag::new(&self.log);
         let peers = known
             .into_iter()
-            .map(|peer| self.peer_lag(peer, connected.get(&peer).copied(), &mut lag))
+            .map(|peer| {
+                let link = connected.get(&peer).map(|(_, link)| *link);
+                self.peer_lag(peer, link, &mut lag)
+            })
             .collect();
         for (position, entry) in self.log.kept_between(self.log.stored_end(), self.log.end()) {
             self.count_lag(&mut lag, position, &entry);

@@ -16,6 +16,9 @@ use crate::protocol::{KnownPeer, Staged};
 #[derive(Debug, Default)]
 pub(super) struct Peers {
     cursors: BTreeMap<ReplicaId, PeerNote>,
+    /// The same as far as they are fsynced: only these are shown to peers, who take what lies before
+    /// them for durable here.
+    kept: BTreeMap<ReplicaId, Cursor>,
     addresses: BTreeMap<String, ReplicaId>,
     staged: BTreeMap<(ReplicaId, EventId), BTreeMap<u32, Bytes>>,
     /// Own commits that were refused and written again under a later incarnation: from which seq
@@ -52,6 +55,7 @@ impl Peers {
             Key::Peer(peer) => {
                 if let Some(note) = notes::read::<PeerNote>(value) {
                     self.sessions = self.sessions.max(note.session);
+                    self.kept.insert(peer, note.cursor);
                     self.cursors.insert(peer, note);
                 }
             }
@@ -94,7 +98,7 @@ impl Peers {
     /// The peer's log was read up to here; the note belongs in the group that holds what was read.
     /// Of several sessions with one peer one may lag behind, and what the others have read must not
     /// be forgotten: a peer that loses what it passed on to us would be taken for whole.
-    pub(super) fn advance(&mut self, peer: ReplicaId, cursor: Cursor) -> Note {
+    pub(super) fn advance(&mut self, peer: ReplicaId, cursor: Cursor) -> (Note, Cursor) {
         let stored = self.cursors.get(&peer).map(|note| note.cursor);
         let further = stored
             .filter(|stored| stored.epoch == cursor.epoch && stored.position > cursor.position);
@@ -103,7 +107,7 @@ impl Peers {
             session: self.sessions,
         };
         self.cursors.insert(peer, note);
-        Key::Peer(peer).put(&note)
+        (Key::Peer(peer).put(&note), note.cursor)
     }
 
     /// Remembers who answers at an address, if that is news.
@@ -115,8 +119,13 @@ impl Peers {
         Some(Key::Address(address.into()).put(&peer))
     }
 
+    /// The note of a cursor was fsynced.
+    pub(super) fn keep(&mut self, peer: ReplicaId, cursor: Cursor) {
+        self.kept.insert(peer, cursor);
+    }
+
     pub(super) fn known(&self, peer: ReplicaId, received: &Received) -> Option<KnownPeer> {
-        let cursor = self.cursors.get(&peer)?.cursor;
+        let cursor = *self.kept.get(&peer)?;
         Some(KnownPeer {
             replica: peer,
             cursor,
@@ -221,6 +230,13 @@ impl Peers {
         (met.own, met.session) = (own, session);
     }
 
+    /// A peer has sent everything that it had: what it keeps to itself it has withdrawn.
+    pub(super) fn has_sent_all(&mut self, peer: ReplicaId) {
+        if let Some(met) = self.met.get_mut(&peer) {
+            met.own = None;
+        }
+    }
+
     /// A peer has everything of this replica's log before a position.
     pub(super) fn acknowledged(&mut self, peer: ReplicaId, position: u64) {
         self.met.entry(peer).or_default().acked = Some(position);
@@ -275,7 +291,8 @@ mod tests {
         };
         let mut peers = Peers::default();
         let mut stored = |cursor| {
-            peers.advance(peer, cursor);
+            let (_, cursor) = peers.advance(peer, cursor);
+            peers.keep(peer, cursor);
             peers.known(peer, &Received::new()).unwrap().cursor
         };
         assert_eq!(stored(at(1, 5)), at(1, 5));

@@ -51,6 +51,15 @@ pub(super) enum Pending {
     },
 }
 
+/// An aggregate that was read.
+struct Rebuilt {
+    timeline: Timeline,
+    /// What no stored fold holds, with how it came in.
+    news: Vec<(Event, CameIn)>,
+    /// It was folded before this one.
+    unfolded: Option<EventId>,
+}
+
 /// A caller who waits until an aggregate is in memory.
 #[derive(Debug)]
 pub(super) struct LoadWaiting {
@@ -104,6 +113,9 @@ impl Engine {
         } else {
             HistoryFrom::Fold
         };
+        if let Some(first) = self.cache.unfolded(aggregate) {
+            self.watches.opens_at(aggregate, first);
+        }
         self.cache.load(aggregate, whole);
         let began = self.log.read_began();
         let request = self.request(Pending::History {
@@ -138,9 +150,13 @@ impl Engine {
         let built = result.map(|history| self.rebuild(&aggregate, history, began));
         self.log.read_ended(began);
         match built {
-            Ok(Some((timeline, news))) => {
+            Ok(Some(Rebuilt {
+                timeline,
+                news,
+                unfolded,
+            })) => {
                 let unsaved = u64::try_from(news.len()).unwrap_or(u64::MAX);
-                self.cache.loaded(timeline, unsaved);
+                self.cache.loaded(timeline, unsaved, unfolded);
                 self.tell_expected(&aggregate, &news);
                 self.is_in_memory(&aggregate);
             }
@@ -157,7 +173,7 @@ impl Engine {
         }
     }
 
-    /// The timeline, and what was integrated with how it came in; nothing if the stored fold cannot
+    /// An aggregate as it is in the store and in memory; nothing if the stored fold cannot
     /// take what came after it, so that all events are needed.
     ///
     /// Where somebody waits to be told how events came in, it is folded before the first of these.
@@ -166,7 +182,7 @@ impl Engine {
         aggregate: &AggregateId,
         history: History,
         began: u64,
-    ) -> Option<(Timeline, Vec<(Event, CameIn)>)> {
+    ) -> Option<Rebuilt> {
         let route = self.registry.route(aggregate).cloned();
         let mut timeline = match history.fold {
             None => Timeline::new(aggregate.clone(), route),
@@ -176,7 +192,8 @@ impl Engine {
             }
         };
         let guard = self.guard.clone();
-        let mut is_expected = false;
+        let opens_at = self.watches.opening(aggregate);
+        let mut unfolded = None;
         let mut rejected = Vec::new();
         let mut news = Vec::new();
         let stored = history.entries.into_iter().map(|(_, entry)| entry);
@@ -186,8 +203,9 @@ impl Engine {
                 if event.aggregate() != aggregate || entry.kind == EntryKind::Waiting {
                     continue;
                 }
-                if !is_expected && self.watches.expects(event) {
-                    is_expected = true;
+                let is_open = Some(event.id()) == opens_at || self.watches.expects(event);
+                if is_open && unfolded.is_none() {
+                    unfolded = Some(event.id());
                     rejected = timeline.fold(&*guard).rejected;
                 }
                 match timeline.integrate(event.clone(), tag) {
@@ -202,7 +220,12 @@ impl Engine {
         for (event, _) in rejected {
             self.count_rejection(event);
         }
-        Some((timeline, news))
+        self.watches.opened(aggregate);
+        Some(Rebuilt {
+            timeline,
+            news,
+            unfolded,
+        })
     }
 
     fn is_in_memory(&mut self, aggregate: &AggregateId) {

@@ -10,10 +10,12 @@ use crate::resolver::Footprint;
 /// All subscriptions to changes.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
-    watches: BTreeMap<WatchId, Watch>,
+    readers: BTreeMap<WatchId, Watch>,
     /// Events whose aggregates are being read so that it can be said how they came in, each with its
     /// position in the log.
     expected: BTreeMap<AggregateId, BTreeMap<EventId, u64>>,
+    /// Of aggregates that are read anew: the first event that had come in and was not folded.
+    opening: BTreeMap<AggregateId, EventId>,
 }
 
 #[derive(Debug)]
@@ -82,7 +84,7 @@ impl Watch {
 impl Watches {
     pub(super) fn insert(&mut self, watch: WatchId, filter: Filter) {
         let (changes, order) = (BTreeMap::new(), VecDeque::new());
-        self.watches.insert(
+        self.readers.insert(
             watch,
             Watch {
                 filter,
@@ -95,11 +97,11 @@ impl Watches {
     }
 
     pub(super) fn remove(&mut self, watch: WatchId) {
-        self.watches.remove(&watch);
+        self.readers.remove(&watch);
     }
 
     pub(super) fn wants(&self, aggregate: &AggregateId) -> bool {
-        self.watches
+        self.readers
             .values()
             .any(|watch| watch.filter.passes(aggregate))
     }
@@ -114,11 +116,27 @@ impl Watches {
 
     /// An aggregate was folded: what came of its new events is known exactly.
     pub(super) fn settle(&mut self, aggregate: &AggregateId, came_in: CameIn) {
-        for watch in self.watches.values_mut() {
+        for watch in self.readers.values_mut() {
             if let Some(pending) = watch.changes.get_mut(aggregate) {
                 pending.settle(came_in);
             }
         }
+    }
+
+    /// An aggregate is read anew, of which nothing from this event on has been folded.
+    pub(super) fn opens_at(&mut self, aggregate: &AggregateId, first: EventId) {
+        if self.wants(aggregate) {
+            self.opening.insert(aggregate.clone(), first);
+        }
+    }
+
+    pub(super) fn opening(&self, aggregate: &AggregateId) -> Option<EventId> {
+        self.opening.get(aggregate).copied()
+    }
+
+    /// It was read.
+    pub(super) fn opened(&mut self, aggregate: &AggregateId) {
+        self.opening.remove(aggregate);
     }
 
     /// Whether an aggregate is being read so that it can be said how an event came in.
@@ -129,7 +147,7 @@ impl Watches {
 
     fn tell(&mut self, change: &Change, position: u64, open: Option<CameIn>) -> Vec<WatchId> {
         let mut woken = Vec::new();
-        for (id, watch) in &mut self.watches {
+        for (id, watch) in &mut self.readers {
             if !watch.filter.passes(&change.aggregate) {
                 continue;
             }
@@ -167,7 +185,7 @@ impl Engine {
     /// it can be said exactly how its events came in.
     pub fn next_change(&mut self, id: WatchId) -> Watched {
         let durable_end = self.log.durable_end();
-        let watch = self.watches.watches.get(&id);
+        let watch = self.watches.readers.get(&id);
         let next = watch.and_then(|watch| {
             let next = watch.changes.get(watch.order.front()?)?;
             next.open.map(|_| next.change.aggregate.clone())
@@ -175,7 +193,7 @@ impl Engine {
         if let Some(aggregate) = next {
             self.fold(&aggregate);
         }
-        let Some(watch) = self.watches.watches.get_mut(&id) else {
+        let Some(watch) = self.watches.readers.get_mut(&id) else {
             return Watched::Gone;
         };
         while let Some(aggregate) = watch.order.pop_front() {
@@ -211,7 +229,7 @@ impl Engine {
                 changes.extend(events.map(|event| (change(event), position + 1)));
             }
         }
-        let Some(watch) = self.watches.watches.get_mut(&watch) else {
+        let Some(watch) = self.watches.readers.get_mut(&watch) else {
             return;
         };
         for (change, until) in changes {
@@ -251,6 +269,7 @@ impl Engine {
 
     /// An aggregate cannot be read: how the events came in that its watchers expect is not known.
     pub(super) fn tell_unread(&mut self, aggregate: &AggregateId) {
+        self.watches.opened(aggregate);
         for (id, position) in self.watches.expected.remove(aggregate).unwrap_or_default() {
             let change = Change {
                 aggregate: aggregate.clone(),

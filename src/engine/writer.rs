@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use super::io::{Failure, Ingested, Recorded, Reply};
 use super::{Effect, Engine, LinkId, Ticket};
-use crate::event::{AggregateId, EventId};
+use crate::event::{AggregateId, EventId, ReplicaId};
 use crate::limits::{FLUSH_MS, GROUP_BYTES_MAX};
-use crate::log::{Durability, Entry, Group, Note, StateRow};
+use crate::log::{Cursor, Durability, Entry, Group, Note, StateRow};
 use crate::protocol;
 
 /// What is to happen once a write is answered.
@@ -30,6 +30,7 @@ pub(super) enum Then {
         link: LinkId,
     },
     StateSaved(AggregateId),
+    CursorKept(ReplicaId, Cursor),
 }
 
 /// Something that must be written as one; a group is made of whole ones.
@@ -205,6 +206,7 @@ impl Engine {
             Then::LocateRefused => self.locate_refused(),
             Then::Restamped { link } => self.tell_session(link, protocol::Input::Again),
             Then::StateSaved(aggregate) => self.cache.saved(&aggregate),
+            Then::CursorKept(peer, cursor) => self.peers.keep(peer, cursor),
         }
     }
 

@@ -225,6 +225,20 @@ fn an_index_that_was_put_back_from_an_earlier_copy_is_noticed() {
     }
 }
 
+/// What was received decides what is asked of peers, so it must be what the log holds.
+#[test]
+fn bookkeeping_of_an_earlier_time_is_noticed() {
+    let (old, new) = (scratch(), scratch());
+    store_with(old.path(), 5, true);
+    store_with(new.path(), 9, true);
+    let mut tracks = rows(old.path(), "notes");
+    tracks.retain(|(key, _)| key[0] == b't');
+    put(new.path(), "notes", &tracks);
+    let found = faults(new.path());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].what.starts_with("track of replica"), "{found:?}");
+}
+
 #[test]
 fn a_mark_that_was_changed_while_the_store_is_open_is_noticed() {
     let folder = scratch();

@@ -6,11 +6,15 @@ use crate::network::{Tally, World};
 
 fn run(seed: u64) -> (u64, Tally) {
     let mut world = World::new(seed);
-    for _ in 0..world.plan.operations {
+    for operation in 0..world.plan.operations {
         world.operate();
+        if operation % 16 == 0 {
+            world.check_claims();
+        }
     }
     world.heal();
     world.check_events();
+    world.check_gaps();
     world.check_stamps();
     world.check_states();
     world.check_echo();

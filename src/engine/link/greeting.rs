@@ -15,6 +15,7 @@ impl Engine {
     pub(super) fn greeted(&mut self, link: LinkId, state: &mut LinkState, greeting: &Greeting) {
         state.peer = Some(greeting.replica);
         state.writer = state.peer;
+        state.receives = greeting.direction.pull;
         let own = greeting.own.map(|(seq, _)| seq);
         self.peers.introduced(greeting.replica, own);
         if self.identity.lineage_shared && self.identity.lineage != greeting.lineage {

@@ -58,8 +58,11 @@ pub(super) struct LinkState {
     pub(super) forked: Vec<EventId>,
     /// The position up to which the peer has durably acknowledged this log in this session.
     pub(super) acked: Option<u64>,
-    /// What the peer's summary had and this replica lacked when it came.
+    /// What the peer's summary had and this replica lacked when it came; nothing of it is left once
+    /// the peer has sent everything.
     pub(super) lacking: Option<Vec<IdRange>>,
+    /// Whether events flow from the peer to this replica.
+    pub(super) receives: bool,
     pulled: BTreeMap<ReplicaId, SeqRanges>,
     touched: BTreeSet<AggregateId>,
     settling: bool,
@@ -178,6 +181,7 @@ impl Engine {
             forked: Vec::new(),
             acked: None,
             lacking: None,
+            receives: false,
             pulled: BTreeMap::new(),
             touched: BTreeSet::new(),
             settling: false,
@@ -242,6 +246,21 @@ impl Engine {
         });
     }
 
+    fn acknowledged(&mut self, state: &mut LinkState, position: u64) {
+        state.acked = Some(position);
+        if let Some(peer) = state.peer {
+            self.peers.acknowledged(peer, position);
+        }
+    }
+
+    fn peer_caught_up(&mut self, state: &mut LinkState) {
+        state.peer_caught_up = true;
+        if let Some(peer) = state.peer.filter(|_| state.receives) {
+            state.lacking = Some(Vec::new());
+            self.peers.has_sent_all(peer);
+        }
+    }
+
     fn on_output(&mut self, link: LinkId, state: &mut LinkState, output: Output) {
         match output {
             Output::Send(frame) => self.effects.push_back(Effect::Send { link, frame }),
@@ -287,9 +306,8 @@ impl Engine {
                 });
             }
             Output::Acked { position, durable } => {
-                if durable && let Some(peer) = state.peer {
-                    state.acked = Some(position);
-                    self.peers.acknowledged(peer, position);
+                if durable {
+                    self.acknowledged(state, position);
                 }
             }
             Output::Refused {
@@ -307,7 +325,7 @@ impl Engine {
                 state.caught_up = false;
                 self.on_refused(link, state, commit, clock_ms);
             }
-            Output::PeerCaughtUp => state.peer_caught_up = true,
+            Output::PeerCaughtUp => self.peer_caught_up(state),
             Output::CaughtUp => state.caught_up = true,
             Output::Closed { code, reason } => self.end_link(link, state, code, reason),
         }
