@@ -13,8 +13,12 @@ pub(crate) struct Slot {
     pub(crate) value: Box<[u8]>,
 }
 
-impl Slot {
-    /// Three items.
+/// `id, value`: three items.
+impl Cell for Slot {
+    fn for_each_id(&self, visit: &mut dyn FnMut(EventId)) {
+        visit(self.writer);
+    }
+
     fn write_to(&self, writer: &mut Writer, replicas: &ReplicaTable) {
         replicas.write_id(self.writer, writer);
         writer.raw(&self.value);
@@ -55,7 +59,7 @@ impl Register {
 /// Null before any write, else `[id, value]`, which are three items.
 impl Cell for Register {
     fn for_each_id(&self, visit: &mut dyn FnMut(EventId)) {
-        self.0.iter().for_each(|slot| visit(slot.writer));
+        self.0.iter().for_each(|slot| slot.for_each_id(visit));
     }
 
     fn write_to(&self, writer: &mut Writer, replicas: &ReplicaTable) {
