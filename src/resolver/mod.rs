@@ -30,6 +30,7 @@ mod places;
 mod registry;
 pub mod rules;
 mod siblings;
+mod tree;
 mod value;
 mod verdict;
 

@@ -16,7 +16,8 @@ pub(crate) trait Cell: Sized {
     /// Calls back for every event that the cell names.
     fn for_each_id(&self, visit: &mut dyn FnMut(EventId));
 
-    /// Writes one canonical item. All ids must be in the table.
+    /// Writes canonical items: one, except for what is only kept inside another. All ids must be in
+    /// the table.
     fn write_to(&self, writer: &mut Writer, replicas: &ReplicaTable);
 
     /// Reads what [`write_to`](Self::write_to) wrote.
@@ -103,7 +104,8 @@ pub(crate) fn decode<C: Cell>(bytes: &[u8]) -> Result<C, PayloadError> {
     Ok(cell)
 }
 
-pub(super) fn unreadable(reason: &str) -> PayloadError {
+/// The refusal of an image.
+pub(crate) fn unreadable(reason: &str) -> PayloadError {
     PayloadError::Unreadable {
         reason: reason.into(),
     }

@@ -20,7 +20,7 @@ mod sum;
 pub(crate) use dot_set::DotSet;
 pub(crate) use element::segment_of;
 pub(crate) use first::First;
-pub(crate) use image::{Cell, ReplicaTable, decode, encode, stored_as_image};
+pub(crate) use image::{Cell, ReplicaTable, decode, encode, stored_as_image, unreadable};
 pub(crate) use register::{Register, Slot};
 pub(crate) use siblings::Siblings;
 pub(crate) use sum::Sum;

@@ -41,7 +41,6 @@
 
 mod edit;
 mod fields;
-mod image;
 mod judging;
 mod writes;
 

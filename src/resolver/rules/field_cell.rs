@@ -8,8 +8,9 @@ use super::writes::{Write, elements};
 use crate::event::cbor::{Reader, Writer};
 use crate::event::{EventId, PayloadError};
 use crate::resolver::cell::{
-    Cell, DotSet, First, NULL, Register, ReplicaTable, Saw, Siblings, Slot, segment_of,
+    Cell, DotSet, First, NULL, Register, ReplicaTable, Saw, Siblings, Slot, segment_of, unreadable,
 };
+use crate::resolver::tree::Leaf;
 use crate::resolver::{Key, Piece};
 
 /// What one field holds, by its rule.
@@ -61,25 +62,6 @@ impl FieldCell {
         }
     }
 
-    /// Folds a removal of this very field. The last write wins over what it did not see, too.
-    pub(super) fn remove(&mut self, saw: Saw<'_>) {
-        match self {
-            Self::Last(cell) => *cell = Register::default(),
-            _ => self.forget(saw),
-        }
-    }
-
-    /// Folds a removal or a write above or below it, which takes what its writer saw.
-    pub(super) fn forget(&mut self, saw: Saw<'_>) {
-        match self {
-            Self::Last(cell) => cell.clear(saw),
-            Self::First(cell) => cell.clear(saw),
-            Self::Count(cell) => cell.clear(saw),
-            Self::Set(cell) => cell.clear(saw),
-            Self::Kept(cell) | Self::Manual(cell) => cell.clear(saw),
-        }
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Last(cell) => cell.slot().is_none(),
@@ -97,26 +79,6 @@ impl FieldCell {
             Self::Manual(cell) => cell.distinct_seen(saw),
             _ => 0,
         }
-    }
-
-    /// Writes one item: the field as people read it.
-    pub(super) fn present(&self, writer: &mut Writer) -> Result<(), PayloadError> {
-        match self {
-            Self::Last(cell) => shown(cell.slot(), writer),
-            Self::First(cell) => shown(cell.slot(), writer),
-            Self::Count(cell) => {
-                writer.raw(&cell.present()?);
-            }
-            Self::Set(cell) => cell.present(writer),
-            Self::Kept(cell) => array_of(cell, writer),
-            Self::Manual(cell) => match only(cell) {
-                Some(value) => {
-                    writer.raw(value);
-                }
-                None => array_of(cell, writer.map(1).text("open")),
-            },
-        }
-        Ok(())
     }
 
     /// The pieces that a whole record under this rule would have, at the path of the field.
@@ -159,6 +121,50 @@ impl FieldCell {
                         .map(|(value, from)| piece(value, from, open)),
                 );
             }
+        }
+        Ok(())
+    }
+}
+
+impl Leaf for FieldCell {
+    const ITEMS: usize = 2;
+
+    type Error = PayloadError;
+
+    fn forget(&mut self, saw: Saw<'_>) -> bool {
+        match self {
+            Self::Last(cell) => cell.clear(saw),
+            Self::First(cell) => cell.clear(saw),
+            Self::Count(cell) => cell.clear(saw),
+            Self::Set(cell) => cell.clear(saw),
+            Self::Kept(cell) | Self::Manual(cell) => cell.clear(saw),
+        }
+        !self.is_empty()
+    }
+
+    /// The last write wins over what it did not see, too.
+    fn remove(&mut self, saw: Saw<'_>) -> bool {
+        match self {
+            Self::Last(_) => false,
+            _ => self.forget(saw),
+        }
+    }
+
+    fn present(&self, writer: &mut Writer) -> Result<(), PayloadError> {
+        match self {
+            Self::Last(cell) => shown(cell.slot(), writer),
+            Self::First(cell) => shown(cell.slot(), writer),
+            Self::Count(cell) => {
+                writer.raw(&cell.present()?);
+            }
+            Self::Set(cell) => cell.present(writer),
+            Self::Kept(cell) => array_of(cell, writer),
+            Self::Manual(cell) => match only(cell) {
+                Some(value) => {
+                    writer.raw(value);
+                }
+                None => array_of(cell, writer.map(1).text("open")),
+            },
         }
         Ok(())
     }
@@ -211,19 +217,19 @@ impl Cell for FieldCell {
     }
 
     fn read_from(reader: &mut Reader<'_>, replicas: &ReplicaTable) -> Result<Self, PayloadError> {
-        Ok(match reader.uint()? {
+        let cell = match reader.uint()? {
             LAST => Self::Last(Cell::read_from(reader, replicas)?),
             FIRST => Self::First(Cell::read_from(reader, replicas)?),
             COUNT => Self::Count(Cell::read_from(reader, replicas)?),
             SET => Self::Set(Cell::read_from(reader, replicas)?),
             KEPT => Self::Kept(Cell::read_from(reader, replicas)?),
             MANUAL => Self::Manual(Cell::read_from(reader, replicas)?),
-            kind => {
-                return Err(PayloadError::Unreadable {
-                    reason: format!("a field of kind {kind}"),
-                });
-            }
-        })
+            kind => return Err(unreadable(&format!("a field of kind {kind}"))),
+        };
+        if cell.is_empty() {
+            return Err(unreadable("an empty field"));
+        }
+        Ok(cell)
     }
 }
 

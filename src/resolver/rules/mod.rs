@@ -62,7 +62,6 @@ mod document;
 mod edit;
 mod error;
 mod field_cell;
-mod image;
 mod judging;
 mod pattern;
 mod rule;
