@@ -7,9 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anabranch::clock::Now;
 use anabranch::engine::{Gap, Health, PeerLag};
 use anabranch::event::{Commit, Draft, EventId, ReplicaId};
 use anabranch::merge::Unresolved;
+use anabranch::replica::environment::{Environment, OperatingSystem};
 use anabranch::replica::{Replica, SyncOptions};
 use anabranch::resolver::{FoldFn, LastWriteWins, Registry};
 use anabranch::store::MemoryStore;
@@ -19,12 +21,27 @@ use proptest::prelude::*;
 
 fn registry() -> Registry {
     let apply = |state: &mut u64, text: &String, _: &anabranch::resolver::Context<'_, String>| {
-        assert_ne!(text, "boom", "this rule panics");
+        assert!(text != "boom" || *state > 0, "this rule panics");
         *state += 1;
     };
     let bomb = FoldFn::new("bomb", 1, |_| 0, apply);
     let registry = Registry::new().with("note", LastWriteWins).unwrap();
     registry.with("bomb", bomb).unwrap()
+}
+
+/// An environment whose wall clock is ahead.
+struct Ahead(OperatingSystem, u64);
+
+impl Environment for Ahead {
+    fn now(&self) -> Now {
+        let now = self.0.now();
+        let wall_ms = now.wall_ms + self.1;
+        Now { wall_ms, ..now }
+    }
+
+    fn entropy(&self) -> u64 {
+        self.0.entropy()
+    }
 }
 
 async fn open(store: &MemoryStore) -> Replica {
@@ -99,24 +116,28 @@ async fn commits_that_wait_are_named_with_what_they_wait_for() {
 async fn aggregates_without_a_state_are_named_until_they_have_one() {
     let plain = Replica::builder(MemoryStore::new());
     let (a, b) = (plain.open().await.unwrap(), replica().await);
-    // One that only stores and forwards writes nothing of its own, so another one does.
-    let anything = Registry::new().with_default(LastWriteWins);
-    let builder = Replica::builder(MemoryStore::new()).registry(anything);
-    let c = builder.open().await.unwrap();
-    record(&c, "note/1").await;
-    for text in ["fine", "boom"] {
-        let draft = Draft::new("bomb/1", "written", text).unwrap();
-        c.record(draft).await.unwrap();
+    // They know another rule for it, so that they write what this one panics at.
+    let mut writers = Vec::new();
+    for ahead_ms in [0, 1_000] {
+        let anything = Registry::new().with_default(LastWriteWins);
+        let builder = Replica::builder(MemoryStore::new()).registry(anything);
+        let builder = builder.environment(Ahead(OperatingSystem::new(), ahead_ms));
+        writers.push(builder.open().await.unwrap());
     }
-    a.ingest(commits(&c).await).await.unwrap();
-    b.ingest(commits(&c).await).await.unwrap();
+    record(&writers[0], "bomb/1").await;
+    record(&writers[0], "note/1").await;
+    let boom = Draft::new("bomb/1", "written", "boom").unwrap();
+    writers[1].record(boom).await.unwrap();
+
+    a.ingest(commits(&writers[0]).await).await.unwrap();
     assert!(a.health().await.is_well(), "nobody has looked yet");
     a.state::<String>("note/1").await.unwrap_err();
     let [(name, why)] = &a.health().await.unresolved[..] else {
         panic!("one aggregate was looked at");
     };
     assert_eq!((name.as_str(), why), ("note/1", &Unresolved::NoResolver));
-    b.state::<u64>("note/1").await.unwrap_err();
+
+    b.ingest(commits(&writers[1]).await).await.unwrap();
     b.state::<u64>("bomb/1").await.unwrap_err();
     let health = b.health().await;
     let [(name, why)] = &health.unresolved[..] else {
@@ -125,6 +146,10 @@ async fn aggregates_without_a_state_are_named_until_they_have_one() {
     assert_eq!(name.as_str(), "bomb/1");
     assert!(matches!(why, Unresolved::Panicked { .. }), "{why}");
     assert!(!health.more_unresolved && !health.is_well());
+    // With what was written before it the rule does not panic.
+    b.ingest(commits(&writers[0]).await).await.unwrap();
+    assert_eq!(b.state::<u64>("bomb/1").await.unwrap(), Some(2));
+    assert!(b.health().await.is_well());
 }
 
 #[tokio::test]
