@@ -18,15 +18,14 @@ use crate::event::{AggregateId, EventId, Payload, PayloadError, cbor};
 ///
 /// # What stands
 /// Event after event in canonical order: a claim stands if none does. A null clears the claim that
-/// stands if its writer had seen that claim, and does nothing else. What a claim was too late for
-/// does not come back: once the record is clear, the first claim *after* the null stands. So of a
-/// claim and a concurrent null the one that comes first in canonical order comes first, and nobody
-/// clears what they did not know of.
+/// stands if its writer had seen that claim, and does nothing else: nobody clears what they did not
+/// know of. Once the record is clear, the first claim *after* the null stands; one that lost before
+/// it does not come back. So a claim that was made while somebody cleared the record stands if it
+/// comes after the null in canonical order, and has lost to the one that was cleared if before.
 ///
-/// A claim that comes too late is not refused: it is folded, changes nothing, and
-/// `explain` tells that it was overruled. Who learns of an earlier claim later, because it was
-/// written offline, sees the record change to it. A rule of your own can refuse late claims in
-/// [`admit`](Resolver::admit).
+/// A claim that comes too late is not refused: it is folded, changes nothing, and the race tells
+/// that it was overruled. Whoever made it offline sees the record change to the earlier claim. A rule
+/// of your own can refuse late claims in [`admit`](Resolver::admit).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FirstWriteWins;
 
