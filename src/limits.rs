@@ -241,8 +241,8 @@ pub const CONTESTED_MAX: usize = 256;
 pub const PIECES_MAX: usize = 10_000;
 /// Events that one explanation names as the source of one piece. Local.
 pub const SOURCES_MAX: usize = 16;
-/// Applied events whose footprints are looked at to find the sources of pieces of which the rule does
-/// not tell them. Local.
+/// Events whose footprints are looked at to find the sources of pieces of which the rule does not tell
+/// them, and again to find who decided in the races of a page. Local.
 pub const SOURCE_LOOKS_MAX: usize = 10_000;
 /// Refused events, and replaced ones, that one explanation lists. Local.
 pub const REFUSED_MAX: usize = 256;

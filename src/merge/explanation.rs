@@ -216,6 +216,9 @@ pub struct Contested {
     pub later_value: Option<Vec<u8>>,
     /// Whose word does not count there, if that of one of them.
     pub overruled: Option<Side>,
+    /// Where it is left to a person: the first event behind both that had seen them and says
+    /// something there, if it is near enough to be found.
+    pub decided_by: Option<Party>,
 }
 
 /// One of the two events of a race.

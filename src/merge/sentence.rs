@@ -128,7 +128,16 @@ impl ExplainedRace {
             Verdict::Merged => both() + " and both count",
             Verdict::BothKept => both() + " and both are kept",
             Verdict::Agree => return both() + " and say the same",
-            Verdict::Open => return both() + " and both are kept until a person has decided",
+            Verdict::Open => {
+                return match &place.decided_by {
+                    Some(party) => format!(
+                        "{} and both were kept until {}, which had seen them, decided",
+                        both(),
+                        party.told(words)
+                    ),
+                    None => both() + " and both are kept until a person has decided",
+                };
+            }
         };
         let order =
             if self.earlier.written_ms() > self.later.written_ms() && place.overruled.is_some() {

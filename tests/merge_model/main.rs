@@ -13,6 +13,7 @@
 mod authors;
 mod built_in;
 mod changes;
+mod decided;
 mod exhaustive;
 mod explaining;
 mod forms;

@@ -113,5 +113,6 @@ fn contested(place: &Contested) -> Value {
             Side::Earlier => "earlier",
             Side::Later => "later",
         }),
+        "decided_by": place.decided_by.as_ref().map(party),
     })
 }

@@ -8,6 +8,7 @@
 
 mod pairs;
 mod search;
+mod settled;
 mod stretches;
 
 use alloc::vec::Vec;
@@ -58,6 +59,7 @@ impl Timeline {
             last = Some(pair.cursor());
             ControlFlow::Continue(())
         });
+        self.tell_decisions(&mut page, guard);
         page
     }
 
@@ -158,6 +160,7 @@ fn contested(key: Key, decision: Decision, earlier: &Party, later: &Party) -> Co
         earlier_value: decision.earlier.or_else(|| payload(earlier)),
         later_value: decision.later.or_else(|| payload(later)),
         overruled,
+        decided_by: None,
     }
 }
 
