@@ -198,6 +198,41 @@ async fn what_a_peer_has_not_acknowledged_is_told_exactly_and_outlives_the_proce
 }
 
 #[tokio::test]
+async fn a_commit_that_was_passed_on_while_it_waited_is_not_lacking_once_it_is_ready() {
+    let (writer, a, b) = (replica().await, replica().await, replica().await);
+    record(&writer, "note/1").await;
+    record(&writer, "note/1").await;
+    let mut second = commits(&writer).await;
+    let first = second.remove(0);
+    a.ingest(second).await.unwrap();
+    a.sync(&b).await.unwrap();
+    a.ingest(vec![first.clone()]).await.unwrap();
+    let health = a.health().await;
+    assert_eq!(health.waiting, 0);
+    let lag = lag_of(&health, b.id());
+    assert_eq!(events(&lag.ahead.unwrap()), [first.id()].into());
+}
+
+#[tokio::test]
+async fn what_a_peer_has_withdrawn_is_not_waited_for() {
+    let hub = replica().await;
+    let builder = Replica::builder(MemoryStore::new()).registry(registry());
+    let builder = builder.environment(Ahead(OperatingSystem::new(), 120_000));
+    let a = builder.open().await.unwrap();
+    let refused = record(&a, "note/1").await;
+    let report = a.sync(&hub).await.unwrap();
+    assert_eq!(report.refused[0].commit, refused, "{report}");
+    assert_ne!(
+        a.id(),
+        refused.replica,
+        "it was written again under another name"
+    );
+    let health = hub.health().await;
+    assert!(health.peers[0].behind.is_empty(), "{health:?}");
+    assert_eq!(health.peers.len(), 1);
+}
+
+#[tokio::test]
 async fn a_live_connection_shows_as_one() {
     let network = InProcess::new();
     let mut listener = network.listen("b").unwrap();
