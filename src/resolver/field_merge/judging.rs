@@ -4,21 +4,14 @@
 //! elsewhere neither looks at what the other did.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::Verdict;
 use super::super::cell::NULL;
 use super::FieldWrites;
-
-type Path = Vec<Box<str>>;
-
-/// What a payload says at the paths that it names: the value of a leaf, or that it removes.
-struct Said<'a> {
-    writes: &'a FieldWrites,
-    named: BTreeMap<Path, Option<&'a [u8]>>,
-}
+use super::writes::Written;
 
 /// What a payload says at one path.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,38 +32,31 @@ enum Word<'a> {
     Nothing,
 }
 
-impl<'a> Said<'a> {
-    /// A write after a removal of the same path is what counts.
-    fn of(writes: &'a FieldWrites) -> Self {
-        let removed = writes.removals().map(|path| (path.to_vec(), None));
-        let mut named: BTreeMap<_, _> = removed.collect();
-        writes.for_each_leaf(&mut |path, value| {
-            let path = path.iter().map(|segment| (*segment).into()).collect();
-            named.insert(path, Some(value));
-        });
-        Self { writes, named }
-    }
-
-    fn at(&self, path: &[Box<str>]) -> Word<'a> {
-        match (self.named.get(path), self.writes.written_at(path)) {
-            (Some(Some(leaf)), _) => Word::Leaf(leaf),
-            (Some(None), Some(branch)) if branch != EMPTY_MAP => Word::Replaced(branch),
-            (Some(None), _) => Word::Removed,
-            (None, _) => self.above(path),
+impl<'a> Word<'a> {
+    /// A write after a removal of the same path is what counts. O(n) in what the payload names.
+    fn of(writes: &'a FieldWrites, path: &[impl AsRef<str>]) -> Self {
+        let within = |removed: &[Box<str>]| {
+            let mut pairs = removed.iter().zip(path);
+            removed.len() <= path.len() && pairs.all(|(one, other)| **one == *other.as_ref())
+        };
+        let written = writes.written(path);
+        let room = match written {
+            Written::LeafAbove(EMPTY_MAP, len) => Some(len),
+            _ => None,
+        };
+        // A removal of the very path at which the empty map is written comes before it.
+        let removed = writes.removals().filter(|removed| within(removed));
+        let lens = removed.map(<[_]>::len).filter(|len| Some(*len) != room);
+        let longest = lens.max();
+        match written {
+            Written::Leaf(value) => Self::Leaf(value),
+            Written::Branch(branch) if longest == Some(path.len()) => Self::Replaced(branch),
+            _ if longest == Some(path.len()) => Self::Removed,
+            Written::LeafAbove(..) if room.is_none() => Self::LeafAbove,
+            _ if longest.is_some() => Self::RemovedAbove,
+            Written::LeafAbove(..) => Self::RoomAbove,
+            Written::Branch(_) | Written::Nothing => Self::Nothing,
         }
-    }
-
-    fn above(&self, path: &[Box<str>]) -> Word<'a> {
-        let said = (0..path.len()).filter_map(|len| self.named.get(path.get(..len)?));
-        let words = said.map(|said| match said {
-            Some(value) if *value == EMPTY_MAP => Word::RoomAbove,
-            Some(_) => Word::LeafAbove,
-            None => Word::RemovedAbove,
-        });
-        let words: Vec<Word<'_>> = words.collect();
-        let order = [Word::LeafAbove, Word::RemovedAbove, Word::RoomAbove];
-        let found = order.into_iter().find(|word| words.contains(word));
-        found.unwrap_or(Word::Nothing)
     }
 }
 
@@ -98,19 +84,22 @@ fn verdict(earlier: Word<'_>, later: Word<'_>) -> Verdict {
 
 /// The verdict at one path.
 pub(super) fn judge_at(path: &[String], earlier: &FieldWrites, later: &FieldWrites) -> Verdict {
-    let path = segments(path);
-    verdict(Said::of(earlier).at(&path), Said::of(later).at(&path))
+    verdict(Word::of(earlier, path), Word::of(later, path))
 }
 
-/// The verdict on whole payloads: whichever lost somewhere lost; both, if each did.
+/// The verdict on whole payloads: whichever lost somewhere lost; both, if each did. O(n^2) in what
+/// they name.
 pub(super) fn judge(earlier: &FieldWrites, later: &FieldWrites) -> Verdict {
-    let (earlier, later) = (Said::of(earlier), Said::of(later));
-    let mut places: Vec<&Path> = earlier.named.keys().chain(later.named.keys()).collect();
-    places.sort_unstable();
-    places.dedup();
+    let mut places: BTreeSet<Vec<Box<str>>> = BTreeSet::new();
+    for writes in [earlier, later] {
+        places.extend(writes.removals().map(<[_]>::to_vec));
+        writes.for_each_leaf(&mut |path, _| {
+            places.insert(path.iter().map(|segment| (*segment).into()).collect());
+        });
+    }
     let words = places
-        .into_iter()
-        .map(|path| (earlier.at(path), later.at(path)));
+        .iter()
+        .map(|path| (Word::of(earlier, path), Word::of(later, path)));
     let met = words.filter(|(one, other)| *one != Word::Nothing && *other != Word::Nothing);
     let found: Vec<Verdict> = met.map(|(one, other)| verdict(one, other)).collect();
     let any = |verdict| found.contains(&verdict);
@@ -128,18 +117,10 @@ pub(super) fn judge(earlier: &FieldWrites, later: &FieldWrites) -> Verdict {
 /// What a payload writes at a path, be it a leaf or a branch; null where it removes the path. Nothing
 /// where it says nothing there or writes a leaf above: then the whole payload tells more.
 pub(super) fn value_at(path: &[String], writes: &FieldWrites) -> Option<Vec<u8>> {
-    let path = segments(path);
-    match Said::of(writes).at(&path) {
-        Word::Leaf(value) | Word::Replaced(value) => Some(value.to_vec()),
-        Word::Removed | Word::RemovedAbove => Some(NULL.to_vec()),
-        Word::LeafAbove => None,
-        Word::RoomAbove | Word::Nothing => {
-            let inside = writes.written_at(&path)?;
-            (inside != EMPTY_MAP).then(|| inside.to_vec())
-        }
+    match (Word::of(writes, path), writes.written(path)) {
+        (Word::Leaf(value) | Word::Replaced(value), _)
+        | (Word::Nothing, Written::Branch(value)) => Some(value.to_vec()),
+        (Word::Removed | Word::RemovedAbove, _) => Some(NULL.to_vec()),
+        _ => None,
     }
-}
-
-fn segments(path: &[String]) -> Path {
-    path.iter().map(|segment| segment.as_str().into()).collect()
 }

@@ -43,12 +43,10 @@ impl FieldWrites {
         }
     }
 
-    /// The CBOR of what is written at a path, be it a leaf or a branch.
-    pub(super) fn written_at(&self, path: &[Box<str>]) -> Option<&[u8]> {
-        let mut at = path
-            .iter()
-            .try_fold(self.set()?, |map, key| entry(map, key))?;
-        at.raw_item().ok()
+    /// What is written along a path. O(n) in the entries of the maps on the way.
+    pub(super) fn written(&self, path: &[impl AsRef<str>]) -> Written<'_> {
+        let found = self.set().and_then(|set| walk(set, path).ok());
+        found.unwrap_or(Written::Nothing)
     }
 
     /// A reader that stands at the map of writes.
@@ -88,15 +86,44 @@ impl FieldWrites {
     }
 }
 
-/// A reader that stands at the value of a map's entry, if the reader stands at a map that has it.
-fn entry<'a>(mut map: Reader<'a>, key: &str) -> Option<Reader<'a>> {
-    for _ in 0..map.map().ok()? {
-        if map.text().ok()? == key {
-            return Some(map);
+/// What a payload writes along a path, in canonical CBOR.
+#[derive(Clone, Copy)]
+pub(super) enum Written<'a> {
+    Nothing,
+    /// A leaf on the way, and how many segments lead to it.
+    LeafAbove(&'a [u8], usize),
+    Leaf(&'a [u8]),
+    /// Leaves inside.
+    Branch(&'a [u8]),
+}
+
+/// The reader stands at the map of writes, which is never a leaf.
+fn walk<'a>(mut at: Reader<'a>, path: &[impl AsRef<str>]) -> Result<Written<'a>, PayloadError> {
+    for (len, key) in path.iter().enumerate() {
+        if len > 0 && !is_branch(&at)? {
+            let leaf = at.raw_item()?;
+            return Ok(Written::LeafAbove(leaf, len));
         }
-        map.skip().ok()?;
+        if !enter(&mut at, key.as_ref())? {
+            return Ok(Written::Nothing);
+        }
     }
-    None
+    Ok(match (is_branch(&at)?, path.is_empty()) {
+        (true, _) => Written::Branch(at.raw_item()?),
+        (false, false) => Written::Leaf(at.raw_item()?),
+        (false, true) => Written::Nothing,
+    })
+}
+
+/// Goes to the value of a map's entry, if the map has it.
+fn enter(map: &mut Reader<'_>, key: &str) -> Result<bool, PayloadError> {
+    for _ in 0..map.map()? {
+        if map.text()? == key {
+            return Ok(true);
+        }
+        map.skip()?;
+    }
+    Ok(false)
 }
 
 /// Whether the next item is a branch: a map that is not empty.
