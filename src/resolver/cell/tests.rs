@@ -160,6 +160,46 @@ fn no_cell_grows_with_what_was_overwritten() {
     assert!(sizes.iter().all(|bytes| bytes.len() < 40), "{sizes:?}");
 }
 
+/// States are kept in this form: a change needs another version of every rule that holds the cell.
+#[test]
+fn the_stored_forms_are_these_bytes() {
+    let id = |replica, seq| {
+        let seq = crate::event::Seq::new(seq).unwrap();
+        EventId::new(crate::event::ReplicaId::new(0, replica), seq)
+    };
+    let table = |replicas: &[u8]| {
+        let mut bytes = [&[0x82][..], &[0x80 | u8::try_from(replicas.len()).unwrap()]].concat();
+        for replica in replicas {
+            bytes.extend([&[0x50][..], &[0; 15], &[*replica]].concat());
+        }
+        bytes
+    };
+    let mut register = Register::default();
+    assert_eq!(encode(&register), [&table(&[])[..], NULL].concat());
+    register.write(A, id(2, 7));
+    assert_eq!(
+        encode(&register),
+        [&table(&[2])[..], b"\x83\x00\x07\x61a"].concat()
+    );
+    let mut first = First::default();
+    first.write(A, id(2, 7), &|_| false);
+    assert_eq!(encode(&first), encode(&register));
+    let mut sum = Sum::default();
+    sum.add(-3);
+    assert_eq!(encode(&sum), [&table(&[])[..], b"\x22"].concat());
+    let (mut siblings, mut set) = (Siblings::default(), DotSet::default());
+    for (replica, value) in [(9, B), (2, A)] {
+        siblings.write(value, id(replica, 1), &|_| false);
+        set.add(value, id(replica, 1), &|_| false);
+        set.add(A, id(replica, 1), &|_| false);
+    }
+    let both = table(&[2, 9]);
+    let expected = b"\x86\x00\x01\x61a\x01\x01\x61b";
+    assert_eq!(encode(&siblings), [&both[..], expected].concat());
+    let expected = b"\xa2\x61a\x84\x00\x01\x01\x01\x61b\x82\x01\x01";
+    assert_eq!(encode(&set), [&both[..], expected].concat());
+}
+
 #[test]
 fn an_image_that_is_not_one_is_refused() {
     let mut cell = DotSet::default();
