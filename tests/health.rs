@@ -256,6 +256,39 @@ async fn a_live_connection_shows_as_one() {
     assert!(!lag_of(&a.health().await, b.id()).is_connected);
 }
 
+#[tokio::test]
+async fn a_peer_that_has_told_all_it_has_is_behind_by_exactly_that() {
+    let network = InProcess::new();
+    let mut listener = network.listen("b").unwrap();
+    let builder = Replica::builder(MemoryStore::new()).registry(registry());
+    let a = builder.transport(network).open().await.unwrap();
+    let (b, c) = (replica().await, replica().await);
+    let mut lacking = BTreeSet::new();
+    for replica in [&b, &c, &c] {
+        lacking.insert(record(replica, "note/1").await);
+    }
+    b.sync(&c).await.unwrap();
+    // One that only pushes is told what it need not push, and so what there is.
+    let mut connection = a.connect_with("mem://b", SyncOptions::push_only()).unwrap();
+    let link = listener.accept().await;
+    let serving = tokio::spawn({
+        let b = b.clone();
+        async move { b.accept(link).await }
+    });
+    connection.caught_up().await;
+    let lag = lag_of(&a.health().await, b.id());
+    assert_eq!(events(&lag.behind), lacking);
+    assert!(lag.is_live);
+    connection.close().await;
+    serving.await.unwrap();
+    let own: BTreeSet<_> = lacking
+        .into_iter()
+        .filter(|id| id.replica == b.id())
+        .collect();
+    let lag = lag_of(&a.health().await, b.id());
+    assert_eq!(events(&lag.behind), own, "as far as the hello told");
+}
+
 /// What happens in one history.
 #[derive(Clone, Copy, Debug)]
 enum Step {

@@ -1,7 +1,9 @@
 //! What replicas say that they and their peers do not have of each other.
 
+use std::collections::BTreeSet;
+
 use anabranch::engine::{Engine, Gap, Health};
-use anabranch::event::{Event, EventId, ReplicaId};
+use anabranch::event::{Event, ReplicaId};
 use anabranch::limits::PAGE_ENTRIES_MAX;
 use anabranch::log::{Entry, EntryKind, IdRange, ReadLimit};
 
@@ -29,9 +31,10 @@ impl World {
     pub(crate) fn check_gaps(&self) {
         for node in &self.nodes {
             let health = health(node.engine.as_ref().unwrap(), &node.disk);
-            let mut live = health.peers.iter().filter(|peer| peer.is_live).peekable();
-            assert!(live.peek().is_some(), "replica {} has no peer", node.number);
-            for peer in live {
+            let peers = self.exchanging_with(node);
+            assert!(!peers.is_empty(), "replica {} has no peer", node.number);
+            let live = health.peers.iter().filter(|peer| peer.is_live);
+            for peer in live.filter(|lag| peers.contains(&lag.peer)) {
                 let number = node.number;
                 assert!(peer.behind.is_empty(), "replica {number} lacks {peer:?}");
                 let is_told = peer.ahead.as_ref().is_some_and(Gap::is_empty);
@@ -40,9 +43,21 @@ impl World {
         }
     }
 
-    /// At any moment, what a peer has not durably is among what it is said to lack, but for what
-    /// came from it, and for what it has just told to have. Only of worlds in which nobody loses what
-    /// was durable or writes anything again.
+    /// Whom a replica both sends to and receives from, under the names by which they said hello.
+    fn exchanging_with(&self, node: &Node) -> BTreeSet<ReplicaId> {
+        let open = self
+            .connections
+            .iter()
+            .filter(|connection| connection.both && !connection.cut);
+        let ends = open.flat_map(|connection| &connection.ends);
+        let here = ends.filter(|end| end.node == node.number && end.opening == node.opening);
+        let engine = node.engine.as_ref().unwrap();
+        let links = here.filter_map(|end| engine.link_status(end.link));
+        links.filter_map(|link| link.session.peer).collect()
+    }
+
+    /// At any moment, what a peer has not durably is among what it has not acknowledged, but for what
+    /// came from it. Only of worlds in which nobody loses what was durable or writes anything again.
     pub(crate) fn check_claims(&self) {
         if self.tally.restores > 0 || self.plan.skewed.is_some() {
             return;
@@ -53,12 +68,10 @@ impl World {
                 let is_it = |engine: &Engine| engine.replica() == lag.peer;
                 let mut others = self.nodes.iter();
                 let peer = others.find(|other| other.engine.as_ref().is_some_and(is_it));
-                let ahead = lag.ahead.filter(|ahead| ahead.more_ranges == 0);
+                let is_all = |ahead: &Gap| ahead.more_ranges == 0 && lag.unacknowledged.is_some();
+                let ahead = lag.ahead.filter(is_all);
                 if let (Some(peer), Some(ahead)) = (peer, ahead) {
-                    let has_told = lag.unacknowledged.is_none();
-                    node.check_claim(lag.peer, &ahead, |id| {
-                        peer.disk.has_durably(id) || (has_told && peer.has(id))
-                    });
+                    node.check_claim(lag.peer, &ahead, &peer.disk);
                 }
             }
         }
@@ -66,13 +79,7 @@ impl World {
 }
 
 impl Node {
-    /// Whether an event is here, written or not.
-    fn has(&self, id: EventId) -> bool {
-        let vector = self.engine.as_ref().map(|engine| engine.status().vector);
-        self.disk.received().contains(id) || vector.is_some_and(|vector| vector.contains(id))
-    }
-
-    fn check_claim(&self, peer: ReplicaId, ahead: &Gap, has: impl Fn(EventId) -> bool) {
+    fn check_claim(&self, peer: ReplicaId, ahead: &Gap, there: &Disk) {
         let sent = |entry: &&Entry| entry.kind != EntryKind::Released && entry.from != Some(peer);
         let entries = self.disk.entries.iter().filter(sent);
         for id in entries
@@ -81,7 +88,7 @@ impl Node {
         {
             let holds =
                 |range: &IdRange| range.replica == id.replica && range.seqs.contains(&id.seq);
-            let is_known = ahead.ranges.iter().any(holds) || has(id);
+            let is_known = ahead.ranges.iter().any(holds) || there.has_durably(id);
             let number = self.number;
             assert!(
                 is_known,
