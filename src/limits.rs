@@ -207,6 +207,9 @@ pub const LOG_TEXT_COLUMNS: usize = 24;
 pub const STAMP_APART_MS: u64 = 1_000;
 /// Pieces of a value that are explained on the screen; the others are in the JSON. Local.
 pub const EXPLAIN_PIECES_MAX: usize = 100;
+/// Pieces of a value that are explained in some lines each; of more, each has one line where that is
+/// enough. Local.
+pub const EXPLAIN_PIECES_APART: usize = 12;
 /// Columns of a line of an explanation, where words allow. Local.
 pub const EXPLAIN_COLUMNS: usize = 100;
 /// Time that one process of the demo has to answer, in milliseconds. Local.

@@ -358,3 +358,34 @@ fn the_lanes_of_a_log_part_where_people_do() {
     assert_eq!(events[3]["heads"].as_array().unwrap().len(), 2);
     assert_eq!(events[0]["outcome"], json!({ "kind": "applied" }));
 }
+
+#[test]
+fn many_values_have_a_line_each_and_what_both_said_alike_is_counted() {
+    let pair = Pair::new("field-merge");
+    let all: serde_json::Map<String, Value> = (0..13)
+        .map(|number| (format!("f{number:02}"), json!(number)))
+        .collect();
+    let mut other = all.clone();
+    other.insert("f00".to_owned(), json!("else"));
+    pair.write("ada", "note/1", &fields(&Value::Object(all)));
+    pair.write("ben", "note/1", &fields(&Value::Object(other)));
+    pair.meet();
+    let text = pair.text("ada", &["explain", "note/1"]);
+    assert_eq!(
+        text.matches("By last write wins, written by:").count(),
+        1,
+        "{text}"
+    );
+    let rows = text
+        .lines()
+        .filter(|line| line.starts_with("  f") && line.contains("  ben ("));
+    assert_eq!(rows.count(), 13, "{text}");
+    let sentences: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(sentences.matches("was overruled by").count(), 1, "{text}");
+    assert!(
+        sentences.contains("At 12 other places they say the same."),
+        "{text}"
+    );
+    let all = pair.text("ada", &["explain", "note/1", "--all"]);
+    assert_eq!(all.matches("say the same.").count(), 12, "{all}");
+}

@@ -1,7 +1,10 @@
-use anabranch::limits::{CELL_CHARS_MAX, EXPLAIN_COLUMNS, EXPLAIN_PIECES_MAX, STAMP_APART_MS};
+use anabranch::limits::{
+    CELL_CHARS_MAX, EXPLAIN_COLUMNS, EXPLAIN_PIECES_APART, EXPLAIN_PIECES_MAX, STAMP_APART_MS,
+};
 use anabranch::merge::{
     ExplainedPiece, ExplainedRace, Explanation, Party, RaceCounts, Sources, Wording,
 };
+use anabranch::resolver::Verdict;
 
 use super::super::event::content;
 use super::super::json::from_bytes;
@@ -31,10 +34,9 @@ pub(super) fn told(answer: &Answer<'_>) -> String {
             "\nUnresolved here: {why}. What follows is the last good state."
         ));
     }
-    for piece in explanation.pieces.iter().take(EXPLAIN_PIECES_MAX) {
-        lines.push(String::new());
-        lines.extend(teller.piece(piece));
-    }
+    let shown = explanation.pieces.iter().take(EXPLAIN_PIECES_MAX);
+    let shown: Vec<&ExplainedPiece> = shown.collect();
+    lines.extend(teller.pieces(&shown));
     if explanation.pieces.is_empty() {
         lines.push("\nNothing is to be seen.".into());
         lines.extend(teller.touches(&answer.touches));
@@ -99,6 +101,45 @@ impl Teller<'_> {
 
     fn party(&self, party: &Party) -> String {
         person(self.names, party)
+    }
+
+    /// Few pieces one after the other; of many, those that one event wrote a line each.
+    fn pieces(&self, pieces: &[&ExplainedPiece]) -> Vec<String> {
+        let rule = pieces.first().map(|piece| piece.rule.as_str());
+        let short = |piece: &&&ExplainedPiece| {
+            pieces.len() > EXPLAIN_PIECES_APART && Some(piece.rule.as_str()) == rule
+        };
+        let rows = pieces.iter().filter(short);
+        let rows: Vec<_> = rows.filter_map(|piece| self.row(piece)).collect();
+        let width = rows.iter().map(|(said, _)| said.chars().count()).max();
+        let width = width.unwrap_or(0).min(EXPLAIN_COLUMNS / 2);
+        let mut lines = Vec::new();
+        if let Some(rule) = rule.filter(|_| !rows.is_empty()) {
+            lines.push(format!("\nBy {}, written by:", escaped(rule)));
+        }
+        lines.extend(
+            rows.into_iter()
+                .map(|(said, party)| format!("  {said:<width$}  {party}")),
+        );
+        for piece in pieces {
+            if !short(&piece) || self.row(piece).is_none() {
+                lines.push(String::new());
+                lines.extend(self.piece(piece));
+            }
+        }
+        lines
+    }
+
+    /// What is there and who wrote it, if that is one event and nothing is open.
+    fn row(&self, piece: &ExplainedPiece) -> Option<(String, String)> {
+        let Sources::Told { parties, more: 0 } = &piece.from else {
+            return None;
+        };
+        let [party] = parties.as_slice() else {
+            return None;
+        };
+        let said = format!("{} = {}", named(&piece.key), value(&piece.value));
+        (!piece.open).then(|| (said, self.party(party)))
     }
 
     fn piece(&self, piece: &ExplainedPiece) -> Vec<String> {
@@ -180,17 +221,30 @@ impl Teller<'_> {
         });
         for race in &explanation.races {
             lines.push(String::new());
-            lines.extend(self.race(race));
+            lines.extend(self.race(race, answer.lists_all));
         }
         lines
     }
 
-    /// What became of the two, and which events they are.
-    fn race(&self, race: &ExplainedRace) -> Vec<String> {
+    /// What became of the two, and which events they are. Places where both say the same are counted
+    /// unless all are wanted, or there is no other.
+    fn race(&self, race: &ExplainedRace, lists_all: bool) -> Vec<String> {
         let (earlier, later) = (race.earlier.id(), race.later.id());
         let names = (self.names.event(earlier), self.names.event(later));
+        let mut told = race.clone();
+        if !lists_all && !race.is_agreed() {
+            told.contested
+                .retain(|place| place.verdict != Verdict::Agree);
+        }
+        let mut sentences = sentences(&told, self.names);
+        let agreed = race.contested.len() - told.contested.len();
+        if agreed > 0 {
+            let places = counted(u64::try_from(agreed).unwrap_or(u64::MAX), "other place");
+            let before_lateness = sentences.len().saturating_sub(usize::from(race.late));
+            sentences.insert(before_lateness, format!("At {places} they say the same."));
+        }
         let mut lines = Vec::new();
-        for sentence in sentences(race, self.names) {
+        for sentence in sentences {
             lines.extend(wrapped(&escaped(&sentence), "  ", EXPLAIN_COLUMNS));
         }
         lines.push(format!("    {}, then {}", names.0, names.1));
