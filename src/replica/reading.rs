@@ -77,6 +77,16 @@ impl Replica {
     /// against what its writer had not seen. Where something has come since, the aggregate's whole
     /// history is read, if it is not in memory.
     ///
+    /// ```
+    /// # async fn example(replica: anabranch::Replica) -> Result<(), Box<dyn std::error::Error>> {
+    /// let read = replica.reading::<String>("note/1").await?;
+    /// // A person looks at `read.state` while others go on writing.
+    /// let draft = anabranch::Draft::new("note/1", "written", "what the person said")?;
+    /// replica.record_on(&read, draft).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`record`](Self::record). [`Failure::OtherReader`] when another replica read it, or this one
     /// before it took a new incarnation; [`Failure::LostBasis`] when what was read is not here, as in
