@@ -11,8 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use anabranch::clock::Now;
 use anabranch::engine::{Basis, Failure, Filter};
 use anabranch::event::{
-    AggregateId, Commit, CommitSpan, Draft, Event, EventId, EventParts, ReplicaId, Seq, Timestamp,
+    AggregateId, Commit, CommitSpan, Draft, Event, EventId, EventParts, Heads, ReplicaId, Seq,
+    Timestamp,
 };
+use anabranch::limits::HEADS_MAX;
 use anabranch::log::Durability;
 use anabranch::merge::BasisError;
 use anabranch::replica::environment::{Environment, OperatingSystem};
@@ -351,6 +353,39 @@ async fn a_reading_of_another_replica_or_of_events_that_are_not_here_is_an_error
         panic!("{refused}");
     };
     assert_eq!(*why, BasisError::Unknown { event });
+}
+
+/// What a writer of this number says who has seen nothing.
+fn alone(number: u64, like: &Event) -> Commit {
+    let parts = EventParts {
+        id: EventId::new(ReplicaId::new(number, 1), Seq::FIRST),
+        commit: CommitSpan::new(Seq::FIRST, 1).unwrap(),
+        timestamp: Timestamp::from_bits(like.timestamp().to_bits() + number),
+        heads: Heads::NONE,
+        ..like.parts().clone()
+    };
+    Commit::new(vec![Event::assemble(parts).unwrap()]).unwrap()
+}
+
+#[tokio::test]
+async fn of_more_heads_than_an_event_names_the_writers_own_is_among_those_kept() {
+    let a = replica().await;
+    let own = record(&a, "note/1", "own").await;
+    let like = a.history("note/1").await.unwrap()[0].event.clone();
+    let many = 1..=u64::try_from(HEADS_MAX).unwrap() + 5;
+    let many = many.map(|number| alone(number, &like)).collect();
+    a.ingest(many).await.unwrap();
+    let seen = read(&a, "note/1").await;
+    assert_eq!(seen.basis.heads().len(), HEADS_MAX);
+    a.ingest(vec![alone(5_000, &like)]).await.unwrap();
+    let on = a.record_on(&seen, write("note/1", "text")).await.unwrap();
+    let named = names(&a, "note/1", on.commit).await;
+    let seen_ids: BTreeSet<_> = seen.basis.heads().iter().map(|head| head.id).collect();
+    assert_eq!(named, seen_ids);
+    assert!(named.contains(&own));
+    // What it saw is all in the past of its own event.
+    let again = a.record_on(&seen, write("note/1", "text")).await.unwrap();
+    assert_eq!(names(&a, "note/1", again.commit).await, [on.commit].into());
 }
 
 /// The same event under another incarnation of its writer's device, as a refusal leads to.
