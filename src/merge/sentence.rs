@@ -180,7 +180,15 @@ impl ExplainedRace {
         };
         let name = words.place(&place.key);
         let named = named && !name.is_empty();
-        match value {
+        match value.as_deref() {
+            // A removal, or a null that somebody wrote.
+            Some(NULL) if named => {
+                format!(
+                    "{} write that leaves nothing at {name}",
+                    whose(party, words)
+                )
+            }
+            Some(NULL) => format!("{} write that leaves nothing", whose(party, words)),
             Some(value) => {
                 let what = [named.then_some(name), Some(words.value(value))];
                 let what: Vec<String> = what.into_iter().flatten().collect();
@@ -191,6 +199,9 @@ impl ExplainedRace {
         }
     }
 }
+
+/// The CBOR of null.
+const NULL: &[u8] = &[0xf6];
 
 fn whose(party: &Party, words: &dyn Wording) -> String {
     let (writer, time) = (words.writer(party), words.time(party.written_ms()));

@@ -98,6 +98,21 @@ fn the_last_write_wins_and_says_so() {
 }
 
 #[test]
+fn a_removal_is_no_value() {
+    let edit = |edit: &FieldEdit| Payload::encode(edit).unwrap();
+    let ada = event(1, 5, 3, edit(&FieldEdit::new().set(["a"], &3).unwrap()));
+    let ben = event(2, 6, 4, edit(&FieldEdit::new().remove(["a"])));
+    let race = "ada's 12:03 write of a 3 was overruled by ben's 12:04 write that leaves nothing, \
+                which had not seen it; last write wins";
+    assert_eq!(told(FieldMerge, &[&ada, &ben]), [race]);
+    let ada = event(1, 7, 3, edit(&FieldEdit::new().set(["a"], &3).unwrap()));
+    let race = "ben's 12:04 write that leaves nothing at a was overruled by ada's 12:03 write of 3, \
+                which had not seen it; last write wins, in an order in which ada's 12:03 is behind \
+                ben's 12:04";
+    assert_eq!(told(FieldMerge, &[&ben, &ada])[1], race);
+}
+
+#[test]
 fn a_clock_that_was_wrong_is_not_hidden() {
     let ada = event(1, 5, 9, number(3));
     let ben = event(2, 6, 4, number(4));
