@@ -54,9 +54,7 @@ pub use multi_value::{MultiValue, Values};
 pub use piece::Piece;
 pub(crate) use places::Places;
 pub use registry::{Registry, RegistryError, Route};
-pub use rules::{
-    Document, DocumentEdit, DocumentWrites, FieldPattern, Rule, Rules, RulesError,
-};
+pub use rules::{Document, DocumentEdit, DocumentWrites, FieldPattern, Rule, Rules, RulesError};
 pub use siblings::{Sibling, SiblingSet, Siblings, Statement};
 pub use value::Value;
 pub use verdict::{Claims, Rejection, ResolverId, Verdict};
