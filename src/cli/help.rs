@@ -108,10 +108,10 @@ Examples:
   anabranch explain note/1 title --data ada         one field
   anabranch explain note/1 --json --hub ws://127.0.0.1:7171
 
-First the value, piece by piece: who wrote it, when by their own clock, and by which rule it stands.
-Then each race: two events that touch the same place, neither writer knowing of the other, with what
-was decided and what was overruled. Then events that the rule refused. Writers are named by the first
-digits of their replica, and by the metadata by=NAME where an event has it.
+First the value, piece by piece: who wrote it, when by their own clock, and by which rule it
+stands. Then each race: two events that touch the same place, neither writer knowing of the other,
+with what was decided and what was overruled. Then events that the rule refused. Writers are named
+by the first digits of their replica, and by the metadata by=NAME where an event has it.
 ";
 
 pub(super) const RESOLVE: &str = "\
@@ -133,9 +133,9 @@ Examples:
 
 One line per event, in the order in which every replica folds them, the newest at the bottom. Each
 replica has a lane. An arrow into an event, or a branch that leads to it, comes from an event of
-another lane that its writer had seen; lanes that are not joined knew nothing of each other. A dashed
-arrow means an event further up, which the line names. Of more than ten replicas only some have a
-lane at a time.
+another lane that its writer had seen; lanes that are not joined knew nothing of each other. A
+dashed arrow means an event further up, which the line names. Of more than ten replicas only some
+have a lane at a time.
   ●  an event              ✗  refused by the rule, on every replica
   ◉  a head: the newest    ○  written again under another id, and skipped
 ";
@@ -185,8 +185,8 @@ pub(super) const COMPACT: &str = "\
 Examples:
   anabranch compact --data hub
 
-No event goes: what is given back are states that were written anew since, and the like. Seldom worth
-while, as a store does most of it by itself.
+No event goes: what is given back are states that were written anew since, and the like. Seldom
+worth while, as a store does most of it by itself.
 ";
 
 pub(super) const COMPLETIONS: &str = "\

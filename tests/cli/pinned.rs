@@ -270,6 +270,25 @@ async fn what_is_read_is_shown_as_it_was() {
     pinned("export.txt", &export);
 }
 
+/// A line that was broken once more because it was too long leaves one word alone on the next.
+#[test]
+fn no_help_has_a_word_left_over_from_a_line_that_was_too_long() {
+    for command in COMMANDS {
+        let file = if command.is_empty() {
+            "anabranch"
+        } else {
+            command
+        };
+        let name = format!("tests/cli/snapshots/help/{file}.txt");
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&name));
+        let text = text.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let lone = text.lines().find(|line| {
+            !line.is_empty() && line.chars().all(|letter| letter.is_ascii_lowercase())
+        });
+        assert_eq!(lone, None, "{name}");
+    }
+}
+
 #[test]
 fn the_help_of_each_command_is_as_it_was() {
     let place = Place::new();
