@@ -9,8 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::history::{History, aggregate};
-use crate::event::{Event, EventId, Payload};
-use crate::resolver::{ErasedResolver, ErasedState, Folded, Footprint, Route, View};
+use crate::event::{Event, EventId};
+use crate::resolver::{Decision, ErasedResolver, ErasedState, Folded, Footprint, Route, View};
 
 /// Why a fold came to no end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,16 +177,17 @@ impl Bench {
         Ok(Run { state, refused })
     }
 
-    /// What a rule says of two payloads at the places that both touch.
-    pub(super) fn verdicts(
+    /// What a rule says of two concurrent events, at each place that both touch.
+    pub(super) fn decide(
         &self,
-        footprints: [&Footprint; 2],
-        earlier: &Payload,
-        later: &Payload,
-    ) -> Result<Vec<crate::resolver::Verdict>, Fault> {
-        let keys = footprints[0].shared(footprints[1]);
-        let judge = |key| self.rule.judge_at(key, earlier, later);
-        guarded(None, || keys.iter().filter_map(judge).collect())
+        case: &Case<'_>,
+        earlier: usize,
+        later: usize,
+    ) -> Result<Vec<Decision>, Fault> {
+        let keys = case.footprints[earlier].shared(&case.footprints[later]);
+        let payload = |at: usize| case.events[at].payload();
+        let decide = || self.rule.decide(&keys, payload(earlier), payload(later));
+        guarded(None, decide).map(Option::unwrap_or_default)
     }
 }
 

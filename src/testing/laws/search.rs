@@ -60,7 +60,7 @@ pub(super) fn search(law: Law, setup: &Setup) -> Trial {
         found: None,
     };
     search.small();
-    if !matches!(law, Law::Growth | Law::Resolution) {
+    if !matches!(law, Law::Growth | Law::Resolution | Law::Loss) {
         search.random();
     }
     search.later();
@@ -98,7 +98,8 @@ impl Search<'_> {
     const fn most(&self) -> usize {
         match self.law {
             Law::Growth => 2,
-            Law::Resolution => 3,
+            // A longer past makes outcomes equal by chance.
+            Law::Resolution | Law::Loss => 3,
             _ => SMALL,
         }
     }

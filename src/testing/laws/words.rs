@@ -110,13 +110,14 @@ fn word<T: Serialize + Debug>(value: &T) -> Word {
 
 /// What no rule expects: malformed bytes, and values of every kind that may be of another type.
 pub(super) fn garbage() -> Vec<Word> {
-    let bytes: [&[u8]; 12] = [
+    let bytes: [&[u8]; 13] = [
         &[],
         &[0xff],
         &[0x82, 0x01],
         &[0x01, 0x01],
         &[0xf6],
         &[0xf5],
+        &[0x00],
         &[0x20],
         &[0x1b, 255, 255, 255, 255, 255, 255, 255, 255],
         &[0xfb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0],

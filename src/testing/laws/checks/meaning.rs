@@ -8,7 +8,7 @@ use super::super::history::{History, Word};
 use super::super::suite::Setup;
 use super::{Checked, broken};
 use crate::event::Payload;
-use crate::resolver::{ErasedState, Verdict};
+use crate::resolver::{Decision, ErasedState, Verdict};
 
 /// Where nobody writes concurrently, the state is what the plain reducer makes of the payloads.
 pub(super) fn sequence(setup: &Setup, bench: &Bench, history: &History) -> Checked {
@@ -56,30 +56,47 @@ pub(super) fn loss(bench: &Bench, history: &History) -> Checked {
         // What is refused is told as refused.
         return Ok(());
     };
-    let payload = |at: usize| case.events[at].payload();
-    let footprints = [&case.footprints[one], &case.footprints[other]];
-    let verdicts = bench.verdicts(footprints, payload(one), payload(other))?;
+    let decisions = bench.decide(&case, one, other)?;
+    let same = case.events[one].payload() == case.events[other].payload();
     let lost = |alone: &Vec<u8>, rest: &Vec<u8>| {
         nothing.as_ref() != Some(alone) && *rest == both && *alone != both
     };
-    for (lost, number, said) in [
-        (lost(&first, &second), one, Verdict::LaterWins),
-        (lost(&second, &first), other, Verdict::EarlierWins),
+    for (is_lost, number, alone, said) in [
+        (lost(&first, &second), one, &first, Verdict::LaterWins),
+        (lost(&second, &first), other, &second, Verdict::EarlierWins),
     ] {
-        if lost && !verdicts.contains(&said) {
+        if is_lost && !excused(&decisions, said, same) {
+            let verdicts: Vec<Verdict> = decisions.iter().map(|it| it.verdict).collect();
+            let number = number + 1;
             return Err(broken(
-                format!("event {} is gone without a trace, and no verdict says so", number + 1),
+                format!("event {number} is gone without a trace, and no verdict says so"),
                 Exhibit::cbor("as it is", &both).and(format!("verdicts: {verdicts:?}")),
-                Exhibit::cbor(
-                    format!("event {} alone", number + 1),
-                    if number == one { &first } else { &second },
-                )
-                .and(format!("expected: {said:?}")),
+                Exhibit::cbor(format!("event {number} without the other"), alone)
+                    .and(format!("expected: {said:?}")),
             ));
         }
     }
     Ok(())
 }
+
+/// Whether a verdict tells of the loss, or there was nothing of its own to lose: the event only took
+/// away what it knew, or the other says the same.
+fn excused(decisions: &[Decision], said: Verdict, same: bool) -> bool {
+    let nothing_lost = |decision: &Decision| {
+        let own = match said {
+            Verdict::LaterWins => &decision.earlier,
+            _ => &decision.later,
+        };
+        let agrees = decision.verdict == Verdict::Agree
+            && (same || (own.is_some() && decision.earlier == decision.later));
+        agrees || own.as_deref() == Some(NULL)
+    };
+    decisions.iter().any(|decision| decision.verdict == said)
+        || decisions.iter().all(nothing_lost)
+}
+
+/// Null in CBOR: nothing is to be there.
+const NULL: &[u8] = &[0xf6];
 
 /// What is shown after these events; nothing if one of them is refused.
 fn after(

@@ -16,13 +16,13 @@ use super::suite::Setup;
 
 /// A law that is broken, as seen in one history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub(super) struct Finding {
     /// What happened, in one sentence.
-    pub what: String,
+    pub(super) what: String,
     /// One side.
-    pub left: Exhibit,
+    pub(super) left: Exhibit,
     /// The other side, which should say the same.
-    pub right: Exhibit,
+    pub(super) right: Exhibit,
 }
 
 /// Why a check ended early.

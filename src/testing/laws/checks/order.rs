@@ -9,7 +9,7 @@ use super::super::history::{History, aggregate};
 use super::super::shapes::all_arrivals;
 use super::{Checked, broken, numbers, shown};
 use crate::merge::{Outcome, Timeline, Unguarded};
-use crate::resolver::{ErasedState, Footprint, Piece};
+use crate::resolver::{ErasedState, Footprint, Key, Piece};
 
 /// So many events are tried in all orders; of more, some orders are drawn.
 const FEW: usize = 5;
@@ -21,7 +21,7 @@ pub(super) fn footprint(bench: &Bench, history: &History) -> Checked {
     let order = case.order();
     inside_only(bench, &case)?;
     let expected = bench.fold(&case, &order)?;
-    let mut draws = Draws::new(history.len() as u64);
+    let mut draws = drawing(history);
     let mut tried = 0;
     for at in 0..order.len() {
         let end = last_place(&case, at);
@@ -49,6 +49,11 @@ pub(super) fn footprint(bench: &Bench, history: &History) -> Checked {
     Ok(())
 }
 
+/// Numbers that follow from a history.
+fn drawing(history: &History) -> Draws {
+    Draws::new(u64::try_from(history.len()).unwrap_or(0))
+}
+
 /// The last place that an event may be folded at for all that footprints say.
 fn last_place(case: &Case<'_>, at: usize) -> usize {
     let apart = |later: &usize| {
@@ -65,8 +70,9 @@ fn inside_only(bench: &Bench, case: &Case<'_>) -> Checked {
         bench.step(case, &mut state, at)?;
         let after = pieces(bench, &state)?;
         let outside = |piece: &&Piece| {
-            let key = Footprint::Keys(vec![piece.key.clone()]);
-            !case.footprints[at].overlaps(&key)
+            // A leaf may make way for something written below it.
+            let key = Key::branch(piece.key.path.iter().cloned());
+            !case.footprints[at].overlaps(&Footprint::Keys(vec![key]))
         };
         let (before, after): (Vec<_>, Vec<_>) = (
             before.iter().filter(outside).collect(),
@@ -112,7 +118,7 @@ pub(super) fn commutation(bench: &Bench, history: &History) -> Checked {
     }
     let order = case.order();
     let expected = bench.fold(&case, &order)?;
-    let mut draws = Draws::new(history.len() as u64);
+    let mut draws = drawing(history);
     for _ in 0..2 {
         let drawn = drawn_order(history.len(), &bound, &mut draws);
         let found = bench.fold(&case, &drawn)?;
@@ -203,7 +209,7 @@ pub(super) fn delivery(bench: &Bench, history: &History) -> Checked {
     let case = bench.case(history)?;
     let expected = bench.fold(&case, &case.order())?;
     let pasts: Vec<_> = history.steps.iter().map(|step| step.past.clone()).collect();
-    let mut draws = Draws::new(history.len() as u64);
+    let mut draws = drawing(history);
     let arrivals = if history.len() < FEW {
         all_arrivals(&pasts)
     } else {

@@ -146,9 +146,7 @@ fn total(bench: &Bench, case: &Case<'_>) -> Result<(), Fault> {
     let pairs = (0..case.events.len()).flat_map(|later| (0..later).map(move |at| (at, later)));
     for (earlier, later) in pairs {
         if case.history.concurrent(earlier, later) {
-            let footprints = [&case.footprints[earlier], &case.footprints[later]];
-            let payload = |at: usize| case.events[at].payload();
-            bench.verdicts(footprints, payload(earlier), payload(later))?;
+            bench.decide(case, earlier, later)?;
         }
     }
     Ok(())
