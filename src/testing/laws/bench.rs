@@ -121,7 +121,8 @@ impl Bench {
         state: &mut ErasedState,
         at: usize,
     ) -> Result<Option<String>, Fault> {
-        self.step_asking(case, state, at).map(|(refused, _)| refused)
+        self.step_asking(case, state, at)
+            .map(|(refused, _)| refused)
     }
 
     /// The same, and whether the rule asked for rivals.

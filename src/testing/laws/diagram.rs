@@ -15,7 +15,12 @@ pub(super) fn draw(history: &History) -> String {
     let mut writers: Vec<usize> = history.steps.iter().map(|step| step.writer).collect();
     writers.sort_unstable();
     writers.dedup();
-    let lane = |writer: usize| writers.iter().position(|other| *other == writer).unwrap_or(0);
+    let lane = |writer: usize| {
+        writers
+            .iter()
+            .position(|other| *other == writer)
+            .unwrap_or(0)
+    };
     let lanes = writers.len();
     let mut text = String::from("   ");
     for writer in &writers {
@@ -32,9 +37,9 @@ pub(super) fn draw(history: &History) -> String {
             }
         }
         let number = (at + 1).to_string();
-        let mut line = bars(lanes);
-        put(&mut line, own * LANE, &number);
-        row(&mut text, &line, &step.word.text);
+        let mut cells = bars(lanes);
+        put(&mut cells, own * LANE, &number);
+        row(&mut text, &cells, &step.word.text);
     }
     text
 }

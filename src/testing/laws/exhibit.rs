@@ -31,7 +31,7 @@ impl Exhibit {
         let lines = match cbor::from_slice::<Value>(bytes) {
             Ok(value) => {
                 let mut lines = Vec::new();
-                spread(&value, 0, String::new(), &mut lines);
+                spread(&value, 0, "", &mut lines);
                 lines
             }
             Err(_) => vec![one_line(bytes)],
@@ -51,16 +51,14 @@ impl Exhibit {
 
 /// A value in CBOR as one line of text.
 pub(super) fn one_line(bytes: &[u8]) -> String {
-    match cbor::from_slice::<Value>(bytes) {
-        Ok(value) => brief(&value),
-        Err(_) => {
-            let mut hex = String::from("bytes 0x");
-            for byte in bytes.iter().take(16) {
-                let _ = write!(hex, "{byte:02x}");
-            }
-            hex
-        }
+    if let Ok(value) = cbor::from_slice::<Value>(bytes) {
+        return brief(&value);
     }
+    let mut hex = String::from("bytes 0x");
+    for byte in bytes.iter().take(16) {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }
 
 fn brief(value: &Value) -> String {
@@ -86,7 +84,7 @@ fn brief(value: &Value) -> String {
 }
 
 /// What fits is one line; what does not is spread over several.
-fn spread(value: &Value, depth: usize, label: String, lines: &mut Vec<String>) {
+fn spread(value: &Value, depth: usize, label: &str, lines: &mut Vec<String>) {
     let indent = "  ".repeat(depth);
     let whole = brief(value);
     let nests = matches!(value, Value::Array(_) | Value::Map(_));
@@ -102,12 +100,12 @@ fn spread(value: &Value, depth: usize, label: String, lines: &mut Vec<String>) {
     match value {
         Value::Map(entries) => {
             for (key, value) in entries {
-                spread(value, depth + 1, format!("{}: ", brief(key)), lines);
+                spread(value, depth + 1, &format!("{}: ", brief(key)), lines);
             }
         }
         Value::Array(items) => {
             for item in items {
-                spread(item, depth + 1, String::new(), lines);
+                spread(item, depth + 1, "", lines);
             }
         }
         _ => {}

@@ -40,7 +40,7 @@ impl Word {
     }
 
     fn hex(&self) -> String {
-        use std::fmt::Write as _;
+        use fmt::Write as _;
         let mut hex = String::new();
         for byte in self.payload.as_bytes() {
             let _ = write!(hex, "{byte:02x}");
@@ -93,10 +93,17 @@ impl History {
         let letter = writer.bytes().next().unwrap_or(b'A').saturating_sub(b'A');
         let digits: Vec<u8> = payload
             .chars()
-            .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+            .map(|digit| {
+                digit
+                    .to_digit(16)
+                    .and_then(|digit| u8::try_from(digit).ok())
+            })
             .map(|digit| digit.expect("a payload in hexadecimal"))
             .collect();
-        let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+        let bytes: Vec<u8> = digits
+            .chunks(2)
+            .map(|pair| pair[0] << 4 | pair[1])
+            .collect();
         let payload = Payload::from_bytes(bytes.into()).expect("a payload of an allowed length");
         assert!(
             saw.iter().all(|number| (1..=self.len()).contains(number)),
@@ -133,7 +140,9 @@ impl History {
         let mut history = Self::new();
         let mut last: Vec<usize> = Vec::new();
         for (at, (past, word)) in pasts.iter().zip(words).enumerate() {
-            let own = last.iter().rposition(|newest| !apart && past.contains(newest));
+            let own = last
+                .iter()
+                .rposition(|newest| !apart && past.contains(newest));
             let writer = own.unwrap_or(last.len());
             match last.get_mut(writer) {
                 Some(newest) => *newest = at,
@@ -233,7 +242,10 @@ impl History {
                 written.resize(step.writer + 1, 0);
             }
             written[step.writer] += 1;
-            let id = EventId::new(replica(step.writer), Seq::new(written[step.writer]).expect("from 1"));
+            let id = EventId::new(
+                replica(step.writer),
+                Seq::new(written[step.writer]).expect("from 1"),
+            );
             let head = |seen: usize| Head {
                 id: events[seen].id(),
                 tag: ChainTag::from_bits(0),
@@ -246,11 +258,16 @@ impl History {
 
     /// Lines of Rust that make this history, a remark behind each event.
     pub(super) fn to_source(&self) -> String {
+        use fmt::Write as _;
         let mut source = String::from("History::new()");
         let last = self.len();
         for (at, step) in self.steps.iter().enumerate() {
-            let saw = self.heads(at).into_iter().map(|seen| (seen + 1).to_string());
-            source += &format!(
+            let saw = self
+                .heads(at)
+                .into_iter()
+                .map(|seen| (seen + 1).to_string());
+            let _ = write!(
+                source,
                 "\n        .event(\"{}\", [{}], \"{}\"){} // {}",
                 letter(step.writer),
                 saw.collect::<Vec<_>>().join(", "),

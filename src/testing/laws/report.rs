@@ -42,7 +42,9 @@ impl Report {
 
     /// What was found, in the order of causes.
     pub fn failures(&self) -> impl Iterator<Item = &Failure> {
-        self.trials.iter().filter_map(|trial| trial.failure.as_ref())
+        self.trials
+            .iter()
+            .filter_map(|trial| trial.failure.as_ref())
     }
 
     /// The laws that were seen broken, in the order of causes.
@@ -113,7 +115,10 @@ impl Failure {
 
     /// A test that fails until the rule is mended.
     pub fn to_test(&self) -> String {
-        let name = self.resolver.name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
+        let name = self
+            .resolver
+            .name
+            .replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
         format!(
             "#[test]\nfn {name}_keeps_{law}() {{\n    use anabranch::testing::laws::{{Alphabet, History, Law, Suite}};\n\n    \
              let history = {history}\n    \
@@ -127,7 +132,13 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} breaks the law of {}: {}.", self.resolver, self.law, self.law.sentence())?;
+        writeln!(
+            f,
+            "{} breaks the law of {}: {}.",
+            self.resolver,
+            self.law,
+            self.law.sentence()
+        )?;
         writeln!(f, "Here, {}.\n", self.what)?;
         writeln!(f, "{}", draw(&self.history))?;
         writeln!(f, "{}", side_by_side(&self.left, &self.right))?;

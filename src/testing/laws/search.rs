@@ -179,7 +179,10 @@ impl Search<'_> {
             .map(|_| draws.below(self.words.len()))
             .collect();
         let most = if draws.one_in(16) { EVENTS } else { 24 };
-        let (events, replicas) = (SMALL + 1 + draws.below(most - SMALL), 2 + draws.below(REPLICAS - 1));
+        let (events, replicas) = (
+            SMALL + 1 + draws.below(most - SMALL),
+            2 + draws.below(REPLICAS - 1),
+        );
         let mut history = History::new();
         let mut newest: Vec<Option<usize>> = vec![None; replicas];
         for at in 0..events {
@@ -230,7 +233,9 @@ fn coprime(total: usize) -> usize {
         }
     }
     let first = (total / 13 * 8).max(1);
-    (first..=first + total).find(|stride| divisor(*stride, total) == 1).unwrap_or(1)
+    (first..=first + total)
+        .find(|stride| divisor(*stride, total) == 1)
+        .unwrap_or(1)
 }
 
 #[cfg(test)]

@@ -129,7 +129,9 @@ impl<R: Resolver> Suite<R> {
         holds: impl Fn(&R::State) -> bool + Send + Sync + 'static,
     ) -> Self {
         let holds = move |state: &ErasedState| state.downcast_ref().is_none_or(&holds);
-        self.setup.invariants.push((name.to_owned(), Box::new(holds)));
+        self.setup
+            .invariants
+            .push((name.to_owned(), Box::new(holds)));
         self
     }
 

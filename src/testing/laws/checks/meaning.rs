@@ -51,7 +51,8 @@ pub(super) fn loss(bench: &Bench, history: &History) -> Checked {
     bench.go_on(&case, &mut before, &(0..one).collect::<Vec<_>>())?;
     let after = |order: &[usize]| after(bench, &case, &before, order);
     let nothing = after(&[])?;
-    let (Some(first), Some(second), Some(both)) = (after(&[one])?, after(&[other])?, after(&[one, other])?)
+    let (Some(first), Some(second), Some(both)) =
+        (after(&[one])?, after(&[other])?, after(&[one, other])?)
     else {
         // What is refused is told as refused.
         return Ok(());
@@ -91,8 +92,7 @@ fn excused(decisions: &[Decision], said: Verdict, same: bool) -> bool {
             && (same || (own.is_some() && decision.earlier == decision.later));
         agrees || own.as_deref() == Some(NULL)
     };
-    decisions.iter().any(|decision| decision.verdict == said)
-        || decisions.iter().all(nothing_lost)
+    decisions.iter().any(|decision| decision.verdict == said) || decisions.iter().all(nothing_lost)
 }
 
 /// Null in CBOR: nothing is to be there.
@@ -129,7 +129,12 @@ pub(super) fn resolution(setup: &Setup, bench: &Bench, history: &History) -> Che
 fn resolved(history: &History, raced: &[&Word], last: &Word) -> History {
     let mut longer = history.clone();
     let all: BTreeSet<usize> = (0..history.len()).collect();
-    let writers = history.steps.iter().map(|step| step.writer + 1).max().unwrap_or(0);
+    let writers = history
+        .steps
+        .iter()
+        .map(|step| step.writer + 1)
+        .max()
+        .unwrap_or(0);
     for (number, word) in raced.iter().enumerate() {
         longer.push(writers + number, &all, (*word).clone());
     }

@@ -29,9 +29,19 @@ pub(super) fn footprint(bench: &Bench, history: &History) -> Checked {
             continue;
         }
         tried += 1;
-        let places = if order.len() > FEW { end..=end } else { at + 1..=end };
+        let places = if order.len() > FEW {
+            end..=end
+        } else {
+            at + 1..=end
+        };
         for place in places {
-            let moved = [&order[..at], &order[at + 1..=place], &[at], &order[place + 1..]].concat();
+            let moved = [
+                &order[..at],
+                &order[at + 1..=place],
+                &[at],
+                &order[place + 1..],
+            ]
+            .concat();
             let found = bench.fold(&case, &moved)?;
             if !found.agrees(&expected) {
                 return Err(broken(
@@ -120,9 +130,9 @@ pub(super) fn commutation(bench: &Bench, history: &History) -> Checked {
     let expected = bench.fold(&case, &order)?;
     let mut draws = drawing(history);
     for _ in 0..2 {
-        let drawn = drawn_order(history.len(), &bound, &mut draws);
-        let found = bench.fold(&case, &drawn)?;
-        differ(&order, &expected, &drawn, &found)?;
+        let other = drawn_order(history.len(), &bound, &mut draws);
+        let found = bench.fold(&case, &other)?;
+        differ(&order, &expected, &other, &found)?;
     }
     Ok(())
 }
@@ -169,7 +179,12 @@ fn in_all_orders(bench: &Bench, case: &Case<'_>, bound: &[Vec<usize>]) -> Checke
                     state: state.to_vec(),
                     refused: refused.clone(),
                 };
-                differ(first, &run(expected, known), &order, &run(&written, &refused))?;
+                differ(
+                    first,
+                    &run(expected, known),
+                    &order,
+                    &run(&written, &refused),
+                )?;
             } else {
                 reached.insert(set, (order, state, refused, written));
             }
@@ -213,8 +228,13 @@ pub(super) fn delivery(bench: &Bench, history: &History) -> Checked {
     let arrivals = if history.len() < FEW {
         all_arrivals(&pasts)
     } else {
-        let bound: Vec<Vec<usize>> = pasts.iter().map(|past| past.iter().copied().collect()).collect();
-        (0..2).map(|_| drawn_order(history.len(), &bound, &mut draws)).collect()
+        let bound: Vec<Vec<usize>> = pasts
+            .iter()
+            .map(|past| past.iter().copied().collect())
+            .collect();
+        (0..2)
+            .map(|_| drawn_order(history.len(), &bound, &mut draws))
+            .collect()
     };
     for arrival in arrivals {
         for eager in [true, false] {

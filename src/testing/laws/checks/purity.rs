@@ -75,7 +75,10 @@ pub(super) fn purity(bench: &Bench, history: &History) -> Checked {
         if foreseen != found {
             let said = |why: &Option<String>| why.clone().unwrap_or_else(|| "admitted".to_owned());
             return Err(broken(
-                format!("asked twice about event {}, the rule answers differently", at + 1),
+                format!(
+                    "asked twice about event {}, the rule answers differently",
+                    at + 1
+                ),
                 Exhibit::said("asked first", said(&foreseen)),
                 Exhibit::said("asked again", said(&found)),
             ));

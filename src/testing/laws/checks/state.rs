@@ -18,7 +18,10 @@ pub(super) fn split(bench: &Bench, history: &History) -> Checked {
         let again = bench.encode(&state)?;
         if again != bytes {
             return Err(broken(
-                format!("the state before event {} changes by being written and read", at + 1),
+                format!(
+                    "the state before event {} changes by being written and read",
+                    at + 1
+                ),
                 Exhibit::cbor("written", &bytes),
                 Exhibit::cbor("read and written again", &again),
             ));
@@ -28,7 +31,10 @@ pub(super) fn split(bench: &Bench, history: &History) -> Checked {
         }
         bytes = readable(bench.encode(&state))?;
     }
-    let stored = Run { state: bytes, refused };
+    let stored = Run {
+        state: bytes,
+        refused,
+    };
     if straight != stored {
         return Err(broken(
             "a state that was written and read between events goes on differently",
@@ -85,7 +91,10 @@ pub(super) fn rollback(bench: &Bench, history: &History) -> Checked {
         let now = bench.encode(&copy)?;
         if now != written {
             return Err(broken(
-                format!("a copy made before event {} changes with the original", from + 1),
+                format!(
+                    "a copy made before event {} changes with the original",
+                    from + 1
+                ),
                 Exhibit::cbor("the copy when it was made", &written),
                 Exhibit::cbor("the copy afterwards", &now),
             ));
@@ -94,7 +103,10 @@ pub(super) fn rollback(bench: &Bench, history: &History) -> Checked {
         let replayed = bench.encode(&copy)?;
         if replayed != straight {
             return Err(broken(
-                format!("replaying from event {} on comes to something else", from + 1),
+                format!(
+                    "replaying from event {} on comes to something else",
+                    from + 1
+                ),
                 Exhibit::cbor("folded once", &straight),
                 Exhibit::cbor("rolled back and replayed", &replayed),
             ));
