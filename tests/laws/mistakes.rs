@@ -551,3 +551,41 @@ impl Resolver for StillOpen {
         }])
     }
 }
+
+#[test]
+#[should_panic(expected = "breaks the law of determinism")]
+fn a_time_zone_is_found_by_asking_another_process() {
+    let rule = FoldFn::reducer(
+        "zone",
+        1,
+        |_| String::new(),
+        |zone: &mut String, _: &u64| {
+            *zone = std::env::var("TZ").unwrap_or_default();
+        },
+    );
+    let test = concat!(
+        module_path!(),
+        "::a_time_zone_is_found_by_asking_another_process"
+    );
+    Suite::new(rule, numbers()).assert_same_elsewhere(test);
+}
+
+#[test]
+#[should_panic(expected = "breaks the law of determinism")]
+fn a_seed_drawn_once_per_process_is_found_by_asking_another_process() {
+    static SEED: std::sync::OnceLock<std::hash::RandomState> = std::sync::OnceLock::new();
+    let rule = FoldFn::reducer(
+        "seeded",
+        1,
+        |_| 0,
+        |state: &mut u64, new: &u64| {
+            use std::hash::BuildHasher;
+            *state = SEED.get_or_init(Default::default).hash_one(new);
+        },
+    );
+    let test = concat!(
+        module_path!(),
+        "::a_seed_drawn_once_per_process_is_found_by_asking_another_process"
+    );
+    Suite::new(rule, numbers()).assert_same_elsewhere(test);
+}

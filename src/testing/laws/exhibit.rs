@@ -54,8 +54,13 @@ pub(super) fn one_line(bytes: &[u8]) -> String {
     if let Ok(value) = cbor::from_slice::<Value>(bytes) {
         return brief(&value);
     }
-    let mut hex = String::from("bytes 0x");
-    for byte in bytes.iter().take(16) {
+    format!("bytes 0x{}", hex(bytes.get(..16).unwrap_or(bytes)))
+}
+
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let mut hex = String::new();
+    for byte in bytes {
         let _ = write!(hex, "{byte:02x}");
     }
     hex
@@ -69,10 +74,7 @@ fn brief(value: &Value) -> String {
         Value::Integer(number) => i128::from(*number).to_string(),
         Value::Float(number) => format!("{number:?}"),
         Value::Text(text) => format!("{text:?}"),
-        Value::Bytes(bytes) => {
-            let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
-            format!("h'{}'", digits.collect::<String>())
-        }
+        Value::Bytes(bytes) => format!("h'{}'", hex(bytes)),
         Value::Array(items) => format!("[{}]", list(items)),
         Value::Map(entries) => {
             let entry = |(key, value): &(Value, Value)| format!("{}: {}", brief(key), brief(value));

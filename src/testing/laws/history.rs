@@ -38,15 +38,6 @@ impl Word {
     pub fn payload(&self) -> &Payload {
         &self.payload
     }
-
-    fn hex(&self) -> String {
-        use fmt::Write as _;
-        let mut hex = String::new();
-        for byte in self.payload.as_bytes() {
-            let _ = write!(hex, "{byte:02x}");
-        }
-        hex
-    }
 }
 
 impl fmt::Debug for Word {
@@ -271,7 +262,7 @@ impl History {
                 "\n        .event(\"{}\", [{}], \"{}\"){} // {}",
                 letter(step.writer),
                 saw.collect::<Vec<_>>().join(", "),
-                step.word.hex(),
+                super::exhibit::hex(step.word.payload.as_bytes()),
                 if at + 1 == last { ";" } else { "" },
                 step.word.text,
             );

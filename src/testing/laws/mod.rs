@@ -25,6 +25,7 @@ mod budget;
 mod checks;
 mod diagram;
 mod draws;
+mod elsewhere;
 mod exhibit;
 mod history;
 mod law;
@@ -53,7 +54,8 @@ pub fn check(resolver: impl Resolver, payloads: impl Payloads, budget: Budget) -
     Suite::new(resolver, payloads).with_budget(budget).check()
 }
 
-/// Declares a module of tests that hold a resolver to the laws, one `#[test]` for each [`Law`].
+/// Declares a module of tests that hold a resolver to the laws, one `#[test]` for each [`Law`], and
+/// one that asks another process, with another hash seed, time zone and locale.
 ///
 /// It is given a name, how the resolver is made, and where payloads come from: a proptest strategy
 /// whose values can be serialized, or an [`Alphabet`]. After a semicolon may follow what else the
@@ -79,6 +81,17 @@ macro_rules! resolver_laws {
     ($name:ident, $resolver:expr, $payloads:expr; |$suite:ident| $told:expr) => {
         mod $name {
             use super::*;
+
+            #[test]
+            fn determinism_in_another_process() {
+                let $suite = $crate::testing::laws::Suite::new($resolver, $payloads)
+                    .with_name(stringify!($resolver));
+                let told = $told;
+                told.assert_same_elsewhere(concat!(
+                    module_path!(),
+                    "::determinism_in_another_process"
+                ));
+            }
 
             $crate::resolver_laws!(@laws $resolver, $payloads, $suite, $told;
                 determinism Determinism,

@@ -9,7 +9,7 @@ use super::draws::Draws;
 use super::history::{History, Word};
 use super::law::Law;
 use super::report::{Failure, Trial};
-use super::shapes::all_pasts;
+use super::shapes::{Pasts, all_pasts};
 use super::shrink::shrink;
 use super::suite::Setup;
 use super::words::garbage;
@@ -27,6 +27,8 @@ const EVENTS: usize = 200;
 const REPLICAS: usize = 8;
 /// So many small histories are folded again at the end, when time has passed.
 const KEPT: usize = 200;
+/// How many histories of each length another process is asked about.
+const SOME: usize = 100;
 
 /// A search under way.
 struct Search<'a> {
@@ -149,14 +151,8 @@ impl Search<'_> {
             if self.bench.steps() > limit {
                 return false;
             }
-            let pasts = &shapes[at % shapes.len()];
-            let mut rest = at / shapes.len();
-            let mut words = Vec::new();
-            for _ in 0..events {
-                words.push(self.words[alphabet[rest % alphabet.len()]].clone());
-                rest /= alphabet.len();
-            }
-            let history = History::of_pasts(pasts, &words, number % 2 == 1);
+            let word = |letter: usize| self.words[alphabet[letter]].clone();
+            let history = numbered(&shapes, alphabet.len(), &word, at, number % 2 == 1);
             if self.visit(history) {
                 return false;
             }
@@ -213,6 +209,40 @@ impl Search<'_> {
             }
         }
     }
+}
+
+/// The history of this number: the shape is the last digit, the words are the others.
+fn numbered(
+    shapes: &[Pasts],
+    letters: usize,
+    word: &dyn Fn(usize) -> Word,
+    number: usize,
+    apart: bool,
+) -> History {
+    let pasts = &shapes[number % shapes.len()];
+    let mut rest = number / shapes.len();
+    let mut words = Vec::new();
+    for _ in pasts {
+        words.push(word(rest % letters));
+        rest /= letters;
+    }
+    History::of_pasts(pasts, &words, apart)
+}
+
+/// Some histories of up to three events, the same every time.
+pub(super) fn some_small(words: &[Word]) -> Vec<History> {
+    let mut some = Vec::new();
+    for events in 1..=3 {
+        let shapes = all_pasts(events);
+        let total = shapes.len() * words.len().pow(u32::try_from(events).unwrap_or(1));
+        let (stride, word) = (coprime(total), |letter: usize| words[letter].clone());
+        let number = |turn: usize| turn * stride % total;
+        let turns = 0..total.min(SOME);
+        some.extend(
+            turns.map(|turn| numbered(&shapes, words.len(), &word, number(turn), turn % 2 == 1)),
+        );
+    }
+    some
 }
 
 /// Three of these words.

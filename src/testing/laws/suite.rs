@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::bench::Bench;
 use super::budget::Budget;
 use super::checks::{Effort, finding};
+use super::elsewhere::elsewhere;
 use super::history::{History, Word};
 use super::law::Law;
 use super::report::{Failure, Report};
@@ -164,6 +165,18 @@ impl<R: Resolver> Suite<R> {
         Report {
             resolver: self.setup.resolver_id(),
             trials: concerned.map(|law| search(*law, &self.setup)).collect(),
+        }
+    }
+
+    /// Holds the rule to [`Law::Determinism`] against another process, with another hash seed, time
+    /// zone and locale: the program is started again for the test of this name, which must come by
+    /// here. The name is a path that begins with the crate, as `module_path!` says it.
+    ///
+    /// # Panics
+    /// If the other process comes to another state, or has no such test. Where none can be started, nothing is compared.
+    pub fn assert_same_elsewhere(&self, test: &str) {
+        if let Some(failure) = elsewhere(&self.setup, test) {
+            panic!("{failure}");
         }
     }
 
