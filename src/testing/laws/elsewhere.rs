@@ -1,7 +1,8 @@
 //! The same rule in another process, with another hash seed, time zone and locale.
 //!
 //! A test starts its own program again, for that one test; the second run folds the same histories
-//! and prints what they come to, and the first compares.
+//! and writes down what they come to, and the first compares. Which file to write to, the second is
+//! told as the name of a test to leave out, of which there is none.
 
 use std::process::Command;
 
@@ -14,19 +15,15 @@ use super::report::Failure;
 use super::search::some_small;
 use super::suite::Setup;
 
-/// Set in the second process.
-const ASKED: &str = "ANABRANCH_LAWS_ELSEWHERE";
-/// How a line begins that tells the state of one history.
-const TOLD: &str = "anabranch-laws-state:";
+/// How the name of the file begins.
+const ASKED: &str = "anabranch-laws-elsewhere-";
 
 /// Compares with another process, or is that process; what differs.
 pub(super) fn elsewhere(setup: &Setup, test: &str) -> Option<Failure> {
     let histories = some_small(&setup.words);
     let here: Vec<String> = histories.iter().map(|it| told(setup, it)).collect();
-    if is_asked() {
-        for state in here {
-            println!("{TOLD}{state}");
-        }
+    if let Some(file) = asked() {
+        std::fs::write(file, here.join("\n")).expect("a file that the first process can read");
         return None;
     }
     let there = ask(test)?;
@@ -51,12 +48,9 @@ pub(super) fn elsewhere(setup: &Setup, test: &str) -> Option<Failure> {
     Some(Failure::new(Law::Determinism, setup, history, finding))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test tells its second process by this what it is"
-)]
-fn is_asked() -> bool {
-    std::env::var_os(ASKED).is_some()
+/// The file to write to, where this is the second process.
+fn asked() -> Option<String> {
+    std::env::args().find(|argument| argument.contains(ASKED))
 }
 
 /// What the same test says in another process; nothing where none can be started.
@@ -64,16 +58,18 @@ fn ask(test: &str) -> Option<Vec<String>> {
     let program = std::env::current_exe().ok()?;
     // The name of a test begins behind the name of its crate.
     let name = test.split_once("::").map_or(test, |(_, name)| name);
-    let output = Command::new(program)
-        .args([name, "--exact", "--nocapture", "--test-threads=1"])
-        .envs([(ASKED, "1"), ("TZ", "Pacific/Chatham")])
-        .envs([("LC_ALL", "tr_TR.UTF-8"), ("LANG", "tr_TR.UTF-8")])
+    let unique = format!("{ASKED}{}-{}", std::process::id(), name.replace("::", "-"));
+    let file = std::env::temp_dir().join(unique);
+    Command::new(program)
+        .args([name, "--exact", "--test-threads=1", "--skip"])
+        .arg(&file)
+        .envs([("TZ", "Pacific/Chatham"), ("LC_ALL", "tr_TR.UTF-8")])
         .output()
         .ok()?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    // The first line may stand behind the name of the test.
-    let state = |line: &str| line.split_once(TOLD).map(|(_, state)| state.to_owned());
-    Some(said.lines().filter_map(state).collect())
+    let said = std::fs::read_to_string(&file).unwrap_or_default();
+    // What is left in a directory for such things does no harm.
+    let _ = std::fs::remove_file(&file);
+    Some(said.lines().map(str::to_owned).collect())
 }
 
 /// The state of a history in hexadecimal, or that there is none.
