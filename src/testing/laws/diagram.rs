@@ -93,15 +93,16 @@ mod tests {
             .event("B", [], "02")
             .event("B", [1], "03")
             .event("A", [3], "04");
-        let expected = "\
-   A     B
-   1     |            1
-   |     2            2
-   |-1-->|
-   |     3            3
-   |<--3-|
-   4     |            4
-";
-        assert_eq!(draw(&history), expected);
+        let expected = [
+            "   A     B",
+            "   1     |       1",
+            "   |     2       2",
+            "   |-1-->|",
+            "   |     3       3",
+            "   |<--3-|",
+            "   4     |       4",
+        ];
+        let drawn = draw(&history);
+        assert_eq!(drawn.lines().collect::<Vec<_>>(), expected);
     }
 }

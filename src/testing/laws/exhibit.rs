@@ -203,8 +203,16 @@ mod tests {
     fn what_differs_is_marked_and_what_agrees_stands_next_to_each_other() {
         let left = exhibit("one way", &["{", "  a: 1", "  b: 2", "}"]);
         let right = exhibit("the other", &["{", "  b: 2", "  c: 3", "}"]);
-        let expected = "    one way     the other\n    {        |  {\n ->   a: 1  |  \n      b: 2  |    b: 2\n ->          |    c: 3\n    }        |  }\n";
-        assert_eq!(side_by_side(&left, &right), expected);
+        let expected = [
+            "    one way     the other",
+            "    {        |  {",
+            " ->   a: 1   |  ",
+            "      b: 2   |    b: 2",
+            " ->          |    c: 3",
+            "    }        |  }",
+        ];
+        let text = side_by_side(&left, &right);
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected);
     }
 
     #[test]
