@@ -122,6 +122,18 @@ pub enum Law {
     Commutation,
     /// Where nobody writes concurrently, the state is what a plain reducer makes of it. Tried if a
     /// reducer is [given](super::Suite::with_reducer).
+    ///
+    /// ```
+    /// use anabranch::FoldFn;
+    /// use anabranch::testing::laws::{Alphabet, Law, Suite};
+    ///
+    /// // Meant to keep the last one, keeps the greatest.
+    /// let rule = FoldFn::reducer("last", 1, |_| 0, |last: &mut u8, new: &u8| *last = *new.max(last));
+    /// let report = Suite::new(rule, Alphabet::of(&[1u8, 2]))
+    ///     .with_reducer(|all: &[u8]| all.last().copied().unwrap_or(0))
+    ///     .check_law(Law::Sequence);
+    /// assert_eq!(report.broken(), [Law::Sequence]);
+    /// ```
     Sequence,
     /// Of two concurrent events of which one leaves no trace beside the other, the verdict says
     /// which.
@@ -142,6 +154,18 @@ pub enum Law {
     Resolution,
     /// What is declared to hold always does. Tried if an invariant is
     /// [given](super::Suite::with_invariant).
+    ///
+    /// ```
+    /// use anabranch::FoldFn;
+    /// use anabranch::testing::laws::{Alphabet, Law, Suite};
+    ///
+    /// // Whoever spends has looked first, but not at what others spend meanwhile.
+    /// let rule = FoldFn::reducer("purse", 1, |_| 3i8, |left: &mut i8, step: &i8| *left += step);
+    /// let report = Suite::new(rule, Alphabet::of(&[-2i8]))
+    ///     .with_invariant("nobody owes anything", |left| *left >= 0)
+    ///     .check_law(Law::Invariants);
+    /// assert_eq!(report.broken(), [Law::Invariants]);
+    /// ```
     Invariants,
     /// What everybody saw and overwrote needs no room: the state is bounded by what is alive. Not
     /// tried if each event is [said](super::Suite::keeping_all) to add something.
