@@ -4,3 +4,4 @@
 //! Nothing in the library knows this module; it knows neither the hub nor the command line.
 
 pub mod conformance;
+pub mod laws;

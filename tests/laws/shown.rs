@@ -1,0 +1,104 @@
+//! What people are shown when a rule breaks a law.
+
+use anabranch::FoldFn;
+use anabranch::resolver::Claims;
+use anabranch::testing::laws::{self, Alphabet, Budget, History, Law, Suite};
+
+fn last_write() -> FoldFn<u8, u8> {
+    FoldFn::reducer("last", 1, |_| 0, |last: &mut u8, new: &u8| *last = *new)
+        .with_claims(Claims::commuting())
+}
+
+const SHOWN: &str = "\
+last@1 breaks the law of commutation: a rule that claims that concurrent events commute is right, refusals included.
+Here, the rule claims that concurrent events commute, and yet their order matters.
+
+   A     B
+   1     |       2
+   |     2       1
+
+    folded as 2, 1     folded as 1, 2
+ -> 2               |  1
+
+As a test:
+
+#[test]
+fn last_keeps_commutation() {
+    use anabranch::testing::laws::{Alphabet, History, Law, Suite};
+
+    let history = History::new()
+        .event(\"A\", [], \"02\") // 2
+        .event(\"B\", [], \"01\"); // 1
+    Suite::new(last_write(), Alphabet::of(&[()])).assert_keeps(Law::Commutation, &history);
+}
+";
+
+#[test]
+fn a_failure_is_the_smallest_history_drawn_with_both_outcomes_and_a_test() {
+    let suite = Suite::new(last_write(), Alphabet::of(&[1u8, 2])).with_name("last_write()");
+    let report = suite.check_law(Law::Commutation);
+    let failure = report.failures().next().unwrap();
+    assert_eq!(failure.to_string().trim_end(), SHOWN.trim_end());
+}
+
+#[test]
+#[should_panic(expected = "last@1 breaks the law of commutation")]
+fn the_test_that_is_printed_fails_as_long_as_the_rule_is_not_mended() {
+    let history = History::new()
+        .event("A", [], "01") // 1
+        .event("B", [], "02"); // 2
+    Suite::new(last_write(), Alphabet::of(&[()])).assert_keeps(Law::Commutation, &history);
+}
+
+#[test]
+fn a_long_history_is_made_as_short_as_a_mistake_allows() {
+    // Seven writes by anybody, in any order, and the eighth is forgotten by a replay.
+    let rule = FoldFn::reducer(
+        "sum",
+        1,
+        |_| 0u64,
+        |sum: &mut u64, step: &u64| {
+            *sum = if *sum >= 7 {
+                *step
+            } else {
+                sum.saturating_add(*step)
+            };
+        },
+    )
+    .with_claims(Claims::commuting());
+    let report = laws::check(rule, Alphabet::of(&[1u64, 2]), Budget::default());
+    let failure = report
+        .failures()
+        .find(|failure| failure.law == Law::Commutation);
+    let history = &failure.unwrap().history;
+    assert!(history.len() <= 6, "{report}");
+}
+
+#[test]
+fn the_same_search_finds_the_same() {
+    let found = || {
+        let suite = Suite::new(last_write(), 0u8..).with_budget(Budget::new(5_000).with_seed(3));
+        suite.check().to_string()
+    };
+    assert_eq!(found(), found());
+}
+
+#[test]
+fn small_histories_of_a_small_alphabet_are_tried_in_full() {
+    let rule = FoldFn::reducer(
+        "sum",
+        1,
+        |_| 0u64,
+        |sum: &mut u64, step: &u64| {
+            *sum = sum.wrapping_add(*step);
+        },
+    );
+    let report = Suite::new(rule, Alphabet::of(&[1u64, 2]))
+        .with_budget(Budget::new(200_000))
+        .check_law(Law::Footprint);
+    let trial = &report.trials[0];
+    assert_eq!(trial.complete_to, 5);
+    // 1, 2, 7, 40 and 357 histories of 1 to 5 events, with two payloads.
+    let small = 2 + 2 * 4 + 7 * 8 + 40 * 16 + 357 * 32;
+    assert!(trial.histories > small, "{report}");
+}
