@@ -68,9 +68,9 @@
 //! use anabranch::{FoldFn, Registry, Rejection};
 //!
 //! let stock = FoldFn::new("stock", 1, |_| 0i64, |left, step: &i64, _| *left += step)
-//!     .with_admit(|left, step, _| match left + step {
-//!         ..0 => Err(Rejection::new(format!("only {left} left"))),
-//!         _ => Ok(()),
+//!     .with_admit(|left, step, _| match left.checked_add(*step) {
+//!         Some(0..) => Ok(()),
+//!         _ => Err(Rejection::new(format!("only {left} left"))),
 //!     });
 //! let rules = Registry::new().with("stock", stock)?;
 //! # Ok::<(), anabranch::resolver::RegistryError>(())
@@ -146,6 +146,6 @@ pub use store::FjallStore;
 pub use store::MemoryStore;
 
 /// Compiles and runs what README.md shows.
-#[cfg(all(doctest, feature = "fjall", feature = "hub"))]
+#[cfg(all(doctest, feature = "fjall", feature = "hub", feature = "testing"))]
 #[doc = include_str!("../README.md")]
 pub struct ReadmeRuns;

@@ -20,9 +20,9 @@ use crate::event::AggregateId;
 ///
 /// // Stock that refuses to go below zero.
 /// let stock = FoldFn::new("stock", 1, |_| 0i64, |stock, step: &i64, _| *stock += step)
-///     .with_admit(|stock, step, _| match stock + step {
-///         ..0 => Err(Rejection::new(format!("only {stock} left"))),
-///         _ => Ok(()),
+///     .with_admit(|stock, step, _| match stock.checked_add(*step) {
+///         Some(0..) => Ok(()),
+///         _ => Err(Rejection::new(format!("only {stock} left"))),
 ///     });
 ///
 /// // A plain reducer, which does not look at causality: how many of each thing there are.
