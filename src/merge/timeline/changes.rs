@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use super::folding::Rule;
+use super::rule::Rule;
 use super::{FoldOutcome, Timeline};
 use crate::event::OrderKey;
 use crate::limits::{CHANGE_EVENTS_MAX, CHANGE_KEYS_MAX};

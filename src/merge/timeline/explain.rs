@@ -2,8 +2,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Timeline;
-use super::races::Rule;
 use super::rows::{Fate, Row};
+use super::rule::Rule;
 use crate::event::EventId;
 use crate::limits::{PIECES_MAX, REFUSED_MAX, SOURCE_LOOKS_MAX, SOURCES_MAX};
 use crate::merge::{ExplainedPiece, Explanation, Guard, Party, RaceQuery, Sources};
@@ -23,10 +23,7 @@ impl Timeline {
         let order = self.parties_order();
         let (mut pieces, mut more_pieces) = (Vec::new(), false);
         if let (Some(route), Some(state)) = (&self.route, self.last_good()) {
-            let rule = Rule {
-                resolver: &**route.resolver(),
-                guard,
-            };
+            let rule = Rule::new(route, guard);
             let mut found = pieces_of(rule, state);
             more_pieces = found.len() > PIECES_MAX;
             found.truncate(PIECES_MAX);
@@ -161,12 +158,9 @@ impl Touches {
 }
 
 fn pieces_of(rule: Rule<'_>, state: &ErasedState) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let ran = rule.guard.run(&mut || {
-        // A state that cannot be written has no pieces to show.
-        pieces = rule.resolver.pieces(state).unwrap_or_default();
-    });
-    if ran.is_ok() { pieces } else { Vec::new() }
+    // A state that cannot be written has no pieces to show.
+    let pieces = rule.ask(|resolver| resolver.pieces(state).ok());
+    pieces.flatten().unwrap_or_default()
 }
 
 /// What is told of the last events of which something is to be told.

@@ -1,14 +1,14 @@
 use alloc::string::String;
-use alloc::sync::Arc;
 use core::cell::{Cell, OnceCell, RefCell};
 
 use super::prefix::Prefix;
 use super::rows::Fate;
+use super::rule::Rule;
 use super::view::FoldView;
 use super::{FoldOutcome, Timeline, Unresolved};
 use crate::event::{EventId, OrderKey};
 use crate::merge::{Guard, Panic};
-use crate::resolver::{ErasedResolver, ErasedState, Folded};
+use crate::resolver::{ErasedState, Folded};
 
 /// How far the fold has come.
 #[derive(Debug, Default)]
@@ -22,13 +22,6 @@ pub(super) struct Fold {
     pub(super) asker: Option<OrderKey>,
     /// Of an aggregate without its history: roughly the bytes of the state.
     pub(super) state_bytes: usize,
-}
-
-/// What folding needs of others: the rule, and what catches its panics.
-#[derive(Clone, Copy)]
-pub(super) struct Rule<'a> {
-    pub(super) resolver: &'a dyn ErasedResolver,
-    pub(super) guard: &'a dyn Guard,
 }
 
 impl Timeline {
@@ -63,11 +56,7 @@ impl Timeline {
         {
             return outcome;
         }
-        let resolver = Arc::clone(route.resolver());
-        let rule = Rule {
-            resolver: &*resolver,
-            guard,
-        };
+        let rule = Rule::new(&route, guard);
         self.take_late(rule, &mut outcome);
         self.fold.condition = self.advance(None, rule, &mut outcome).err();
         if let Some(Unresolved::Panicked {

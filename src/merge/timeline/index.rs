@@ -2,8 +2,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::Timeline;
-use super::folding::Rule;
 use super::rows::Fate;
+use super::rule::Rule;
 use super::touched::Touched;
 use crate::event::{Causality, EventId, OrderKey, VersionVector};
 use crate::resolver::Footprint;
@@ -63,11 +63,7 @@ impl Timeline {
     pub(super) fn footprint(&mut self, slot: usize, rule: Rule<'_>) -> Option<Footprint> {
         let row = self.rows.row(slot)?;
         self.costs.footprints += 1;
-        let mut footprint = None;
-        rule.guard
-            .run(&mut || footprint = Some(rule.resolver.footprint(row.event.payload())))
-            .ok()?;
-        footprint
+        rule.ask(|resolver| resolver.footprint(row.event.payload()))
     }
 
     /// Whether one of these keys, those of the event at a slot, was touched behind its place by an

@@ -1,7 +1,8 @@
 use super::checkpoints::Checkpoint;
-use super::folding::{Failure, Rule};
+use super::folding::Failure;
 use super::prefix::Prefix;
 use super::rows::Fate;
+use super::rule::Rule;
 use super::{FoldOutcome, Timeline};
 use crate::event::OrderKey;
 use crate::limits::CHECKPOINT_EVENTS_MIN;
@@ -78,13 +79,9 @@ impl Timeline {
         if self.fold.doubtful == Some(row.event.id()) {
             return None;
         }
-        let mut commutes = false;
-        let ran = rule
-            .guard
-            .run(&mut || commutes = rule.resolver.claims().commutes);
+        let commutes = rule.ask(|resolver| resolver.claims().commutes) == Some(true);
         // What is behind an event is concurrent with it, unless a writer went astray.
-        commutes &= !self.rows.is_astray();
-        if ran.is_ok() && commutes && self.fold.asker < Some(key) {
+        if commutes && !self.rows.is_astray() && self.fold.asker < Some(key) {
             return Some(Shortcut::Claimed);
         }
         let footprint = self.footprint(slot, rule)?;
@@ -167,13 +164,9 @@ impl Timeline {
             if !self.pay(&mut checkpoint, rule) {
                 continue;
             }
-            let mut copy = None;
-            let ran = rule
-                .guard
-                .run(&mut || copy = Some(checkpoint.prefix.copy(rule.resolver)));
-            if ran.is_ok() && copy.is_some() {
+            if let Some(copy) = rule.ask(|resolver| checkpoint.prefix.copy(resolver)) {
                 self.costs.copied(checkpoint.bytes);
-                self.fold.prefix = copy;
+                self.fold.prefix = Some(copy);
                 self.checkpoints.put_back(checkpoint);
                 return;
             }
@@ -199,23 +192,16 @@ impl Timeline {
         let Some(prefix) = &self.fold.prefix else {
             return;
         };
-        let own = prefix.own_bytes();
-        let mut measured = None;
-        let ran = rule.guard.run(&mut || {
-            let state = rule.resolver.encode_state(&prefix.state);
-            measured = state.ok().map(|state| own + state.len());
-        });
+        let state = rule.ask(|resolver| resolver.encode_state(&prefix.state).ok());
+        let bytes = state
+            .flatten()
+            .map(|state| prefix.own_bytes() + state.len());
         // A state that cannot be written is tried again when twice as much has come.
-        let bytes = measured.filter(|_| ran.is_ok());
         pace.state_bytes = bytes.unwrap_or(pace.bytes * 2);
         if pace.bytes < pace.state_bytes {
             return;
         }
-        let mut copy = None;
-        let ran = rule
-            .guard
-            .run(&mut || copy = Some(prefix.copy(rule.resolver)));
-        if let (Ok(()), Some(copy)) = (ran, copy) {
+        if let Some(copy) = rule.ask(|resolver| prefix.copy(resolver)) {
             let bytes = pace.state_bytes;
             self.costs.copied(bytes);
             self.checkpoints.lay(copy, bytes);

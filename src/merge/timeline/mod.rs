@@ -22,6 +22,7 @@ mod prefix;
 mod races;
 mod replacements;
 mod rows;
+mod rule;
 mod skipping;
 mod stored;
 mod touched;

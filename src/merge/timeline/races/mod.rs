@@ -14,10 +14,10 @@ mod stretches;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
-pub(super) use self::search::Rule;
 use self::search::{Pair, Search};
 use super::Timeline;
 use super::rows::Row;
+use super::rule::Rule;
 use crate::limits::{CONTESTED_MAX, RACE_LOOKS_MAX, RACE_PAGE_MAX};
 use crate::merge::{
     Contested, ExplainedRace, Guard, Party, RaceCounts, RaceCursor, RacePage, RaceQuery, Side,
@@ -93,10 +93,7 @@ impl Timeline {
         let Some(route) = self.route.as_ref().filter(|_| self.complete) else {
             return;
         };
-        let rule = Rule {
-            resolver: &**route.resolver(),
-            guard,
-        };
+        let rule = Rule::new(route, guard);
         let mut search = Search::new(&self.rows, &mut self.past, rule, after);
         // Nothing is to be done after a stop.
         let _ = search.run(&mut |pair| call(pair, explained(pair, rule)));

@@ -1,59 +1,16 @@
 use alloc::collections::BTreeSet;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::{ControlFlow, Range};
 
 use super::super::past::Past;
 use super::super::rows::{Row, Rows};
+use super::super::rule::Rule;
 use super::pairs::{Pairs, Sight};
 use super::stretches::{Stretches, is_odd};
-use crate::event::{Event, VersionVector};
-use crate::merge::{Guard, RaceCursor};
-use crate::resolver::{Decision, ErasedResolver, Footprint, Key};
-
-/// The resolver, which is only asked under the guard.
-#[derive(Clone, Copy)]
-pub(in super::super) struct Rule<'a> {
-    pub(in super::super) resolver: &'a dyn ErasedResolver,
-    pub(in super::super) guard: &'a dyn Guard,
-}
-
-impl Rule<'_> {
-    /// What an event touches; everything where the rule panics.
-    pub(in super::super) fn footprint(self, event: &Event) -> Footprint {
-        let mut footprint = Footprint::Everything;
-        let ran = self
-            .guard
-            .run(&mut || footprint = self.resolver.footprint(event.payload()));
-        if ran.is_ok() {
-            footprint
-        } else {
-            Footprint::Everything
-        }
-    }
-
-    /// What decides at a place; the rule as a whole where it panics.
-    pub(in super::super) fn name(self, key: &Key) -> String {
-        let mut name = None;
-        let ran = self
-            .guard
-            .run(&mut || name = Some(self.resolver.rule_at(key).into_owned()));
-        let name = ran.ok().and(name);
-        name.unwrap_or_else(|| self.resolver.id().name.into_owned())
-    }
-
-    /// What is decided at each of some places; nothing at all where the rule panics.
-    pub(super) fn decide(self, keys: &[Key], earlier: &Event, later: &Event) -> Vec<Decision> {
-        let mut decisions = None;
-        let ran = self.guard.run(&mut || {
-            decisions = self
-                .resolver
-                .decide(keys, earlier.payload(), later.payload());
-        });
-        ran.ok().and(decisions).unwrap_or_default()
-    }
-}
+use crate::event::VersionVector;
+use crate::merge::RaceCursor;
+use crate::resolver::Footprint;
 
 /// Two events that did not see each other and touch the same keys, very long ones perhaps only
 /// nearly the same.

@@ -1,8 +1,9 @@
-use super::{Rule, Timeline};
+use super::super::rule::Rule;
+use super::Timeline;
 use crate::event::EventId;
 use crate::limits::SOURCE_LOOKS_MAX;
 use crate::merge::{ExplainedRace, Guard, Party, RacePage};
-use crate::resolver::{Footprint, Key, Verdict};
+use crate::resolver::{Key, Verdict};
 
 impl Timeline {
     /// Tells of the places of a page that are left to a person who has decided there since. Looks at
@@ -11,10 +12,7 @@ impl Timeline {
         let Some(route) = self.route.clone() else {
             return;
         };
-        let rule = Rule {
-            resolver: &**route.resolver(),
-            guard,
-        };
+        let rule = Rule::new(&route, guard);
         let mut looks = SOURCE_LOOKS_MAX;
         for race in &mut page.races {
             let ids = [race.earlier.event.id(), race.later.event.id()];
@@ -63,9 +61,9 @@ impl Timeline {
         rule: Rule<'_>,
     ) -> Option<Party> {
         let party = self.rows.row(slot)?.party();
-        let touches = || match rule.footprint(&party.event) {
-            Footprint::Everything => true,
-            Footprint::Keys(keys) => keys.iter().any(|other| other.overlaps(key)),
+        let touches = || {
+            let footprint = rule.footprint(&party.event);
+            footprint.keys().iter().any(|other| other.overlaps(key))
         };
         if !party.is_applied() || !touches() {
             return None;
