@@ -16,27 +16,14 @@ use anabranch::{Draft, Replica};
 use futures::StreamExt;
 use serde::Serialize;
 
-use super::program::{Place, ok};
+use super::program::{COMMANDS, Place, ok};
 
-const COMMANDS: [&str; 17] = [
-    "",
-    "demo",
-    "serve",
-    "record",
-    "state",
-    "watch",
-    "tail",
-    "explain",
-    "resolve",
-    "log",
-    "sync",
-    "status",
-    "export",
-    "import",
-    "verify",
-    "compact",
-    "completions",
-];
+/// Each command by the name of its file, and how it is asked for help.
+fn helps() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+    let top = ("anabranch", vec!["--help"]);
+    let command = |command| (command, vec![command, "--help"]);
+    [top].into_iter().chain(COMMANDS.into_iter().map(command))
+}
 
 /// Compares with what was said before.
 #[track_caller]
@@ -273,12 +260,7 @@ async fn what_is_read_is_shown_as_it_was() {
 /// A line that was broken once more because it was too long leaves one word alone on the next.
 #[test]
 fn no_help_has_a_word_left_over_from_a_line_that_was_too_long() {
-    for command in COMMANDS {
-        let file = if command.is_empty() {
-            "anabranch"
-        } else {
-            command
-        };
+    for (file, _) in helps() {
         let name = format!("tests/cli/snapshots/help/{file}.txt");
         let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&name));
         let text = text.unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -292,15 +274,7 @@ fn no_help_has_a_word_left_over_from_a_line_that_was_too_long() {
 #[test]
 fn the_help_of_each_command_is_as_it_was() {
     let place = Place::new();
-    for command in COMMANDS {
-        let args = [command, "--help"]
-            .into_iter()
-            .filter(|arg| !arg.is_empty());
-        let name = if command.is_empty() {
-            "anabranch"
-        } else {
-            command
-        };
+    for (name, args) in helps() {
         pinned(&format!("help/{name}.txt"), &ok(&place.run(args)));
     }
 }

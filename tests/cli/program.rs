@@ -10,6 +10,26 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// Every command that people see.
+pub(crate) const COMMANDS: [&str; 16] = [
+    "demo",
+    "serve",
+    "record",
+    "state",
+    "watch",
+    "tail",
+    "explain",
+    "resolve",
+    "log",
+    "sync",
+    "status",
+    "export",
+    "import",
+    "verify",
+    "compact",
+    "completions",
+];
+
 /// How long a line may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -1,25 +1,6 @@
 //! What `--help` says.
 
-use super::program::{Place, ok};
-
-const COMMANDS: [&str; 16] = [
-    "demo",
-    "serve",
-    "record",
-    "state",
-    "watch",
-    "tail",
-    "explain",
-    "resolve",
-    "log",
-    "sync",
-    "status",
-    "export",
-    "import",
-    "verify",
-    "compact",
-    "completions",
-];
+use super::program::{COMMANDS, Place, ok};
 
 #[test]
 fn help_begins_with_examples_and_ends_with_exit_codes() {
