@@ -76,11 +76,6 @@ impl Checkpoints {
         self.kept.pop()
     }
 
-    /// Keeps one that was taken out.
-    pub(super) fn put_back(&mut self, checkpoint: Checkpoint) {
-        self.kept.push(checkpoint);
-    }
-
     /// Takes notice of an event that was applied to the newest state, before these in the order.
     /// Returns those that owe so much by now that they have to be brought up to date.
     ///
@@ -103,8 +98,8 @@ impl Checkpoints {
         indebted
     }
 
-    /// Puts those back that [`owe`](Self::owe) has returned, in their places.
-    pub(super) fn reinstate(&mut self, checkpoint: Checkpoint) {
+    /// Keeps one that was taken out, in its place.
+    pub(super) fn put_back(&mut self, checkpoint: Checkpoint) {
         let at = self
             .kept
             .partition_point(|other| other.prefix.last < checkpoint.prefix.last);

@@ -124,7 +124,7 @@ impl Timeline {
         self.news.put_in_place(slot);
         for mut checkpoint in self.checkpoints.owe(slot, key, end) {
             if self.pay(&mut checkpoint, rule) {
-                self.checkpoints.reinstate(checkpoint);
+                self.checkpoints.put_back(checkpoint);
             }
         }
         true

@@ -39,7 +39,8 @@ pub struct FoldOutcome {
     pub late: bool,
     /// Whether an event that came since the last fold shares keys with a concurrent one. Exact, but
     /// true where the rule panics when it is asked for keys, and where more events of one key are
-    /// concurrent than are kept track of.
+    /// concurrent than are kept track of; and a race may be missed behind a writer that left its own
+    /// earlier event out of its heads. [`Timeline::races`](super::Timeline::races) has all.
     pub raced: bool,
 }
 
