@@ -1,12 +1,10 @@
 //! The rules that these replicas share, and what users write under them.
 
-use anabranch::event::{AggregateId, Draft, EventId, Metadata, Payload};
-use anabranch::resolver::{
-    Context, FieldEdit, FieldMerge, FoldFn, LastWriteWins, Registry, Rejection,
-};
+use crate::event::{AggregateId, Draft, EventId, Metadata, Payload};
+use crate::resolver::{Context, FieldEdit, FieldMerge, FoldFn, LastWriteWins, Registry, Rejection};
 use serde::{Deserialize, Serialize};
 
-use crate::random::Random;
+use crate::testing::sim::random::Random;
 
 /// Under which metadata key each local write carries a number of its own.
 pub(crate) const MARK: &str = "mark";

@@ -1,22 +1,37 @@
 //! After the faults: everybody connects, falls silent within a bound, and holds the same.
+//!
+//! Each check is an assertion over the whole world, written against the disks and an independent
+//! fold of what they hold. A check that fails panics, and the run tells it as its failure.
+
+mod gaps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anabranch::engine::Input;
-use anabranch::event::{AggregateId, Digest, Event, EventId, OrderKey, ReplicaId, Timestamp};
-use anabranch::merge::{Timeline, Unguarded};
-use anabranch::protocol::Direction;
+use crate::engine::Input;
+use crate::event::{AggregateId, Digest, Event, EventId, OrderKey, ReplicaId, Timestamp};
+use crate::merge::{Timeline, Unguarded};
+use crate::protocol::Direction;
 
-use crate::network::World;
-use crate::node::{Ask, START_MS};
-use crate::plan::Shape;
-use crate::rules;
-use crate::users::mark;
+use crate::testing::sim::plan::Shape;
+use crate::testing::sim::users::mark;
+use crate::testing::sim::users::rules;
+use crate::testing::sim::world::World;
+use crate::testing::sim::world::node::{Ask, START};
 
 /// Steps within which a healed world has fallen silent.
-const STEPS_MAX: u64 = 60_000;
+const SETTLING: u64 = 60_000;
 
 impl World {
+    /// Everything that must hold in a healed world.
+    pub(crate) fn check_all(&mut self) {
+        self.check_events();
+        self.check_gaps();
+        self.check_stamps();
+        self.check_states();
+        self.check_echo();
+        self.check_events();
+    }
+
     /// No more faults, and everybody connects.
     pub(crate) fn heal(&mut self) {
         // A failed store is no excuse not to answer.
@@ -55,12 +70,14 @@ impl World {
 
     /// Runs until nothing happens any more. Whoever lost a connection dials again.
     pub(crate) fn settle(&mut self) {
-        let limit = self.tally.steps + STEPS_MAX;
+        let limit = self.tally.steps + SETTLING;
         loop {
             assert!(self.tally.steps < limit, "no end in sight: a livelock");
             for edge in 0..self.plan.edges.len() {
                 let live = self.connections.iter().any(|connection| {
-                    let same = |end: &crate::link::End| self.nodes[end.node].opening == end.opening;
+                    let same = |end: &crate::testing::sim::network::End| {
+                        self.nodes[end.node].opening == end.opening
+                    };
                     connection.edge == edge
                         && !connection.cut
                         && !connection.once
@@ -83,7 +100,7 @@ impl World {
             let idle = self.nodes.iter().all(|node| {
                 node.engine
                     .as_ref()
-                    .is_some_and(anabranch::engine::Engine::is_idle)
+                    .is_some_and(crate::engine::Engine::is_idle)
             });
             // Half-open connections and buffered writes end by a deadline.
             let end = self.now + 2_000;
@@ -130,10 +147,7 @@ impl World {
                 .filter(|id| !replaced.contains(id))
                 .collect();
             assert!(missing.is_empty(), "replica {number} lacks {missing:?}");
-            let stranger = self
-                .strangers
-                .iter()
-                .flat_map(anabranch::event::Commit::events);
+            let stranger = self.strangers.iter().flat_map(crate::event::Commit::events);
             assert!(stranger.into_iter().all(|event| here.contains(&event.id())));
         }
         for node in 0..self.nodes.len() {
@@ -162,7 +176,7 @@ impl World {
     /// Stamps of one writer rise, whatever its clock did and however often it was started, but for
     /// those that follow a wild one.
     pub(crate) fn check_stamps(&self) {
-        let near = Timestamp::at_millis(START_MS + 3_000_000);
+        let near = Timestamp::at_millis(START + 3_000_000);
         let mut last: BTreeMap<ReplicaId, (EventId, Timestamp)> = BTreeMap::new();
         let disk = &self.nodes[0].disk;
         for event in disk.ids().filter_map(|id| disk.event(id)) {
@@ -246,7 +260,7 @@ impl World {
             self.nodes[node]
                 .asks
                 .insert(ticket, Ask::Load { aggregate: asked });
-            let ticket = anabranch::engine::Ticket(ticket);
+            let ticket = crate::engine::Ticket(ticket);
             let (aggregate, whole) = (aggregate.clone(), false);
             self.drive(
                 node,
@@ -326,5 +340,5 @@ fn naive_stock(events: &[Event]) -> Digest {
             left += step;
         }
     }
-    Digest::of(&anabranch::event::cbor::to_vec(&left).unwrap())
+    Digest::of(&crate::event::cbor::to_vec(&left).unwrap())
 }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use anabranch::engine::{Engine, Gap, Health};
-use anabranch::event::{Event, ReplicaId};
-use anabranch::limits::PAGE_ENTRIES_MAX;
-use anabranch::log::{Entry, EntryKind, IdRange, ReadLimit};
+use crate::engine::{Engine, Gap, Health};
+use crate::event::{Event, ReplicaId};
+use crate::limits::PAGE_ENTRIES_MAX;
+use crate::log::{Entry, EntryKind, IdRange, ReadLimit};
 
-use crate::disk::Disk;
-use crate::network::World;
-use crate::node::Node;
+use crate::testing::sim::disk::Disk;
+use crate::testing::sim::world::World;
+use crate::testing::sim::world::node::Node;
 
 const PAGE: ReadLimit = ReadLimit {
     entries: PAGE_ENTRIES_MAX,

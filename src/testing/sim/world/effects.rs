@@ -1,14 +1,14 @@
 //! What an engine wants done: groups reach the disk late, reads are answered late, frames travel.
 
-use anabranch::engine::{Effect, Input, LinkId};
-use anabranch::event::Commit;
-use anabranch::protocol::CloseCode;
+use crate::engine::{Effect, Input, LinkId};
+use crate::event::Commit;
+use crate::protocol::CloseCode;
 use bytes::Bytes;
 
 use super::{Fill, Happening, Later, World};
-use crate::link::{Connection, Seen};
-use crate::node::Node;
-use crate::users::mark;
+use crate::testing::sim::network::{Connection, Seen};
+use crate::testing::sim::users::mark;
+use crate::testing::sim::world::node::Node;
 
 impl World {
     pub(super) fn store_delay(&mut self) -> u64 {

@@ -1,10 +1,13 @@
 //! One connection between two replicas, and what its frames show of the promises.
+//!
+//! Frames of one direction do not overtake each other. What is under way when a connection breaks is
+//! lost.
 
 use std::collections::BTreeSet;
 
-use anabranch::engine::LinkId;
-use anabranch::event::{Commit, EventId};
-use anabranch::protocol::{Message, decode_frame};
+use crate::engine::LinkId;
+use crate::event::{Commit, EventId};
+use crate::protocol::{Message, decode_frame};
 use bytes::Bytes;
 
 /// One end of a connection.

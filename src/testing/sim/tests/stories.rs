@@ -1,16 +1,16 @@
 //! What seeds once found, each told alone.
 
-use anabranch::engine::{Filter, Input, Ticket, WatchId};
-use anabranch::event::{Commit, Timestamp};
-use anabranch::log::Durability;
-use anabranch::protocol::Direction;
+use crate::engine::{Filter, Input, Ticket, WatchId};
+use crate::event::{Commit, Timestamp};
+use crate::log::Durability;
+use crate::protocol::Direction;
 
-use crate::network::World;
-use crate::node::{Ask, START_MS};
-use crate::plan::Plan;
-use crate::random::Random;
-use crate::rules::{self, AGGREGATES};
-use crate::strangers;
+use crate::testing::sim::plan::Plan;
+use crate::testing::sim::random::Random;
+use crate::testing::sim::users::rules::{self, AGGREGATES};
+use crate::testing::sim::users::strangers;
+use crate::testing::sim::world::World;
+use crate::testing::sim::world::node::{Ask, START};
 
 const BOTH: Direction = Direction {
     push: true,
@@ -23,8 +23,8 @@ fn world(plan: Plan, seed: u64) -> World {
 
 /// Commits of strangers, and the aggregates of those among them whose clock is far ahead.
 fn wild(seed: u64) -> (Vec<Commit>, Vec<String>) {
-    let commits = strangers::commits(START_MS, &mut Random::new(seed));
-    let far = Timestamp::at_millis(START_MS + 86_400_000);
+    let commits = strangers::commits(START, &mut Random::new(seed));
+    let far = Timestamp::at_millis(START + 86_400_000);
     let events = commits.iter().flat_map(Commit::events);
     let far = events.filter(|event| event.timestamp() > far);
     let names = far.map(|event| event.aggregate().to_string()).collect();

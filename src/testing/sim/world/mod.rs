@@ -1,21 +1,24 @@
 //! The world: replicas, their disks and connections, and one queue of everything that is under way.
+//!
+//! It lets things happen one after the other, in the order of simulated time, and carries out what
+//! the engines want. It knows nothing of right and wrong: that is for the checks.
 
-#[path = "effects.rs"]
 mod effects;
+pub(crate) mod node;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use anabranch::engine::{Input, LinkId, LinkOptions};
-use anabranch::event::{Commit, EventId};
-use anabranch::protocol::{CloseCode, Direction, Role};
+use crate::engine::{Input, LinkId, LinkOptions};
+use crate::event::{Commit, EventId};
+use crate::protocol::{CloseCode, Direction, Role};
 use bytes::Bytes;
 
-use crate::link::{Connection, End};
-use crate::node::Node;
-use crate::plan::Plan;
-use crate::random::Random;
-use crate::{rules, strangers};
+use crate::testing::sim::network::{Connection, End};
+use crate::testing::sim::plan::Plan;
+use crate::testing::sim::random::Random;
+use crate::testing::sim::users::{rules, strangers};
+use crate::testing::sim::world::node::Node;
 
 /// Something that is under way.
 #[derive(Debug)]
@@ -88,40 +91,7 @@ pub(crate) struct Tally {
 }
 
 /// Steps that no run comes near.
-const STEPS_MAX: u64 = 300_000;
-
-impl Tally {
-    pub(crate) fn add(&mut self, other: &Self) {
-        let Self {
-            records,
-            rejected,
-            refused,
-            crashes,
-            failures,
-            restores,
-            folds,
-            reloads,
-            cuts,
-            sent_events,
-            summaries,
-            parts,
-            steps,
-        } = other;
-        self.records += records;
-        self.rejected += rejected;
-        self.refused += refused;
-        self.crashes += crashes;
-        self.failures += failures;
-        self.restores += restores;
-        self.folds += folds;
-        self.reloads += reloads;
-        self.cuts += cuts;
-        self.sent_events += sent_events;
-        self.summaries += summaries;
-        self.parts += parts;
-        self.steps += steps;
-    }
-}
+const STEPS: u64 = 300_000;
 
 pub(crate) struct World {
     pub(crate) plan: Plan,
@@ -155,7 +125,7 @@ impl World {
     pub(crate) fn with(plan: Plan, mut random: Random) -> Self {
         let nodes = (0..plan.nodes).map(|number| {
             let registry = if plan.plain == Some(number) {
-                anabranch::resolver::Registry::new()
+                crate::resolver::Registry::new()
             } else {
                 rules::registry()
             };
@@ -172,7 +142,7 @@ impl World {
         });
         let nodes = nodes.collect();
         let strangers = if plan.strangers {
-            strangers::commits(crate::node::START_MS, &mut random)
+            strangers::commits(crate::testing::sim::world::node::START, &mut random)
         } else {
             Vec::new()
         };
@@ -197,6 +167,18 @@ impl World {
             world.open(node);
         }
         world
+    }
+
+    /// Chaos, then peace, then everything must be equal.
+    pub(crate) fn live(&mut self) {
+        for operation in 0..self.plan.operations {
+            self.operate();
+            if operation % 16 == 0 {
+                self.check_claims();
+            }
+        }
+        self.heal();
+        self.check_all();
     }
 
     pub(crate) fn id(&mut self) -> u64 {
@@ -390,7 +372,7 @@ impl World {
             return false;
         }
         self.tally.steps += 1;
-        assert!(self.tally.steps < STEPS_MAX, "no end in sight");
+        assert!(self.tally.steps < STEPS, "no end in sight");
         true
     }
 
@@ -496,11 +478,7 @@ impl World {
         for node in &self.nodes {
             for id in node.disk.ids() {
                 all.insert(id);
-                replaced.extend(
-                    node.disk
-                        .event(id)
-                        .and_then(anabranch::event::Event::replaces),
-                );
+                replaced.extend(node.disk.event(id).and_then(crate::event::Event::replaces));
             }
         }
         (all, replaced)

@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use anabranch::clock::Now;
-use anabranch::engine::{Birth, Engine, Filter, Outside, WatchId, Watched};
-use anabranch::event::{AggregateId, EventId};
-use anabranch::log::{Cursor, Epoch, Group, ReadLimit};
-use anabranch::merge::Unguarded;
-use anabranch::protocol::Lineage;
-use anabranch::resolver::Registry;
+use crate::clock::Now;
+use crate::engine::{Birth, Engine, Filter, Outside, WatchId, Watched};
+use crate::event::{AggregateId, EventId};
+use crate::log::{Cursor, Epoch, Group, ReadLimit};
+use crate::merge::Unguarded;
+use crate::protocol::Lineage;
+use crate::resolver::Registry;
 
-use crate::disk::Disk;
-use crate::random::Random;
+use crate::testing::sim::disk::Disk;
+use crate::testing::sim::random::Random;
 
 /// When the world begins, in milliseconds since 1970.
-pub(crate) const START_MS: u64 = 1_700_000_000_000;
+pub(crate) const START: u64 = 1_700_000_000_000;
 
 /// What a caller waits for.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ impl Node {
     }
 
     pub(crate) fn outside(&self, mono_ms: u64, random: &mut Random) -> Outside {
-        let wall_ms = (START_MS + mono_ms).saturating_add_signed(self.skew_ms);
+        let wall_ms = (START + mono_ms).saturating_add_signed(self.skew_ms);
         Outside {
             now: Now { wall_ms, mono_ms },
             entropy: random.next(),
@@ -180,7 +180,7 @@ impl Node {
             self.read_watch(watch);
             let watcher = &self.watchers[&watch];
             for entry in self.disk.entries.iter().skip(watcher.since as usize) {
-                if entry.kind == anabranch::log::EntryKind::Waiting {
+                if entry.kind == crate::log::EntryKind::Waiting {
                     continue;
                 }
                 for event in entry.commit.events() {
@@ -214,7 +214,7 @@ impl Node {
                 bytes: 1 << 16,
             };
             let page = self.disk.since(position, limit);
-            for tailed in anabranch::engine::tailed(&page, &Filter::all(), epoch) {
+            for tailed in crate::engine::tailed(&page, &Filter::all(), epoch) {
                 let event = &tailed.event;
                 let id = event.id();
                 assert!(self.tailer.seen.insert(id), "a tail shows {id} twice");

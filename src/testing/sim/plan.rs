@@ -1,6 +1,6 @@
 //! What kind of world a seed makes: who may talk to whom, and how rough it is.
 
-use crate::random::Random;
+use crate::testing::sim::random::Random;
 
 /// Who may dial whom, by number of replica.
 #[expect(
@@ -39,6 +39,7 @@ pub(crate) enum Shape {
 
 impl Plan {
     /// A hub and its leaves, honest clocks, nothing that goes wrong.
+    #[cfg(test)]
     pub(crate) fn calm(leaves: usize, cache_bytes: usize) -> Self {
         Self {
             shape: Shape::Hub,

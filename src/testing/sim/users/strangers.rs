@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use anabranch::event::{
+use crate::event::{
     AggregateId, Chain, Commit, CommitSpan, Event, EventId, EventParts, EventType, Head, Heads,
     Metadata, ReplicaId, Seq, Timestamp,
 };
 
-use crate::random::Random;
-use crate::rules::{self, AGGREGATES};
+use crate::testing::sim::random::Random;
+use crate::testing::sim::users::rules::{self, AGGREGATES};
 
-const DAY_MS: u64 = 86_400_000;
+const A_DAY: u64 = 86_400_000;
 
 /// Commits of two writers who know of each other now and then.
 pub(crate) fn commits(start_ms: u64, random: &mut Random) -> Vec<Commit> {
     let mut strangers = [Stranger::new(900), Stranger::new(901)];
     let mut commits = Vec::new();
     // A writer whose clock is far ahead spoils only the aggregates that it writes.
-    let ahead = if random.chance(30) { 30 * DAY_MS } else { 0 };
+    let ahead = if random.chance(30) { 30 * A_DAY } else { 0 };
     for number in 0..random.between(3, 10) {
         let who = random.below(2) as usize;
         let clock = Timestamp::at_millis(start_ms + number * 40 + if who == 1 { ahead } else { 0 });

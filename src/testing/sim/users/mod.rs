@@ -1,13 +1,19 @@
 //! Those who use and abuse the replicas, at random.
+//!
+//! What they ask for is answered, or the run fails; what they are told is held against what the disk
+//! holds at that moment.
 
-use anabranch::engine::{Failure, Filter, Input, Recorded, Reply, Ticket, WatchId};
-use anabranch::event::{Commit, Draft, Event, EventId};
-use anabranch::log::{Durability, EntryKind};
-use anabranch::protocol::{CloseCode, Direction};
+pub(crate) mod rules;
+pub(crate) mod strangers;
 
-use crate::network::World;
-use crate::node::Ask;
-use crate::rules::{self, AGGREGATES};
+use crate::engine::{Failure, Filter, Input, Recorded, Reply, Ticket, WatchId};
+use crate::event::{Commit, Draft, Event, EventId};
+use crate::log::{Durability, EntryKind};
+use crate::protocol::{CloseCode, Direction};
+
+use self::rules::AGGREGATES;
+use crate::testing::sim::world::World;
+use crate::testing::sim::world::node::Ask;
 
 const BOTH: Direction = Direction {
     push: true,
@@ -208,7 +214,7 @@ impl World {
     fn dial_somewhere(&mut self) {
         let edge = self.random.below(self.plan.edges.len() as u64) as usize;
         let busy = |edge: usize, world: &Self| {
-            let open = |connection: &&crate::link::Connection| {
+            let open = |connection: &&crate::testing::sim::network::Connection| {
                 connection.edge == edge && connection.ends.iter().any(|end| end.open)
             };
             world.connections.iter().filter(open).count()
@@ -233,7 +239,7 @@ impl World {
 
     /// A connection ends: somebody closes it, or it breaks.
     fn part(&mut self) {
-        let open = |connection: &crate::link::Connection| {
+        let open = |connection: &crate::testing::sim::network::Connection| {
             !connection.cut && connection.ends.iter().any(|end| end.open)
         };
         let all = 0..self.connections.len();
@@ -285,7 +291,7 @@ impl World {
                 self.crash(node, true);
                 let lost = std::mem::replace(&mut self.nodes[node].disk, backup);
                 self.nodes[node].restored = Some(self.now);
-                self.nodes[node].tailer = crate::node::Tailer::default();
+                self.nodes[node].tailer = crate::testing::sim::world::node::Tailer::default();
                 self.forget_lost(&lost.ids().collect::<Vec<_>>(), &lost);
             }
             Some(_) => {}
@@ -293,7 +299,7 @@ impl World {
     }
 
     /// What was on no other disk is gone with this one.
-    fn forget_lost(&mut self, ids: &[EventId], lost: &crate::disk::Disk) {
+    fn forget_lost(&mut self, ids: &[EventId], lost: &crate::testing::sim::disk::Disk) {
         for id in ids {
             if !self.nodes.iter().any(|node| node.disk.has_durably(*id))
                 && let Some(mark) = lost.event(*id).and_then(mark)
@@ -365,7 +371,7 @@ impl World {
         let disk = &self.nodes[node].disk;
         for (mark, id) in marks.iter().zip(recorded.events()) {
             let event = disk.event(id).unwrap();
-            assert_eq!(crate::users::mark(event), Some(*mark));
+            assert_eq!(crate::testing::sim::users::mark(event), Some(*mark));
             assert!(disk.has_durably(id) || !durable, "{id} is not fsynced");
             if durable {
                 self.durable.insert(*mark, node);
@@ -374,7 +380,7 @@ impl World {
     }
 
     /// What is read stands for exactly what is in the log, whatever the cache has been through.
-    fn loaded(&mut self, node: usize, aggregate: &anabranch::event::AggregateId) {
+    fn loaded(&mut self, node: usize, aggregate: &crate::event::AggregateId) {
         let at = &mut self.nodes[node];
         let engine = at.engine.as_mut().unwrap();
         let written = engine.is_idle() && engine.status().end == at.disk.entries.len() as u64;

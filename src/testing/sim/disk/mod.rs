@@ -1,15 +1,17 @@
 //! A store as plain as can be: a vector of entries, of which a prefix is fsynced. It checks what
 //! the engine writes against what a log must be.
+//!
+//! It knows neither time nor chance: what goes wrong, and when, is decided outside.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anabranch::event::{AggregateId, Chain, Commit, Event, EventId, Seq};
-use anabranch::log::{
+use crate::event::{AggregateId, Chain, Commit, Event, EventId, Seq};
+use crate::log::{
     Durability, Entry, EntryKind, Epoch, Epochs, Group, History, HistoryFrom, IdRange, Known,
     Opening, Page, ReadLimit, Received,
 };
-use anabranch::merge::{Integration, StoredFold, Timeline, Unguarded, tags};
-use anabranch::resolver::Registry;
+use crate::merge::{Integration, StoredFold, Timeline, Unguarded, tags};
+use crate::resolver::Registry;
 use bytes::Bytes;
 
 #[derive(Clone, Debug)]

@@ -1,0 +1,71 @@
+//! The whole system in one thread, from one seed.
+//!
+//! Real engines and sessions run over modelled disks, links and clocks; users write, read, subscribe
+//! and resolve, and things go wrong. Then everything heals, must fall silent within a bound, and must
+//! be equal everywhere. There is no sleeping, no real time and no thread in a run: everything that
+//! happens follows from the seed, so a failure can be repeated.
+//!
+//! ```
+//! use anabranch::testing::sim::Simulation;
+//!
+//! let outcome = Simulation::new().run(7);
+//! assert_eq!(outcome.failure, None);
+//! ```
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a run fails by panicking, which is caught at its end"
+)]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "so does one that looks for a replica that is not there"
+)]
+#![expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "the numbers of a simulated world are small"
+)]
+
+mod checks;
+mod disk;
+mod network;
+mod outcome;
+mod plan;
+mod random;
+#[cfg(test)]
+mod tests;
+mod users;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub use outcome::Outcome;
+
+use self::world::World;
+
+/// A system that can be simulated: run it with a seed.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Simulation {}
+
+impl Simulation {
+    /// A handful of replicas under some of the built-in rules.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lives through what follows from `seed`: chaos, then peace, then everything must be equal. A
+    /// check that fails ends the run and is told in [`Outcome::failure`].
+    pub fn run(&self, seed: u64) -> Outcome {
+        let mut world = World::new(seed);
+        let end = catch_unwind(AssertUnwindSafe(|| world.live()));
+        Outcome {
+            seed,
+            operations: world.plan.operations as u64,
+            simulated_ms: world.now,
+            trace: world.trace(),
+            failure: end.err().map(|panic| outcome::said(panic.as_ref())),
+        }
+    }
+}
