@@ -255,3 +255,9 @@ pub const TOUCH_HEADS_MAX: usize = 64;
 /// Segments of a key that an index of keys looks at; two longer ones that agree so far count as
 /// overlapping. Local; deeper than any state that can be written, and no payload makes it deeper.
 pub const KEY_SEGMENTS_MAX: usize = 64;
+/// Late events that a timeline remembers to have applied where they came, until somebody looks. Local;
+/// half of them are the first, the rest a sample.
+pub const PLACED_KEPT_MAX: usize = 16;
+/// Of late events that were applied where they came, one in so many is audited by a replay; a power
+/// of two, at most 128. Local.
+pub const AUDIT_ONE_IN: u8 = 64;

@@ -22,6 +22,7 @@ mod name;
 mod payload;
 mod replica_id;
 mod seq_ranges;
+mod set_hash;
 mod timestamp;
 mod version_vector;
 
@@ -38,5 +39,6 @@ pub use name::{AggregateId, EventType};
 pub use payload::Payload;
 pub use replica_id::ReplicaId;
 pub use seq_ranges::SeqRanges;
+pub use set_hash::SetHash;
 pub use timestamp::{OrderKey, Timestamp};
 pub use version_vector::{Causality, VersionVector};

@@ -16,6 +16,7 @@ mod explanation;
 mod guard;
 mod inbox;
 mod sentence;
+mod shortcut;
 mod stored_fold;
 mod timeline;
 
@@ -27,7 +28,9 @@ pub use explanation::{
 pub use guard::{Guard, Panic, Unguarded};
 pub use inbox::{Inbox, Ready, Receipt, tags};
 pub use sentence::Wording;
+pub use shortcut::{Shortcut, Shortcuts};
 pub use stored_fold::{FoldError, StaleFold, StoredFold};
 pub use timeline::{
-    BasisError, Costs, FoldOutcome, Ground, Integration, Outcome, Timeline, TrialError, Unresolved,
+    BasisError, Costs, FoldOutcome, Ground, Integration, Outcome, Placed, Replay, Standing,
+    Timeline, TrialError, Unresolved,
 };

@@ -4,9 +4,10 @@ use thiserror::Error;
 
 use crate::event::cbor::{Kind, Reader, Writer};
 use crate::event::{
-    ChainTag, Digest, EventId, Head, OrderKey, PayloadError, ReplicaId, Seq, Timestamp,
+    ChainTag, Digest, EventId, Head, OrderKey, PayloadError, ReplicaId, Seq, SetHash, Timestamp,
     VersionVector,
 };
+use crate::merge::Shortcuts;
 
 /// The fold of one aggregate as a store keeps it: its state and what is needed to go on from there
 /// without the events.
@@ -24,6 +25,10 @@ pub struct StoredFold {
     pub(super) replaced: Vec<EventId>,
     pub(super) events: u64,
     pub(super) rejections: u64,
+    /// What the events amount to as a set.
+    pub(super) set: SetHash,
+    /// Shortcuts that had nothing to do with it.
+    pub(super) avoided: Shortcuts,
 }
 
 /// A fold that cannot be gone on from.
@@ -55,7 +60,7 @@ pub struct FoldError {
 }
 
 /// Raised whenever the form changes.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 impl StoredFold {
     /// Under which rule it was made.
@@ -88,10 +93,20 @@ impl StoredFold {
         (self.events, self.rejections)
     }
 
+    /// What the events amount to as a set.
+    pub fn set(&self) -> SetHash {
+        self.set
+    }
+
+    /// The shortcuts that were not taken on the way to it.
+    pub fn avoided(&self) -> Shortcuts {
+        self.avoided
+    }
+
     /// The bytes to store.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::new();
-        out.array(10)
+        out.array(12)
             .uint(VERSION)
             .bytes(&self.fingerprint.to_bytes())
             .bytes(&self.state);
@@ -114,6 +129,8 @@ impl StoredFold {
         put_ids(self.strays.iter(), &mut out);
         put_ids(self.replaced.iter().copied(), &mut out);
         out.uint(self.events).uint(self.rejections);
+        out.bytes(&self.set.to_bytes())
+            .uint(self.avoided.to_bits().into());
         out.into_bytes()
     }
 
@@ -139,7 +156,7 @@ fn put_ids(ids: impl ExactSizeIterator<Item = EventId>, out: &mut Writer) {
 }
 
 fn read(input: &mut Reader<'_>) -> Result<StoredFold, PayloadError> {
-    expect(input.array()?, 10)?;
+    expect(input.array()?, 12)?;
     expect(input.uint()?, VERSION)?;
     let fingerprint = Digest::from_bytes(sixteen(input)?);
     let state = input.bytes()?.to_vec();
@@ -170,6 +187,8 @@ fn read(input: &mut Reader<'_>) -> Result<StoredFold, PayloadError> {
     let strays = read_ids(input)?.into_iter().collect();
     let replaced = read_ids(input)?;
     let (events, rejections) = (input.uint()?, input.uint()?);
+    let set = SetHash::from_bytes(sixteen(input)?);
+    let avoided = u8::try_from(input.uint()?).map_err(|_| unreadable("shortcuts have 8 bits"))?;
     input.finish()?;
     Ok(StoredFold {
         fingerprint,
@@ -181,6 +200,8 @@ fn read(input: &mut Reader<'_>) -> Result<StoredFold, PayloadError> {
         replaced,
         events,
         rejections,
+        set,
+        avoided: Shortcuts::from_bits(avoided),
     })
 }
 

@@ -6,16 +6,8 @@ use super::rule::Rule;
 use super::{FoldOutcome, Timeline};
 use crate::event::OrderKey;
 use crate::limits::CHECKPOINT_EVENTS_MIN;
+use crate::merge::Shortcut;
 use crate::resolver::Footprint;
-
-/// Why a late event may be applied to the newest state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shortcut {
-    /// Nothing behind it touches a key of its.
-    Disjoint,
-    /// The rule says that concurrent events commute, and nobody behind it asked for rivals.
-    Claimed,
-}
 
 /// Bytes folded since the last checkpoint, against what the next one costs.
 #[derive(Debug, Default)]
@@ -74,15 +66,20 @@ impl Timeline {
         }
     }
 
+    /// Why a late event may be applied to the newest state, if it may.
     fn shortcut(&mut self, slot: usize, key: OrderKey, rule: Rule<'_>) -> Option<Shortcut> {
         let row = self.rows.row(slot)?;
         if self.fold.doubtful == Some(row.event.id()) {
             return None;
         }
-        let commutes = rule.ask(|resolver| resolver.claims().commutes) == Some(true);
+        let believed = !self.avoided.has(Shortcut::Claim);
+        let commutes = believed && rule.ask(|resolver| resolver.claims().commutes) == Some(true);
         // What is behind an event is concurrent with it, unless a writer went astray.
         if commutes && !self.rows.is_astray() && self.fold.asker < Some(key) {
-            return Some(Shortcut::Claimed);
+            return Some(Shortcut::Claim);
+        }
+        if self.avoided.has(Shortcut::Footprint) {
+            return None;
         }
         let footprint = self.footprint(slot, rule)?;
         // Whatever is behind it touches some of that.
@@ -90,7 +87,7 @@ impl Timeline {
             return None;
         }
         let meets = self.is_touched_behind(slot, key, &footprint, rule)?;
-        (!meets).then_some(Shortcut::Disjoint)
+        (!meets).then_some(Shortcut::Footprint)
     }
 
     /// Applies a late event to the newest state. If that is not to be: the fold has to go back before
@@ -115,13 +112,14 @@ impl Timeline {
         };
         let end = prefix.len;
         self.fold.prefix = Some(prefix);
-        if wanted_rivals && shortcut == Shortcut::Claimed {
+        if wanted_rivals && shortcut == Shortcut::Claim {
             return false;
         }
         self.costs.in_place += 1;
         self.cuts.insert(key);
         self.settle(slot, fate, outcome);
         self.news.put_in_place(slot);
+        self.was_placed(slot, key, shortcut);
         for mut checkpoint in self.checkpoints.owe(slot, key, end) {
             if self.pay(&mut checkpoint, rule) {
                 self.checkpoints.put_back(checkpoint);
@@ -166,6 +164,7 @@ impl Timeline {
             }
             if let Some(copy) = rule.ask(|resolver| checkpoint.prefix.copy(resolver)) {
                 self.costs.copied(checkpoint.bytes);
+                self.used = self.used.with(Shortcut::Checkpoint);
                 self.fold.prefix = Some(copy);
                 self.checkpoints.put_back(checkpoint);
                 return;
@@ -176,7 +175,7 @@ impl Timeline {
     /// Lays a checkpoint behind an event that was just folded, if what was folded since the last one
     /// is worth a copy of the state.
     pub(super) fn lay_checkpoint(&mut self, slot: usize, rule: Rule<'_>) {
-        if !self.complete {
+        if !self.complete || self.avoided.has(Shortcut::Checkpoint) {
             return;
         }
         let payload = self

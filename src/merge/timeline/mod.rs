@@ -18,12 +18,15 @@ mod late;
 mod order;
 mod outcome;
 mod past;
+mod placed;
 mod prefix;
 mod races;
 mod replacements;
+mod replay;
 mod rows;
 mod rule;
 mod skipping;
+mod standing;
 mod stored;
 mod touched;
 mod trial;
@@ -36,6 +39,9 @@ use alloc::vec::Vec;
 pub use basis::{BasisError, Ground};
 pub use costs::Costs;
 pub use outcome::{FoldOutcome, Integration, Outcome, TrialError, Unresolved};
+pub use placed::Placed;
+pub use replay::Replay;
+pub use standing::Standing;
 
 use self::changes::News;
 use self::checkpoints::Checkpoints;
@@ -49,7 +55,10 @@ use self::past::Past;
 use self::replacements::Replacements;
 use self::rows::{Fate, Rows};
 use self::validity::{Named, invalid};
-use crate::event::{AggregateId, ChainTag, Event, EventId, OrderKey, VersionVector};
+use crate::event::{
+    AggregateId, ChainTag, Digest, Event, EventId, OrderKey, SetHash, VersionVector,
+};
+use crate::merge::Shortcuts;
 use crate::resolver::{ErasedState, Route};
 
 /// The ready events of one aggregate and what they add up to.
@@ -91,6 +100,15 @@ pub struct Timeline {
     news: News,
     events: u64,
     rejections: u64,
+    /// What the events amount to as a set.
+    set: SetHash,
+    /// Digest of the present state, once somebody has asked.
+    digest: Option<Digest>,
+    /// Shortcuts that are not taken, and those that were since it came into memory.
+    avoided: Shortcuts,
+    used: Shortcuts,
+    /// Events that were applied where they came, until somebody looks.
+    placed: Vec<Placed>,
 }
 
 impl Timeline {
@@ -118,6 +136,11 @@ impl Timeline {
             news: News::default(),
             events: 0,
             rejections: 0,
+            set: SetHash::EMPTY,
+            digest: None,
+            avoided: Shortcuts::NONE,
+            used: Shortcuts::NONE,
+            placed: Vec::new(),
         }
     }
 
@@ -164,6 +187,8 @@ impl Timeline {
             return Integration::HistoryMissing;
         }
         self.events += 1;
+        self.set = self.set.with(event.digest(), tag);
+        self.digest = None;
         self.news.any = true;
         if let Some(rejection) = invalid(&event, |id| self.named(id)) {
             self.strays.observe(event.id());

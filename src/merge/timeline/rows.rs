@@ -56,6 +56,14 @@ impl Fate {
             }
         }
     }
+
+    /// Why it is refused, if it is.
+    pub(super) fn refused(&self) -> Option<&Rejection> {
+        match self {
+            Self::Rejected(rejection) | Self::Invalid(rejection) => Some(rejection),
+            Self::Pending | Self::Applied | Self::Replaced(_) => None,
+        }
+    }
 }
 
 impl Rows {

@@ -12,7 +12,7 @@ use super::rows::Rows;
 use super::{Past, Timeline};
 use crate::event::{AggregateId, Digest, PayloadError};
 use crate::limits::HEADS_MAX;
-use crate::merge::{StaleFold, StoredFold};
+use crate::merge::{Shortcut, StaleFold, StoredFold};
 use crate::resolver::Route;
 
 impl Timeline {
@@ -60,6 +60,10 @@ impl Timeline {
         timeline.replaced_absent = stored.replaced.into_iter().collect();
         timeline.events = stored.events;
         timeline.rejections = stored.rejections;
+        timeline.set = stored.set;
+        timeline.avoided = stored.avoided;
+        // What it was made by is not kept, only what it was not made by.
+        timeline.used = stored.avoided.others().with(Shortcut::StoredFold);
         Ok(timeline)
     }
 
@@ -67,7 +71,7 @@ impl Timeline {
     /// with more than 1,024 heads, or one whose tag is not known. Encodes the state, outside any
     /// guard.
     pub fn to_fold(&self) -> Option<StoredFold> {
-        if !self.is_storable() {
+        if !self.is_storable() || self.avoided.has(Shortcut::StoredFold) {
             return None;
         }
         let route = self.route.as_ref()?;
@@ -82,6 +86,8 @@ impl Timeline {
             replaced: self.absent(),
             events: self.events,
             rejections: self.rejections,
+            set: self.set,
+            avoided: self.avoided,
         })
     }
 
