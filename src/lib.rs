@@ -109,6 +109,10 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+#[macro_use]
+#[doc(hidden)]
+pub mod mutants;
+
 pub mod clock;
 pub mod engine;
 pub mod event;

@@ -75,7 +75,7 @@ impl HybridClock {
         if remote <= self.mark {
             return Adoption::Behind;
         }
-        if is_near(remote, now_ms) {
+        if is_near(remote, now_ms) || mutant!("any-clock-adopted") {
             self.mark = remote;
             return Adoption::Adopted;
         }

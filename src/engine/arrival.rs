@@ -34,6 +34,17 @@ impl Engine {
             self.take(link, state, &delivery, &Looked::new());
         } else {
             state.looking = true;
+            if mutant!("cursor-before-its-data")
+                && let Some((peer, cursor)) = state.peer.zip(delivery.cursor)
+            {
+                let notes = alloc::vec![self.peers.advance(peer, cursor).0];
+                let durability = Durability::Durable;
+                self.writer.push(WriteItem {
+                    notes,
+                    durability,
+                    ..WriteItem::default()
+                });
+            }
             self.look_up(ids, Parked::Delivery { link, delivery });
         }
     }
@@ -132,9 +143,17 @@ impl Engine {
                 break;
             }
         }
-        if let Some(cursor) = delivery.cursor.filter(|_| !refused) {
+        if let Some(cursor) = delivery
+            .cursor
+            .filter(|_| !refused || mutant!("cursor-past-a-refusal"))
+        {
             let (note, cursor) = self.peers.advance(peer, cursor);
-            item.notes.push(note);
+            if mutant!("cursor-shown-before-fsync") {
+                self.peers.keep(peer, cursor);
+            }
+            if !mutant!("cursor-not-stored") {
+                item.notes.push(note);
+            }
             item.then.push(Then::CursorKept(peer, cursor));
         }
         if let Some(commit) = delivery.unstage {
@@ -146,7 +165,7 @@ impl Engine {
             self.now,
             protocol::Input::Taken {
                 delivery: number,
-                durable: false,
+                durable: mutant!("durable-ack-before-fsync"),
             },
         );
         item.then.push(Then::Delivered { link, number });
@@ -163,7 +182,9 @@ impl Engine {
                 remedy,
             },
         );
-        state.ignored_before = state.session.next_delivery();
+        if !mutant!("followers-of-a-refused-commit-taken") {
+            state.ignored_before = state.session.next_delivery();
+        }
     }
 
     fn take_ingest(&mut self, ticket: Ticket, commits: &[Commit], looked: &Looked) {
@@ -283,6 +304,9 @@ impl Engine {
     fn ready(&mut self, commit: &Commit, chain_before: Option<Chain>) {
         let position = self.log.end().saturating_sub(1);
         for (event, tag) in commit.events().iter().zip(tags(commit, chain_before)) {
+            if mutant!("commit-split") && event.id() != commit.id() {
+                break;
+            }
             let aggregate = event.aggregate();
             let watched = self.watches.wants(aggregate);
             let integration = self.cache.integrate(event, tag);
@@ -294,6 +318,7 @@ impl Engine {
                     self.watches.expect(event, position);
                     self.reload(aggregate, true);
                 }
+                Some(Integration::HistoryMissing) if mutant!("stale-state-served") => {}
                 // Whoever touches it next reads what it needs.
                 Some(Integration::HistoryMissing) => self.cache.forget(aggregate),
                 None if watched => {

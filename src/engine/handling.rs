@@ -45,10 +45,14 @@ impl Engine {
         let waiting = opening
             .waiting
             .into_iter()
+            .filter(|_| !mutant!("waiting-forgotten-on-restart"))
             .map(|entry| (entry.commit, entry.chain_before));
         let (inbox, released) = Inbox::restored(opening.received, waiting);
         let mut engine = Self {
-            clock: HybridClock::resume(identity.clock_mark),
+            clock: match identity.clock_mark {
+                _ if mutant!("clock-mark-forgotten") => HybridClock::new(),
+                mark => HybridClock::resume(mark),
+            },
             identity,
             registry,
             guard,
@@ -121,6 +125,9 @@ impl Engine {
                 self.flush(ticket);
             }
             Input::Written => self.on_written(),
+            Input::WriteFailed { .. } if mutant!("failed-write-taken-for-done") => {
+                self.on_written();
+            }
             Input::WriteFailed { reason } => self.on_write_failed(&reason),
             Input::HistoryRead { request, result } => self.on_history(request, result),
             Input::PageRead { request, result } => self.on_page(request, result),

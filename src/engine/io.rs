@@ -434,7 +434,8 @@ pub struct Tailed {
 pub fn tailed(page: &Page, filter: &Filter, epoch: Epoch) -> Vec<Tailed> {
     let mut events = Vec::new();
     for (position, entry) in &page.entries {
-        if entry.kind == EntryKind::Waiting {
+        let is_skipped = entry.kind == EntryKind::Released && mutant!("tail-skips-released");
+        if entry.kind == EntryKind::Waiting || is_skipped {
             continue;
         }
         let before = Cursor {
@@ -452,7 +453,8 @@ pub fn tailed(page: &Page, filter: &Filter, epoch: Epoch) -> Vec<Tailed> {
             .rposition(|e| filter.passes(e.aggregate()));
         for (index, event) in entry.commit.events().iter().enumerate() {
             if filter.passes(event.aggregate()) {
-                let cursor = if Some(index) == last { after } else { before };
+                let is_last = Some(index) == last || mutant!("tail-cuts-commits");
+                let cursor = if is_last { after } else { before };
                 events.push(Tailed {
                     event: event.clone(),
                     cursor,

@@ -51,7 +51,8 @@ impl Engine {
         let mut outside = heads.filter(|head| {
             head.id.replica != commit.replica() || !commit.span().contains(head.id.seq)
         });
-        outside.all(|head| self.inbox.received().contains(head.id))
+        mutant!("skew-judged-without-the-past")
+            || outside.all(|head| self.inbox.received().contains(head.id))
     }
 
     pub(super) fn judge(
@@ -67,11 +68,11 @@ impl Engine {
             .iter()
             .filter(|event| received.contains(event.id()))
             .count();
-        if here > 0 {
+        if here > 0 && !mutant!("skip-dedupe") {
             let differs = |event: &&Event| {
                 looked
                     .get(&event.id())
-                    .is_some_and(|known| known.digest != event.digest())
+                    .is_some_and(|known| known.digest != event.digest() && !mutant!("fork-unseen"))
             };
             let forked =
                 here < commit.events().len() || commit.events().iter().any(|e| differs(&e));

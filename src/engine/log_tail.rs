@@ -65,7 +65,7 @@ impl LogTail {
 
     pub(super) fn append(&mut self, entry: Entry) -> u64 {
         let position = self.end;
-        if entry.from.is_none() {
+        if entry.from.is_none() && !mutant!("own-events-sent-before-fsync") {
             self.unsafe_to_send.push_back(position);
         }
         self.kept.push_back(entry);
@@ -102,7 +102,9 @@ impl LogTail {
     }
 
     fn trim(&mut self) {
-        let needed = self.reads.iter().copied().min().unwrap_or(self.stored_end);
+        let reads = self.reads.iter().copied().min();
+        let reads = reads.filter(|_| !mutant!("let-go-under-a-read"));
+        let needed = reads.unwrap_or(self.stored_end);
         let keep_from = needed.min(self.stored_end).min(self.offered_end);
         while self.kept_from < keep_from && self.kept.pop_front().is_some() {
             self.kept_from += 1;

@@ -103,7 +103,9 @@ impl Peers {
         let further = stored
             .filter(|stored| stored.epoch == cursor.epoch && stored.position > cursor.position);
         let note = PeerNote {
-            cursor: further.unwrap_or(cursor),
+            cursor: further
+                .filter(|_| !mutant!("cursor-moves-back"))
+                .unwrap_or(cursor),
             session: self.sessions,
         };
         self.cursors.insert(peer, note);
@@ -175,7 +177,9 @@ impl Peers {
             .entry((peer, commit))
             .or_default()
             .insert(index, part);
-        notes.push(note);
+        if !mutant!("staged-parts-not-stored") {
+            notes.push(note);
+        }
         notes
     }
 
@@ -184,6 +188,7 @@ impl Peers {
         let parts = self.staged.remove(&(peer, commit)).unwrap_or_default();
         parts
             .keys()
+            .filter(|_| !mutant!("staged-parts-kept"))
             .map(|index| {
                 Key::Staged {
                     peer,

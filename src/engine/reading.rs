@@ -197,7 +197,11 @@ impl Engine {
         let mut rejected = Vec::new();
         let mut news = Vec::new();
         let stored = history.entries.into_iter().map(|(_, entry)| entry);
-        for entry in stored.chain(self.log.ready_of(aggregate, began)) {
+        let mut unstored = self.log.ready_of(aggregate, began);
+        if mutant!("load-misses-unstored") {
+            unstored.clear();
+        }
+        for entry in stored.chain(unstored) {
             let tags = tags(&entry.commit, entry.chain_before);
             for (event, tag) in entry.commit.events().iter().zip(tags) {
                 if event.aggregate() != aggregate || entry.kind == EntryKind::Waiting {
@@ -212,6 +216,7 @@ impl Engine {
                     Integration::Added { late, raced } => {
                         news.push((event.clone(), CameIn { late, raced }));
                     }
+                    Integration::HistoryMissing if mutant!("stored-fold-kept") => {}
                     Integration::HistoryMissing => return None,
                     Integration::Duplicate => {}
                 }
@@ -368,7 +373,9 @@ impl Engine {
 
     /// Entries of a page that may be sent: not those that were withdrawn.
     pub(super) fn sendable(&self, entries: Vec<(u64, Entry)>) -> Vec<(u64, Entry)> {
-        let kept = |(_, entry): &(u64, Entry)| !self.peers.is_withdrawn(entry.commit.id());
+        let kept = |(_, entry): &(u64, Entry)| {
+            !self.peers.is_withdrawn(entry.commit.id()) || mutant!("withdrawn-commits-sent")
+        };
         entries.into_iter().filter(kept).collect()
     }
 }

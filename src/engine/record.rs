@@ -83,7 +83,10 @@ impl Engine {
                 };
                 self.unpin(&wish);
                 self.writer.push(WriteItem {
-                    durability: wish.durability,
+                    durability: match wish.durability {
+                        _ if mutant!("acknowledge-before-fsync") => Durability::Buffered,
+                        durability => durability,
+                    },
                     then: alloc::vec![Then::Recorded(wish.ticket, recorded)],
                     ..item
                 });
@@ -231,6 +234,7 @@ impl Engine {
             });
         }
         let wall = self.now.wall_ms.saturating_add_signed(self.clock_offset_ms);
+        let floor = floor.filter(|_| !mutant!("forget-the-lift"));
         Ok(self.clock.tick(wall, floor)?)
     }
 

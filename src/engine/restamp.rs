@@ -7,7 +7,9 @@ use super::reading::Pending;
 use super::record::RecordWaiting;
 use super::writer::{Then, WriteItem};
 use super::{Effect, Engine, Failure, LinkId};
-use crate::event::{Commit, CommitSpan, Event, EventId, EventParts, Head, Heads, Seq, Timestamp};
+use crate::event::{
+    Commit, CommitSpan, Event, EventId, EventParts, Head, Heads, Metadata, Seq, Timestamp,
+};
 use crate::log::{Durability, IdRange, Page, ReadLimit};
 use crate::protocol::Input;
 
@@ -74,11 +76,11 @@ impl Engine {
     /// A local write that has to wait, if refused commits are being written again.
     pub(super) fn held_back(&mut self, wish: RecordWaiting) -> Option<RecordWaiting> {
         match &mut self.restamping {
-            Some(restamping) => {
+            Some(restamping) if !mutant!("writes-not-held-back") => {
                 restamping.records.push(wish);
                 None
             }
-            None => Some(wish),
+            _ => Some(wish),
         }
     }
 
@@ -138,13 +140,20 @@ impl Engine {
         let ahead = self.now.wall_ms.saturating_sub(clock_ms);
         self.clock_offset_ms = i64::try_from(ahead).map_or(i64::MIN, |ahead| -ahead);
         let mut item = WriteItem {
-            notes: alloc::vec![self.peers.withdraw(commit.replica, commit.seq)],
+            notes: match self.peers.withdraw(commit.replica, commit.seq) {
+                _ if mutant!("withdrawal-not-stored") => Vec::new(),
+                note => alloc::vec![note],
+            },
             durability: Durability::Durable,
             then: alloc::vec![Then::Restamped { link }],
             ..WriteItem::default()
         };
         let mut renamed = BTreeMap::new();
-        for (_, entry) in &page.entries {
+        let mut entries: Vec<_> = page.entries.iter().collect();
+        if mutant!("restamp-loses-order") {
+            entries.reverse();
+        }
+        for (_, entry) in entries {
             if let Some(commit) = self.rewritten(&entry.commit, &mut renamed, looked) {
                 self.accept(&commit, None, &mut item);
             }
@@ -210,12 +219,17 @@ impl Engine {
             let id = EventId::new(first.replica, next?);
             let heads = event.heads().iter();
             let heads = heads.map(|head| renamed.get(&head.id).map_or(*head, |(new, _)| *new));
+            let metadata = match event.parts().metadata.clone() {
+                _ if mutant!("restamp-loses-metadata") => Metadata::new(),
+                metadata => metadata,
+            };
             let parts = EventParts {
                 id,
                 commit: span,
                 timestamp,
                 heads: Heads::new(heads.collect()).ok()?,
                 replaces: Some(event.id()),
+                metadata,
                 ..event.parts().clone()
             };
             let new = Event::assemble(parts).ok()?;

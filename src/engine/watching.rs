@@ -199,7 +199,8 @@ impl Engine {
         while let Some(aggregate) = watch.order.pop_front() {
             if let Some(mut pending) = watch.changes.remove(&aggregate) {
                 pending.settle(pending.open.unwrap_or_default());
-                pending.change.durable = pending.until <= durable_end;
+                pending.change.durable =
+                    pending.until <= durable_end || mutant!("change-durable-too-early");
                 return Watched::Change(pending.change);
             }
         }
@@ -233,7 +234,7 @@ impl Engine {
             return;
         };
         for (change, until) in changes {
-            if watch.filter.passes(&change.aggregate) {
+            if watch.filter.passes(&change.aggregate) || mutant!("filter-forgotten-behind") {
                 watch.take(&change, until, None);
             }
         }
@@ -260,10 +261,14 @@ impl Engine {
         let Some(expected) = self.watches.expected.remove(aggregate) else {
             return;
         };
+        let told = self.effects.len();
         for (event, at_most) in news {
             if let Some(position) = expected.get(&event.id()) {
                 self.changed(event, *at_most, *position);
             }
+        }
+        if mutant!("lost-wake-up") {
+            self.effects.truncate(told);
         }
     }
 

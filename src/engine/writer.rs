@@ -125,7 +125,7 @@ impl Engine {
         }
         let entries = u64::try_from(group.entries.len()).unwrap_or(u64::MAX);
         self.writer.queued_entries = self.writer.queued_entries.saturating_sub(entries);
-        if self.writer.queue.is_empty() {
+        if self.writer.queue.is_empty() || mutant!("fold-of-a-cut-group") {
             // The folds in memory hold every entry handed out so far, so they may be stored only
             // with a group that ends with the last of them.
             for (aggregate, bytes) in self.cache.folds_to_save(&*self.guard) {
@@ -161,7 +161,7 @@ impl Engine {
         let due = *self
             .flush_due
             .get_or_insert(self.now.mono_ms.saturating_add(FLUSH_MS));
-        !self.links.is_empty() || due <= self.now.mono_ms
+        (!self.links.is_empty() || due <= self.now.mono_ms) && !mutant!("buffered-never-flushed")
     }
 
     pub(super) fn on_written(&mut self) {
@@ -176,7 +176,9 @@ impl Engine {
         } else if done.has_entries {
             self.writer.unsynced = true;
         }
-        self.effects.push_back(Effect::Appended { end: done.end });
+        if !durable || !mutant!("tail-not-woken") {
+            self.effects.push_back(Effect::Appended { end: done.end });
+        }
         for then in done.then {
             self.carry_on(then, durable);
         }

@@ -67,6 +67,9 @@ impl Epochs {
 
     /// Begins an epoch whose first new entry will have position `start`.
     pub fn begin(&mut self, epoch: Epoch, start: u64) {
+        if mutant!("epoch-not-begun") && !self.0.is_empty() {
+            return;
+        }
         self.0.push((epoch, start));
         let surplus = self.0.len().saturating_sub(EPOCHS_MAX);
         self.0.drain(..surplus);
@@ -85,7 +88,7 @@ impl Epochs {
             .position(|(epoch, _)| *epoch == cursor.epoch)
             .is_some_and(|at| {
                 let epoch_end = self.0.get(at + 1).map_or(end, |(_, start)| *start);
-                cursor.position <= epoch_end
+                cursor.position <= epoch_end || mutant!("lost-future-honoured")
             })
     }
 

@@ -128,11 +128,8 @@ impl Inbox {
 
     /// Takes a commit.
     pub fn receive(&mut self, commit: Commit) -> Receipt {
-        if commit
-            .events()
-            .iter()
-            .any(|event| self.received.contains(event.id()))
-        {
+        let is_here = |event: &Event| self.received.contains(event.id());
+        if commit.events().iter().any(is_here) && !mutant!("skip-dedupe") {
             return Receipt::Duplicate;
         }
         let chain_before = self
@@ -275,7 +272,8 @@ impl Inbox {
 
 impl Waiting {
     fn is_ready(&self) -> bool {
-        !self.gap && self.unmet.is_empty()
+        (!self.gap || mutant!("writer-gap-ignored"))
+            && (self.unmet.is_empty() || mutant!("released-before-its-past"))
     }
 }
 

@@ -143,7 +143,10 @@ impl Engine {
                 )
             }
             // A listener learns who is there before it has to say what it knows of anybody.
-            Role::Listener => (self.peers.staged(|_| true), Vec::new()),
+            Role::Listener => (
+                self.peers.staged(|_| !mutant!("staged-parts-forgotten")),
+                Vec::new(),
+            ),
         };
         let local = Local {
             replica: self.identity.replica,

@@ -48,7 +48,10 @@ impl Engine {
     pub(super) fn locate_for(&mut self, link: LinkId, state: &mut LinkState, theirs: &Received) {
         self.compare_branches(link, state, theirs);
         // The store finds only what it has answered; what comes after is read along the log.
-        let end = self.log.stored_end().min(self.log.offered_end());
+        let end = match self.log.offered_end() {
+            offered if mutant!("located-beyond-stored") => offered,
+            offered => offered.min(self.log.stored_end()),
+        };
         let ranges = self.inbox.received().without(theirs);
         let request = self.request(Pending::Located { link, end });
         self.effects.push_back(Effect::Locate { request, ranges });

@@ -72,7 +72,9 @@ impl Checkpoints {
         let from = self
             .kept
             .partition_point(|checkpoint| checkpoint.prefix.last < Some(key));
-        self.kept.truncate(from);
+        if !mutant!("checkpoint-behind-kept") {
+            self.kept.truncate(from);
+        }
         self.kept.pop()
     }
 
@@ -87,7 +89,9 @@ impl Checkpoints {
         let mut indebted = Vec::new();
         let mut at = from;
         while let Some(checkpoint) = self.kept.get_mut(at) {
-            checkpoint.owed.push(slot);
+            if !mutant!("checkpoint-not-updated") {
+                checkpoint.owed.push(slot);
+            }
             let replay = end.saturating_sub(checkpoint.len());
             if checkpoint.owed.len() > CHECKPOINT_EVENTS_MIN.max(replay / 8) {
                 indebted.push(self.kept.remove(at));

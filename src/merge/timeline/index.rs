@@ -160,7 +160,9 @@ impl Timeline {
     /// Takes the next event into the index, and tells whether it races with one that is there.
     fn observe(&mut self, slot: usize, rule: Rule<'_>) -> Option<bool> {
         self.index.until = slot + 1;
-        if !self.is_in_order(slot) {
+        let fate = self.rows.row(slot).map(|row| &row.fate);
+        let is_refused = matches!(fate, Some(Fate::Rejected(_)));
+        if !self.is_in_order(slot) || (is_refused && mutant!("refused-touches-nothing")) {
             return Some(false);
         }
         let Some(footprint) = self.footprint(slot, rule) else {

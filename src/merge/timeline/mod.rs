@@ -209,6 +209,9 @@ impl Timeline {
         let slot = self.rows.push(event.clone(), tag, Fate::Pending);
         let mut skips = self.replacements.observe(event);
         for head in event.heads() {
+            if mutant!("head-not-joined") && event.heads().len() > 1 {
+                continue;
+            }
             self.heads.remove(&head.id);
             skips |= self.replacements.is_replaced(head.id);
         }

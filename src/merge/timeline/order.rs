@@ -38,7 +38,10 @@ impl Order {
     /// Puts a slot at its place. O(log n) and the move of one run; O(1) at the end.
     pub(super) fn insert(&mut self, slot: usize, rows: &Rows) {
         let key = rows.key(slot);
-        if self.last().and_then(|last| rows.key(last)) < key {
+        let last = self.last().and_then(|last| rows.key(last));
+        let stamp = |key: Option<OrderKey>| key.map(|key| key.timestamp);
+        let is_tie = mutant!("tie-broken-by-arrival") && stamp(last) == stamp(key);
+        if last < key || is_tie {
             self.push(slot);
             return;
         }

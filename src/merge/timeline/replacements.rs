@@ -20,7 +20,10 @@ impl Replacements {
         if let Some(replaced) = event.replaces() {
             let key = event.order_key();
             let counts = self.counting.entry(replaced).or_insert(key);
-            *counts = key.min(*counts);
+            *counts = match key.max(*counts) {
+                last if mutant!("last-replacement-counts") => last,
+                _ => key.min(*counts),
+            };
         }
         event.replaces().is_some() || self.counting.contains_key(&event.id())
     }
@@ -32,7 +35,7 @@ impl Replacements {
 
     /// Why the fold skips an event: the replacement that stands in its place.
     pub(super) fn skip(&self, event: &Event, rows: &Rows) -> Option<EventId> {
-        if self.counting.is_empty() {
+        if self.counting.is_empty() || mutant!("replacement-ignored") {
             return None;
         }
         if let Some(key) = self.counting.get(&event.id()) {

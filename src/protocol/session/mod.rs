@@ -112,6 +112,9 @@ impl Session {
         }
         if self.out.take_has_sent() {
             self.pulse.sent(now.mono_ms);
+            if mutant!("half-open-for-ever") {
+                self.pulse.heard(now.mono_ms);
+            }
         }
     }
 

@@ -123,6 +123,9 @@ impl<'a> Search<'a> {
             };
             if self.after.is_none_or(|after| pair.cursor() > after) {
                 call(&pair)?;
+                if mutant!("race-told-twice") {
+                    call(&pair)?;
+                }
             }
         }
         ControlFlow::Continue(())
@@ -155,7 +158,7 @@ impl Sight for Seen<'_> {
 
     fn covers(&mut self, place: usize) -> bool {
         if !self.saw(place) {
-            return false;
+            return mutant!("race-missed");
         }
         let (true, Some(vector), Some(slot)) = (self.odd, &self.vector, self.order.get(place))
         else {
