@@ -10,6 +10,7 @@ mod tidy {
     mod leftovers;
     mod limits;
     mod manifest;
+    mod mutants;
     mod purity;
     mod sizes;
     mod source;

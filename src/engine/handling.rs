@@ -49,10 +49,7 @@ impl Engine {
             .map(|entry| (entry.commit, entry.chain_before));
         let (inbox, released) = Inbox::restored(opening.received, waiting);
         let mut engine = Self {
-            clock: match identity.clock_mark {
-                _ if mutant!("clock-mark-forgotten") => HybridClock::new(),
-                mark => HybridClock::resume(mark),
-            },
+            clock: HybridClock::resume(identity.clock_mark),
             identity,
             registry,
             guard,

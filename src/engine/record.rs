@@ -163,7 +163,10 @@ impl Engine {
     /// The clock's mark is part of the identity: it must not be lost with the stamps it made.
     pub(super) fn identity_note(&mut self) -> Note {
         self.identity = Identity {
-            clock_mark: self.clock.mark(),
+            clock_mark: match self.clock.mark() {
+                _ if mutant!("clock-mark-not-stored") => self.identity.clock_mark,
+                mark => mark,
+            },
             ..self.identity
         };
         Key::Identity.put(&self.identity)

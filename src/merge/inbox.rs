@@ -272,8 +272,9 @@ impl Inbox {
 
 impl Waiting {
     fn is_ready(&self) -> bool {
-        (!self.gap || mutant!("writer-gap-ignored"))
-            && (self.unmet.is_empty() || mutant!("released-before-its-past"))
+        let has_gap = self.gap && !mutant!("writer-gap-ignored");
+        let lacks_past = !self.unmet.is_empty() && !mutant!("released-before-its-past");
+        !has_gap && !lacks_past
     }
 }
 

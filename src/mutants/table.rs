@@ -63,8 +63,8 @@ pub const MUTANTS: &[Mutant] = &[
         "a seq is never used twice",
     ),
     mutant(
-        "clock-mark-forgotten",
-        "a restarted clock begins at the wall clock's reading",
+        "clock-mark-not-stored",
+        "a restarted clock begins at what the wall clock shows",
         "stamps rise across restarts",
     ),
     mutant(

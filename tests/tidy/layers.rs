@@ -5,7 +5,7 @@ use super::tree::{check, library, planted};
 
 /// From the bottom to the top; modules of one row do not know each other.
 const LAYERS: [&[&str]; 11] = [
-    &["limits"],
+    &["limits", "mutants"],
     &["event"],
     &["clock", "resolver", "log"],
     &["merge"],
