@@ -261,3 +261,50 @@ pub const PLACED_KEPT_MAX: usize = 16;
 /// Of late events that were applied where they came, one in so many is audited by a replay; a power
 /// of two, at most 128. Local.
 pub const AUDIT_ONE_IN: u8 = 64;
+/// Most aggregates whose digests one message tells. Protocol; each takes about 60 bytes and its name.
+pub const DIGESTS_MAX: usize = 256;
+/// Events of a history that is kept as evidence of a mistake in a rule, before it is made smaller.
+/// Local; who saw what costs its square.
+pub const EVIDENCE_EVENTS_MAX: usize = 256;
+/// How often a rule is asked to fold an event while such a history is made smaller. Local; a fraction
+/// of a second, once for a rule and a mistake.
+pub const EVIDENCE_APPLIES_MAX: u64 = 200_000;
+/// How often a history is folded again to see whether it comes to the same. Local; the order of two
+/// entries of a hash map is the same by chance half of the time.
+pub const EVIDENCE_REPEATS: usize = 16;
+/// Time after which a live connection tells what moved on it, in milliseconds, and the least between
+/// two such rounds. Local.
+pub const DIGESTS_MS: u64 = 1_000;
+/// Aggregates that moved and are told of in one such round. Local; with their folds, and some 8 KiB on
+/// the wire, what a connection costs each second at most.
+pub const DIGESTS_AT_ONCE: usize = 64;
+/// Aggregates in memory that are told of beside them, though nothing moved there. Local.
+pub const DIGESTS_SAMPLE: usize = 4;
+/// Aggregates that a peer may tell of at once, and four times of the seconds in which it may do so
+/// again. Local; what is told beyond that is not looked at.
+pub const DIGESTS_HEARD_MAX: u64 = 1_024;
+/// Time that a one-time sync waits for a peer to compare states, in milliseconds. Local.
+pub const DIGESTS_WAIT_MS: u64 = 2_000;
+/// Aggregates that moved lately and are remembered until each connection has told of them. Local.
+pub const MOVED_KEPT_MAX: usize = 1_024;
+/// Aggregates that are brought into memory for comparisons, at once and each second. Local.
+pub const AUDIT_LOADS_MAX: u64 = 256;
+/// Aggregates of which it is remembered that a rule broke a law there. Local.
+pub const DIVERGENCES_MAX: usize = 64;
+/// Audits by replay of late events that were applied where they came that are made of each rule
+/// before samples are drawn. Local.
+pub const AUDIT_FIRST: u32 = 8;
+/// Events that audits may fold in any case. Local; so that a small history is audited at all.
+pub const AUDIT_FREE_APPLIES: u64 = 1_024;
+/// Of all events that are folded, audits may fold one in so many again. Local.
+pub const AUDIT_SHARE: u64 = 20;
+/// Events of an aggregate up to which it is audited by a replay. Local; nothing else is done by the
+/// replica meanwhile.
+pub const AUDIT_EVENTS_MAX: u64 = 65_536;
+/// Aggregates that are audited in that way after one input. Local.
+pub const AUDITED_ANEW_MAX: usize = 16;
+/// How often a history in doubt is folded anew, and of how many events, before it counts as always
+/// the same; a longer one twice. Local.
+pub const REPLAYS_MAX: usize = 16;
+/// Events of a history that is folded anew that often. Local.
+pub const REPLAYS_OF_FEW: u64 = 4_096;

@@ -1,6 +1,9 @@
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
-use anabranch::engine::{Gap, Health, PeerLag, ReplicaStatus, WaitingCommit};
+use anabranch::engine::{
+    Distrusted, Divergence, Gap, Health, PeerLag, ReplicaStatus, WaitingCommit,
+};
 use anabranch::event::ReplicaId;
 use anabranch::limits::PAGE_ENTRIES_MAX;
 use anabranch::replica::Replica;
@@ -89,6 +92,9 @@ fn json(status: &ReplicaStatus, health: &Health) -> Value {
         "waiting_commits": waiting.collect::<Value>(),
         "unresolved": unresolved.collect::<Value>(),
         "more_unresolved": health.more_unresolved,
+        "divergences": health.divergences.iter().map(found).collect::<Value>(),
+        "more_divergences": health.more_divergences,
+        "distrusted": health.distrusted.iter().map(distrusted).collect::<Value>(),
         "vector": vector,
         "peers": peers.collect::<Value>(),
         "failed": health.failed.as_deref(),
@@ -115,6 +121,12 @@ fn table(status: &ReplicaStatus, health: &Health) -> Table {
     for (aggregate, why) in &health.unresolved {
         table.row(["unresolved", &format!("{aggregate}: {why}")]);
     }
+    for rule in &health.distrusted {
+        table.row(["distrusted", &doubts(rule)]);
+    }
+    for found in &health.divergences {
+        table.row(["diverged", &found.to_string()]);
+    }
     for (name, id) in names("vector").zip(&status.vector) {
         let own = if id.replica == status.replica {
             " (this one)"
@@ -133,6 +145,41 @@ fn table(status: &ReplicaStatus, health: &Health) -> Table {
         table.row(["failed", failed]);
     }
     table
+}
+
+fn found(found: &Divergence) -> Value {
+    json!({
+        "aggregate": found.aggregate.as_str(),
+        "resolver": found.resolver.to_string(),
+        "finding": found.finding.to_string(),
+        "healed": found.is_healed,
+        "ours": found.ours.to_string(),
+        "replayed": found.replayed.map(|digest| digest.to_string()),
+        "peer": found.peer.map(|(peer, _)| peer.to_string()),
+        "theirs": found.peer.map(|(_, digest)| digest.to_string()),
+        "test": found.evidence.as_ref().map(|evidence| evidence.test.as_str()),
+    })
+}
+
+fn distrusted(rule: &Distrusted) -> Value {
+    let off = rule.shortcuts.iter().map(|shortcut| shortcut.to_string());
+    json!({
+        "resolver": rule.resolver.to_string(),
+        "deterministic": rule.is_deterministic,
+        "off": off.collect::<Vec<String>>(),
+    })
+}
+
+/// What is wrong with a rule, and what was done about it.
+fn doubts(rule: &Distrusted) -> String {
+    let mut text = rule.resolver.to_string();
+    if !rule.is_deterministic {
+        text.push_str(": it is not deterministic");
+    }
+    if !rule.shortcuts.is_empty() {
+        let _ = write!(text, ": off since an audit: {}", rule.shortcuts);
+    }
+    text
 }
 
 /// What this replica and a peer lack of each other, as far as it is known here.

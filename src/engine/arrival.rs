@@ -309,6 +309,9 @@ impl Engine {
             }
             let aggregate = event.aggregate();
             let watched = self.watches.wants(aggregate);
+            if self.audit.links > 0 && self.registry.route(aggregate).is_some() {
+                self.audit.moved.note(aggregate);
+            }
             let integration = self.cache.integrate(event, tag);
             match integration {
                 Some(Integration::Added { late, raced }) if watched => {

@@ -1,6 +1,7 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::ops::Bound;
 
 use crate::event::{AggregateId, ChainTag, Event, EventId};
 use crate::limits::{FOLD_EVENTS_MAX, UNRESOLVED_LISTED_MAX};
@@ -31,6 +32,8 @@ pub(super) struct Cache {
     /// What had no state when it was last folded, in memory or not.
     unresolved: BTreeMap<AggregateId, Unresolved>,
     more_unresolved: bool,
+    /// Aggregates in which late events were applied where they came.
+    placed: BTreeSet<AggregateId>,
 }
 
 #[derive(Debug)]
@@ -193,11 +196,15 @@ impl Cache {
         guard: &dyn Guard,
         report: impl FnOnce(&Timeline, FoldOutcome) -> R,
     ) -> Option<R> {
-        let (reported, condition) = self.with(aggregate, |timeline| {
+        let (reported, condition, has_placed) = self.with(aggregate, |timeline| {
             let outcome = timeline.fold(guard);
             let condition = timeline.condition().cloned();
-            ((report(timeline, outcome), condition), 0)
+            let has_placed = timeline.has_placed();
+            ((report(timeline, outcome), condition, has_placed), 0)
         })?;
+        if has_placed {
+            self.placed.insert(aggregate.clone());
+        }
         if let Some(Slot::Hot(hot)) = self.slots.get_mut(aggregate) {
             hot.unfolded = None;
         }
@@ -294,6 +301,9 @@ impl Cache {
             };
             let outcome = hot.timeline.fold(guard);
             hot.unfolded = None;
+            if hot.timeline.has_placed() {
+                self.placed.insert(aggregate.clone());
+            }
             self.folded.push((aggregate.clone(), outcome));
             let condition = hot.timeline.condition().cloned();
             let mut fold = None;
@@ -311,6 +321,32 @@ impl Cache {
             self.note_condition(&aggregate, condition);
         }
         folds
+    }
+
+    /// Aggregates in which late events were applied where they came since this was last asked, so
+    /// many at most.
+    pub(super) fn take_placed(&mut self, most: usize) -> Vec<AggregateId> {
+        let names = core::iter::from_fn(|| self.placed.pop_first());
+        names.take(most).collect()
+    }
+
+    /// The hot aggregate behind one in the order of names, the first one behind the last.
+    pub(super) fn next_hot(&self, after: Option<&AggregateId>) -> Option<AggregateId> {
+        let is_hot = |(_, slot): &(&AggregateId, &Slot)| matches!(slot, Slot::Hot(_));
+        let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self
+            .slots
+            .range::<AggregateId, _>((behind, Bound::Unbounded));
+        let next = rest.find(is_hot).or_else(|| self.slots.iter().find(is_hot));
+        next.map(|(name, _)| name.clone())
+    }
+
+    /// The fold of a hot aggregate is due at once.
+    pub(super) fn save_soon(&mut self, aggregate: &AggregateId) {
+        if let Some(Slot::Hot(hot)) = self.slots.get_mut(aggregate) {
+            hot.unsaved = hot.unsaved.max(1);
+            self.due.insert(aggregate.clone());
+        }
     }
 
     /// What folding for the sake of storing came to.

@@ -2,6 +2,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::audit::Audit;
 use super::cache::Cache;
 use super::identity::{Birth, Identity};
 use super::io::{Effect, Failure, Input, Outside, Reply};
@@ -31,15 +32,7 @@ impl Engine {
         cache_bytes: usize,
         outside: Outside,
     ) -> Self {
-        let mut identity = None;
-        let mut peers = Peers::default();
-        for (key, value) in &opening.notes {
-            match Key::decode(key) {
-                Some(Key::Identity) => identity = notes::read::<Identity>(value),
-                Some(key) => peers.restore(key, value),
-                None => {}
-            }
-        }
+        let (identity, peers, audit) = remembered(&opening);
         let is_new = identity.is_none();
         let identity = identity.unwrap_or_else(|| Identity::new(birth));
         let waiting = opening
@@ -72,6 +65,7 @@ impl Engine {
             pending: BTreeMap::new(),
             next_request: 0,
             flush_due: None,
+            audit,
             effects: VecDeque::new(),
             now: outside.now,
             entropy: outside.entropy,
@@ -162,6 +156,7 @@ impl Engine {
     }
 
     fn pump(&mut self) {
+        self.run_audit();
         self.cache.shrink();
         self.broadcast();
         self.pump_writer();
@@ -189,6 +184,22 @@ impl Engine {
     pub(super) fn reply(&mut self, ticket: Ticket, reply: Result<Reply, Failure>) {
         self.effects.push_back(Effect::Reply { ticket, reply });
     }
+}
+
+/// What the notes of a store say.
+fn remembered(opening: &Opening) -> (Option<Identity>, Peers, Audit) {
+    let mut identity = None;
+    let mut peers = Peers::default();
+    let mut audit = Audit::default();
+    for (key, value) in &opening.notes {
+        match Key::decode(key) {
+            Some(Key::Identity) => identity = notes::read::<Identity>(value),
+            Some(Key::Distrust(rule)) => audit.restore(rule, value),
+            Some(key) => peers.restore(key, value),
+            None => {}
+        }
+    }
+    (identity, peers, audit)
 }
 
 impl core::fmt::Debug for Engine {

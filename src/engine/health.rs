@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::lag::{Gap, Lag};
 use super::status::{WaitingCommit, listed_waiting};
-use super::{Engine, LinkId};
+use super::{Distrusted, Divergence, Engine, LinkId};
 use crate::event::{AggregateId, EventId, ReplicaId, SeqRanges};
 use crate::limits::FORKS_LISTED_MAX;
 use crate::log::IdRange;
@@ -32,6 +32,17 @@ pub struct Health {
     /// Commits that contradict what is here of their writers and were not taken in this opening: two
     /// stores have written under one name. The first 64.
     pub forked: Vec<EventId>,
+    /// States that are not functions of their events, by aggregate, as they were found in this
+    /// opening: at most 64, healed ones included.
+    pub divergences: Vec<Divergence>,
+    /// Whether there are more of these.
+    pub more_divergences: bool,
+    /// Rules in use that were seen to break a law, in this opening or an earlier one.
+    pub distrusted: Vec<Distrusted>,
+    /// How often a state was compared with a peer's of the same events, in this opening.
+    pub comparisons: u64,
+    /// How often a shortcut was audited by a replay, in this opening.
+    pub audits: u64,
     /// Everybody whose log was read from here or who has acknowledged something, in the order of ids.
     pub peers: Vec<PeerLag>,
 }
@@ -44,6 +55,9 @@ impl Health {
             && self.waiting == 0
             && self.unresolved.is_empty()
             && self.forked.is_empty()
+            && self.distrusted.is_empty()
+            && !self.more_divergences
+            && self.divergences.iter().all(|found| found.is_healed)
     }
 }
 
@@ -112,6 +126,8 @@ impl Engine {
         for (position, entry) in self.log.kept_between(self.log.stored_end(), self.log.end()) {
             self.count_lag(&mut lag, position, &entry);
         }
+        let (divergences, more_divergences) = self.audit.divergences();
+        let (comparisons, audits) = self.audit.counts();
         let health = Health {
             replica: self.identity.replica,
             failed: self.writer.failed.clone(),
@@ -121,6 +137,11 @@ impl Engine {
             unresolved,
             more_unresolved,
             forked: forked.into_iter().take(FORKS_LISTED_MAX).collect(),
+            divergences,
+            more_divergences,
+            distrusted: self.audit.distrusted(&self.registry),
+            comparisons,
+            audits,
             peers,
         };
         (health, lag)

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use thiserror::Error;
 
-use super::{Basis, Filter, SyncReport};
+use super::{Basis, Divergence, Filter, SyncReport};
 use crate::clock::{ClockError, Now};
 use crate::event::{
     AggregateId, Commit, CommitError, CommitSpan, Draft, Event, EventError, EventId, ReplicaId,
@@ -370,6 +370,8 @@ pub enum Effect {
         /// Its end.
         end: u64,
     },
+    /// A rule was found to break its laws, or a state that differed does so no more.
+    Diverged(alloc::boxed::Box<Divergence>),
     /// A connection's observable status changed.
     LinkChanged(LinkId),
 }

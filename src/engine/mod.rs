@@ -12,6 +12,7 @@
 //! The engine knows no store, no carrier and no executor.
 
 mod arrival;
+mod audit;
 mod basis;
 mod cache;
 mod change;
@@ -42,6 +43,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+pub use audit::{Distrusted, Divergence, Finding};
 pub use basis::Basis;
 pub use change::Change;
 pub use filter::{Filter, FilterError};
@@ -56,6 +58,7 @@ pub use report::{RefusedCommit, SyncReport};
 pub use status::{AggregateStatus, LinkStatus, ReplicaStatus, WaitingCommit};
 pub use watching::Watched;
 
+use self::audit::Audit;
 use self::cache::Cache;
 use self::identity::Identity;
 use self::link::LinkState;
@@ -102,6 +105,7 @@ pub struct Engine {
     pending: BTreeMap<RequestId, Pending>,
     next_request: u64,
     flush_due: Option<u64>,
+    audit: Audit,
     effects: VecDeque<Effect>,
     now: Now,
     entropy: u64,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::event::{EventId, ReplicaId, cbor};
+use crate::event::{Digest, EventId, ReplicaId, cbor};
 use crate::limits::ADDRESS_KEY_BYTES;
 use crate::log::Note;
 
@@ -17,6 +17,7 @@ const ADDRESS: &[u8] = b"address/";
 const STAGED: &[u8] = b"staged/";
 const WITHDRAWN: &[u8] = b"withdrawn/";
 const ACKED: &[u8] = b"acked/";
+const DISTRUST: &[u8] = b"distrust/";
 
 /// What a note is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(super) enum Key {
     },
     Withdrawn(ReplicaId),
     Acked(ReplicaId),
+    /// A rule, by its fingerprint.
+    Distrust(Digest),
 }
 
 impl Key {
@@ -56,6 +59,7 @@ impl Key {
             .concat(),
             Self::Withdrawn(replica) => [WITHDRAWN, &replica.to_bytes()].concat(),
             Self::Acked(peer) => [ACKED, &peer.to_bytes()].concat(),
+            Self::Distrust(rule) => [DISTRUST, &rule.to_bytes()].concat(),
         }
     }
 
@@ -71,6 +75,9 @@ impl Key {
         }
         if let Some(rest) = bytes.strip_prefix(ACKED) {
             return Some(Self::Acked(replica(rest)?));
+        }
+        if let Some(rest) = bytes.strip_prefix(DISTRUST) {
+            return Some(Self::Distrust(Digest::from_bytes(rest.try_into().ok()?)));
         }
         if let Some(rest) = bytes.strip_prefix(ADDRESS) {
             return Some(Self::Address(String::from_utf8(rest.to_vec()).ok()?));

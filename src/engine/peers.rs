@@ -51,7 +51,7 @@ impl Peers {
     /// Takes a note that a store read back.
     pub(super) fn restore(&mut self, key: Key, value: &Bytes) {
         match key {
-            Key::Identity => {}
+            Key::Identity | Key::Distrust(_) => {}
             Key::Peer(peer) => {
                 if let Some(note) = notes::read::<PeerNote>(value) {
                     self.sessions = self.sessions.max(note.session);

@@ -8,7 +8,10 @@ use super::watching::CameIn;
 use super::{Effect, Engine, LinkId, RequestId, Ticket};
 use crate::event::{AggregateId, Chain, Event, EventId};
 use crate::log::{Entry, EntryKind, History, HistoryFrom, Known, Page};
-use crate::merge::{FoldOutcome, Integration, StoredFold, Timeline, Unresolved, tags};
+use crate::merge::{
+    FoldOutcome, Integration, Shortcut, Shortcuts, StoredFold, Timeline, Unresolved, tags,
+};
+use crate::resolver::Route;
 
 /// What a read of the store is for.
 #[derive(Debug)]
@@ -169,6 +172,7 @@ impl Engine {
                 }
                 self.fail_records(&aggregate, &failure);
                 self.settled_failed(&aggregate);
+                self.audit_failed(&aggregate);
             }
         }
     }
@@ -184,10 +188,19 @@ impl Engine {
         began: u64,
     ) -> Option<Rebuilt> {
         let route = self.registry.route(aggregate).cloned();
+        let rule = route.as_ref().map(Route::fingerprint);
+        let avoided = rule.map_or(Shortcuts::NONE, |rule| self.audit.avoided(rule));
         let mut timeline = match history.fold {
-            None => Timeline::new(aggregate.clone(), route),
+            None => {
+                let mut timeline = Timeline::new(aggregate.clone(), route);
+                timeline.avoid(avoided);
+                timeline
+            }
             Some(bytes) => {
                 let fold = StoredFold::decode(&bytes).ok()?;
+                if avoided.has(Shortcut::StoredFold) || !fold.avoided().has_all(avoided) {
+                    return None;
+                }
                 Timeline::from_fold(aggregate.clone(), route, fold).ok()?
             }
         };
@@ -239,6 +252,7 @@ impl Engine {
             self.load(waiting.ticket, aggregate.clone(), waiting.whole);
         }
         self.settled(aggregate);
+        self.audit.came(aggregate);
     }
 
     /// Folds an aggregate that is in memory and takes note of what that says.
@@ -256,6 +270,7 @@ impl Engine {
 
     /// Takes note of what a fold has said.
     pub(super) fn folded(&mut self, aggregate: &AggregateId, outcome: &FoldOutcome) {
+        self.audit.applied(outcome.applied);
         for (event, _) in &outcome.rejected {
             self.count_rejection(*event);
         }

@@ -250,6 +250,11 @@ impl Engine {
         self.tell(&change, position, Some(at_most));
     }
 
+    /// Tells of a change of which everything is known.
+    pub(super) fn tell_change(&mut self, change: &Change, position: u64) {
+        self.tell(change, position, None);
+    }
+
     fn tell(&mut self, change: &Change, position: u64, open: Option<CameIn>) {
         for watch in self.watches.tell(change, position, open) {
             self.effects.push_back(Effect::Wake(watch));

@@ -12,6 +12,7 @@
 //! [`Guard`] it is given.
 
 mod aggregates;
+mod evidence;
 mod explanation;
 mod guard;
 mod inbox;
@@ -21,6 +22,7 @@ mod stored_fold;
 mod timeline;
 
 pub use aggregates::{Aggregates, StateError};
+pub use evidence::{BrokenLaw, Evidence};
 pub use explanation::{
     Contested, ExplainedPiece, ExplainedRace, Explanation, NotARaceCursor, Party, RaceCounts,
     RaceCursor, RacePage, RaceQuery, Side, Sources, WhichRaces,

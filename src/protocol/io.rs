@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{CloseCode, Lineage, Prepared, Reason, Remedy};
+use super::{CloseCode, Digests, Lineage, Prepared, Reason, Remedy};
 use crate::event::{Chain, Commit, EventId, ReplicaId, Seq};
 use crate::log::{Cursor, Entry, Epochs, Received};
 
@@ -139,6 +139,9 @@ pub enum Input {
     /// The commits that the peer refused were withdrawn: go on after the last position the peer
     /// has acknowledged.
     Again,
+    /// Tell the peer what aggregates stand at; nothing happens unless the session is open and the
+    /// peer [understands](super::Session::compares_states) it.
+    Digests(Digests),
     /// End the session.
     Close {
         /// The code the peer is shown.
@@ -261,6 +264,8 @@ pub enum Output {
     /// Everything sendable has been sent; what follows is live. Comes at once where this end does
     /// not send, and once more after a refusal.
     CaughtUp,
+    /// The peer told what aggregates stand at there.
+    Digests(Digests),
     /// The session is over; nothing may follow. The carrier is to be closed with this code.
     Closed {
         /// The code.

@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::{Delivered, Direction, Lineage, Reason, Remedy};
-use crate::event::{Chain, EventId, ReplicaId, Seq, SeqRanges};
+use crate::event::{AggregateId, Chain, EventId, ReplicaId, Seq, SeqRanges};
 use crate::log::Cursor;
+use crate::merge::Standing;
 
 /// Versions of the protocol that an end speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +19,9 @@ pub struct Versions {
 
 impl Versions {
     /// What this build speaks.
-    pub const SPOKEN: Self = Self { min: 1, max: 1 };
+    pub const SPOKEN: Self = Self { min: 1, max: 2 };
+    /// The first one in which states are compared.
+    pub const WITH_DIGESTS: u16 = 2;
 
     /// The newest version that both speak.
     pub fn common(self, other: Self) -> Option<u16> {
@@ -137,6 +140,28 @@ pub struct Refusal {
     pub clock_ms: u64,
 }
 
+/// What some aggregates stand at, for the other end to compare with what they stand at there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digests {
+    /// Why it is told.
+    pub round: Round,
+    /// Ascending by aggregate, each once, at most
+    /// [`DIGESTS_MAX`](crate::limits::DIGESTS_MAX); none without events.
+    pub entries: Vec<(AggregateId, Standing)>,
+}
+
+/// Why digests are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// Events of these aggregates have moved. Answered where something differs.
+    Tell,
+    /// The same, and this end is about to leave: it waits for an answer, if an empty one.
+    Ask,
+    /// Of what was told or asked: where the same events came to another state here, and, if it was
+    /// asked, where they came to the same.
+    Answer,
+}
+
 /// Everything that one end can say to the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -180,6 +205,8 @@ pub enum Message {
         /// The sender's wall clock, in milliseconds since 1970.
         clock_ms: u64,
     },
+    /// What aggregates stand at. From version 2 on.
+    Digests(Digests),
     /// The last thing an end says.
     Error {
         /// A [`CloseCode`](super::CloseCode) as a number.
@@ -207,6 +234,7 @@ impl Message {
             Self::Ping { .. } => "ping",
             Self::Pong { .. } => "pong",
             Self::Error { .. } => "error",
+            Self::Digests(_) => "digests",
         }
     }
 }

@@ -29,7 +29,8 @@ pub use io::{
 };
 pub use lineage::Lineage;
 pub use message::{
-    Batch, Hello, HelloPeer, HelloStaged, Message, Part, Refusal, Summary, SummaryTrack, Versions,
+    Batch, Digests, Hello, HelloPeer, HelloStaged, Message, Part, Refusal, Round, Summary,
+    SummaryTrack, Versions,
 };
 pub use prepared::Prepared;
 pub use refusal::{Reason, Remedy};

@@ -12,7 +12,8 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use super::environment::Environment;
 use super::port::{Closed, Port};
 use crate::engine::{
-    Effect, Engine, Failure, Filter, Input, LinkId, Outside, Reply, RequestId, Ticket, WatchId,
+    Divergence, Effect, Engine, Failure, Filter, Input, LinkId, Outside, Reply, RequestId, Ticket,
+    WatchId,
 };
 use crate::log::Group;
 use crate::store::{EventStore, StoreError};
@@ -242,6 +243,7 @@ impl Shell {
                     notify.notify_one();
                 }
             }
+            Effect::Diverged(found) => announce(&found),
             read => self.ask_store(read),
         }
     }
@@ -317,6 +319,20 @@ impl Shell {
                 shell.drive(tell(request, result));
             }
         });
+    }
+}
+
+/// Says what the audit has found, on the target `anabranch::audit`.
+fn announce(found: &Divergence) {
+    let test = found
+        .evidence
+        .as_ref()
+        .map(|evidence| evidence.test.as_str());
+    let (aggregate, resolver) = (&found.aggregate, &found.resolver);
+    if found.is_healed {
+        tracing::warn!(target: "anabranch::audit", %aggregate, %resolver, test, "{found}");
+    } else {
+        tracing::error!(target: "anabranch::audit", %aggregate, %resolver, test, "{found}");
     }
 }
 

@@ -6,13 +6,15 @@
 
 use anabranch::event::cbor::to_vec;
 use anabranch::event::{
-    AggregateId, Chain, ChainTag, Commit, CommitSpan, Event, EventId, EventParts, EventType, Head,
-    Heads, Metadata, Payload, ReplicaId, Seq, SeqRanges, Timestamp, encode_commit,
+    AggregateId, Chain, ChainTag, Commit, CommitSpan, Digest, Event, EventId, EventParts,
+    EventType, Head, Heads, Metadata, Payload, ReplicaId, Seq, SeqRanges, SetHash, Timestamp,
+    encode_commit,
 };
 use anabranch::log::{Cursor, Epoch};
+use anabranch::merge::Standing;
 use anabranch::protocol::{
-    Batch, Delivered, Direction, Hello, HelloPeer, HelloStaged, Lineage, Message, Part, Reason,
-    Refusal, Remedy, Summary, SummaryTrack, Versions, encode_frame,
+    Batch, Delivered, Digests, Direction, Hello, HelloPeer, HelloStaged, Lineage, Message, Part,
+    Reason, Refusal, Remedy, Round, Summary, SummaryTrack, Versions, encode_frame,
 };
 use bytes::Bytes;
 use ciborium::Value;
@@ -154,6 +156,15 @@ fn summary() -> Summary {
     }
 }
 
+fn standing(events: u64) -> Standing {
+    Standing {
+        events,
+        set: SetHash::from_bytes([1; 16]),
+        fingerprint: Digest::from_bytes([2; 16]),
+        state: Digest::from_bytes([3; 16]),
+    }
+}
+
 pub(crate) fn frames() -> Vec<Vec<u8>> {
     let commits = vec![
         Delivered {
@@ -206,6 +217,13 @@ pub(crate) fn frames() -> Vec<Vec<u8>> {
         Message::Again,
         Message::Ping { clock_ms: 1 },
         Message::Pong { clock_ms: 2 },
+        Message::Digests(Digests {
+            round: Round::Ask,
+            entries: vec![
+                (AggregateId::new("cart/1").unwrap(), standing(300)),
+                (AggregateId::new("cart/2").unwrap(), standing(1)),
+            ],
+        }),
         Message::Error {
             code: 1002,
             text: "gone".into(),

@@ -1,12 +1,13 @@
 //! Frames: golden bytes, every message there and back, and whatever else may come along a wire.
 
-use anabranch::event::{Chain, EventId, ReplicaId, SeqRanges};
-use anabranch::limits::{FRAME_BYTES_MAX, PART_BYTES_MAX, REASON_BYTES_MAX};
+use anabranch::event::{AggregateId, Chain, Digest, EventId, ReplicaId, SeqRanges, SetHash};
+use anabranch::limits::{DIGESTS_MAX, FRAME_BYTES_MAX, PART_BYTES_MAX, REASON_BYTES_MAX};
 use anabranch::log::{Cursor, Epoch};
+use anabranch::merge::Standing;
 use anabranch::protocol::{
-    Batch, CloseCode, Delivered, Direction, FrameError, Hello, HelloPeer, HelloStaged, Lineage,
-    Message, Part, Reason, Refusal, Remedy, Summary, SummaryTrack, Versions, decode_frame,
-    encode_frame,
+    Batch, CloseCode, Delivered, Digests, Direction, FrameError, Hello, HelloPeer, HelloStaged,
+    Lineage, Message, Part, Reason, Refusal, Remedy, Round, Summary, SummaryTrack, Versions,
+    decode_frame, encode_frame,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -167,6 +168,25 @@ fn refusal() -> impl Strategy<Value = Message> {
     })
 }
 
+fn digests() -> impl Strategy<Value = Message> {
+    let round = prop_oneof![Just(Round::Tell), Just(Round::Ask), Just(Round::Answer)];
+    let name = "[a-z]{1,5}/[a-zäö ]{1,9}".prop_map(|name| AggregateId::new(&name).unwrap());
+    let standing = (1..=u64::MAX, any::<[[u8; 16]; 3]>()).prop_map(|(events, digests)| {
+        let [set, fingerprint, state] = digests;
+        Standing {
+            events,
+            set: SetHash::from_bytes(set),
+            fingerprint: Digest::from_bytes(fingerprint),
+            state: Digest::from_bytes(state),
+        }
+    });
+    let entries = prop::collection::btree_map(name, standing, 0..9);
+    (round, entries).prop_map(|(round, entries)| {
+        let entries = entries.into_iter().collect();
+        Message::Digests(Digests { round, entries })
+    })
+}
+
 fn message() -> impl Strategy<Value = Message> {
     prop_oneof![
         hello(),
@@ -182,6 +202,7 @@ fn message() -> impl Strategy<Value = Message> {
         Just(Message::Again),
         any::<u64>().prop_map(|clock_ms| Message::Ping { clock_ms }),
         any::<u64>().prop_map(|clock_ms| Message::Pong { clock_ms }),
+        digests(),
         (any::<u16>(), ".{0,100}").prop_map(|(code, text)| Message::Error { code, text }),
     ]
 }
@@ -317,6 +338,15 @@ fn the_bytes_of_version_1_are_these() {
             "12",
             "000100000000000000010000000000000002000201080300",
         ),
+        (
+            Message::Digests(Digests {
+                round: Round::Ask,
+                entries: vec![(AggregateId::new("a/1").unwrap(), standing(3))],
+            }),
+            "1f",
+            "020103612f31030707070707070707070707070707070708080808080808080808080808080808\
+             09090909090909090909090909090909",
+        ),
     ];
     for (message, kind, body) in cases {
         let frame = encode_frame(&message).unwrap();
@@ -342,10 +372,10 @@ fn each_wrong_thing_has_its_own_error() {
         refused(frame.clone().into()),
         FrameError::UnknownFormat { format: 2, .. }
     ));
-    frame[0] = 0x1f;
+    frame[0] = 0x10;
     assert!(matches!(
         refused(frame.clone().into()),
-        FrameError::UnknownKind { kind: 15 }
+        FrameError::UnknownKind { kind: 0 }
     ));
     frame[0] = 0x1b;
     assert!(matches!(
@@ -360,7 +390,7 @@ fn each_wrong_thing_has_its_own_error() {
 #[test]
 fn claims_of_huge_counts_are_refused() {
     let claim = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
-    for kind in 1..=14 {
+    for kind in 1..=15 {
         for before in 0..40 {
             let mut body = vec![0; before];
             body.extend_from_slice(&claim);
@@ -373,6 +403,37 @@ fn claims_of_huge_counts_are_refused() {
     let mut summary = vec![0];
     summary.extend_from_slice(&claim);
     assert!(decode_frame(&sealed(2, &summary)).is_err());
+}
+
+fn standing(events: u64) -> Standing {
+    Standing {
+        events,
+        set: SetHash::from_bytes([7; 16]),
+        fingerprint: Digest::from_bytes([8; 16]),
+        state: Digest::from_bytes([9; 16]),
+    }
+}
+
+#[test]
+fn digests_are_bounded_and_stand_in_order() {
+    let entries = |count: usize| {
+        let name = |at| AggregateId::new(&format!("{}/{at:04}", "a".repeat(1018))).unwrap();
+        (0..count)
+            .map(|at| (name(at), standing(u64::MAX)))
+            .collect()
+    };
+    let round = Round::Tell;
+    let frame = |entries| encode_frame(&Message::Digests(Digests { round, entries })).unwrap();
+    assert!(decode_frame(&frame(entries(DIGESTS_MAX))).is_ok());
+    assert!(decode_frame(&frame(entries(DIGESTS_MAX + 1))).is_err());
+    let mut swapped: Vec<_> = entries(2);
+    swapped.swap(0, 1);
+    assert!(decode_frame(&frame(swapped)).is_err());
+    let mut twice: Vec<_> = entries(1);
+    twice.extend(entries(1));
+    assert!(decode_frame(&frame(twice)).is_err());
+    let none = vec![(AggregateId::new("a/1").unwrap(), standing(0))];
+    assert!(decode_frame(&frame(none)).is_err());
 }
 
 #[test]

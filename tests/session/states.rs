@@ -5,7 +5,8 @@ use std::sync::Arc;
 use anabranch::event::EventId;
 use anabranch::log::{Cursor, Epoch, Received};
 use anabranch::protocol::{
-    CloseCode, Input, KnownPeer, Message, Phase, Reason, Remedy, Role, Standing, Summary,
+    CloseCode, Digests, Input, KnownPeer, Message, Phase, Reason, Remedy, Role, Round, Standing,
+    Summary,
 };
 
 use crate::driven::{Driven, after, batch, hello, part, peer, refuse};
@@ -35,6 +36,10 @@ fn messages() -> Vec<Message> {
         Message::Again,
         Message::Ping { clock_ms: 1 },
         Message::Pong { clock_ms: 1 },
+        Message::Digests(Digests {
+            round: Round::Ask,
+            entries: Vec::new(),
+        }),
         Message::Error {
             code: 1000,
             text: "done".into(),
@@ -80,84 +85,84 @@ type Row = (&'static str, fn() -> Driven, &'static str);
 /// `.` accepted, `X` a violation, `E` closed because the peer said so, `-` ignored.
 const TABLE: &[Row] = &[
     //                                  hello, summary, need-summary, fill, batch, part 0, part 1,
-    //                                  ack, credit, caught-up, refuse, again, ping, pong, error
+    //                                  ack, credit, caught-up, refuse, again, ping, pong, digests, error
     (
         "dialer before the hello",
         || silent(Role::Dialer),
-        ".XXXXXXXXXXXXXE",
+        ".XXXXXXXXXXXXXXE",
     ),
     (
         "listener before the hello",
         || silent(Role::Listener),
-        ".XXXXXXXXXXXXXE",
+        ".XXXXXXXXXXXXXXE",
     ),
     (
         "dialer, owner looks up",
         || greeted(Role::Dialer),
-        "X.............E",
+        "X..............E",
     ),
     (
         "listener, owner looks up",
         || greeted(Role::Listener),
-        "XXXXXXXXXXXXXXE",
+        "XXXXXXXXXXXXXXXE",
     ),
     (
         "resumed, nothing sent",
         || Driven::open(BOTH, BOTH, true, 0),
-        "X..X..XXX.XX..E",
+        "X..X..XXX.XX...E",
     ),
     (
         "resumed, one batch sent",
         || Driven::open(BOTH, BOTH, true, 1),
-        "X..X..X....X..E",
+        "X..X..X....X...E",
     ),
     (
         "first contact",
         || Driven::open(BOTH, BOTH, false, 1),
-        "X.X...XXX.XX..E",
+        "X.X...XXX.XX...E",
     ),
     (
         "first contact, filling",
         || after(Driven::open(BOTH, BOTH, false, 1), &[Message::Fill]),
-        "X.XX..XXX.XX..E",
+        "X.XX..XXX.XX...E",
     ),
     (
         "sends only",
         || Driven::open(PUSH, BOTH, true, 1),
-        "X.XXXXX..X.X..E",
+        "X.XXXXX..X.X...E",
     ),
     (
         "receives only",
         || Driven::open(PULL, BOTH, true, 1),
-        "XX.X..XXX.XX..E",
+        "XX.X..XXX.XX...E",
     ),
     (
         "peer sends only",
         || Driven::open(BOTH, PUSH, true, 1),
-        "XX.X..XXX.XX..E",
+        "XX.X..XXX.XX...E",
     ),
     (
         "no direction at all",
         || Driven::open(PUSH, PUSH, true, 1),
-        "XXXXXXXXXXXX..E",
+        "XXXXXXXXXXXX...E",
     ),
-    ("has refused", discarding, "X..X...XX.X...E"),
+    ("has refused", discarding, "X..X...XX.X....E"),
     (
         "was refused",
         || after(Driven::open(BOTH, BOTH, true, 1), &[refuse()]),
-        "X..X..X...XX..E",
+        "X..X..X...XX...E",
     ),
     (
         "between parts",
         || after(Driven::open(BOTH, BOTH, true, 0), &[part(0)]),
-        "X..XX..XX.XX..E",
+        "X..XX..XX.XX...E",
     ),
     (
         "asked for a summary",
         || after(Driven::open(BOTH, BOTH, true, 1), &[Message::NeedSummary]),
-        "X.X...X....X..E",
+        "X.X...X....X...E",
     ),
-    ("closed", closed, "---------------"),
+    ("closed", closed, "----------------"),
 ];
 
 #[test]

@@ -29,6 +29,10 @@ impl Engine {
         if state.settling {
             return;
         }
+        if state.session.compares_states() {
+            let moved = self.moved_on(&mut state.audit);
+            state.touched.extend(moved);
+        }
         while let Some(aggregate) = state.touched.pop_first() {
             if self.registry.route(&aggregate).is_none() {
                 continue;
@@ -45,6 +49,9 @@ impl Engine {
                 self.want(&aggregate, false);
                 return;
             }
+        }
+        if self.asks_before_leaving(state) {
+            return;
         }
         let reason = String::from("both ends have everything");
         state.report.caught_up = !state.stuck;
@@ -73,6 +80,9 @@ impl Engine {
             {
                 state.report.rejected += 1;
             }
+        }
+        if let Some((standing, _)) = self.standing(aggregate) {
+            state.audit.know(aggregate, standing);
         }
     }
 
@@ -108,6 +118,7 @@ impl Engine {
             return;
         }
         state.ended = true;
+        self.audit.links = self.audit.links.saturating_sub(1);
         self.counting.remove(&link);
         let status = state.session.status();
         state.report.bytes_sent = status.sent.bytes;

@@ -14,6 +14,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use super::audit::LinkAudit;
 use super::io::LinkOptions;
 use super::reading::Pending;
 use super::report::{RefusedCommit, SyncReport};
@@ -31,6 +32,7 @@ use crate::protocol::{CloseCode, Delivery, Input, Local, Output, Role, Session, 
     reason = "each is a fact of its own, and they combine"
 )]
 pub(super) struct LinkState {
+    pub(super) id: LinkId,
     pub(super) session: Session,
     pub(super) options: LinkOptions,
     pub(super) peer: Option<ReplicaId>,
@@ -66,6 +68,7 @@ pub(super) struct LinkState {
     pulled: BTreeMap<ReplicaId, SeqRanges>,
     touched: BTreeSet<AggregateId>,
     settling: bool,
+    pub(super) audit: LinkAudit,
     pub(super) ended: bool,
 }
 
@@ -164,7 +167,9 @@ impl Engine {
             batch_bytes: BATCH_BYTES_MAX,
         };
         self.peers.session_begins();
+        self.audit.links += 1;
         let state = LinkState {
+            id: link,
             session: Session::new(role, local, session_options, self.now),
             options,
             peer: None,
@@ -188,6 +193,7 @@ impl Engine {
             pulled: BTreeMap::new(),
             touched: BTreeSet::new(),
             settling: false,
+            audit: LinkAudit::new(self.audit.moved.end()),
             ended: false,
         };
         if state.options.once {
@@ -209,11 +215,7 @@ impl Engine {
         };
         let live = state.is_live();
         work(self, &mut state);
-        while !state.ended
-            && let Some(output) = state.session.poll_output()
-        {
-            self.on_output(link, &mut state, output);
-        }
+        self.drain(link, &mut state);
         if state.session.all_acked() {
             state.report.pushed = state.session.status().sent.events;
         }
@@ -228,11 +230,29 @@ impl Engine {
         if !state.ended && state.is_done() {
             self.settle_next(link, &mut state);
         }
-        let due = state.session.deadline().filter(|_| !state.ended);
+        if !state.ended {
+            self.answer(&mut state);
+            self.tell_moved(&mut state);
+            self.drain(link, &mut state);
+        }
+        let due = state.session.deadline().into_iter();
+        // One that has passed was looked at just now.
+        let audit = state.audit.due_ms.filter(|due| *due > self.now.mono_ms);
+        let due = due.chain(audit).min();
+        let due = due.filter(|_| !state.ended);
         self.timers.set(link, state.due, due);
         state.due = due;
         if !state.ended {
             self.links.insert(link, state);
+        }
+    }
+
+    /// Carries out what a session wants.
+    fn drain(&mut self, link: LinkId, state: &mut LinkState) {
+        while !state.ended
+            && let Some(output) = state.session.poll_output()
+        {
+            self.on_output(link, state, output);
         }
     }
 
@@ -330,6 +350,7 @@ impl Engine {
             }
             Output::PeerCaughtUp => self.peer_caught_up(state),
             Output::CaughtUp => state.caught_up = true,
+            Output::Digests(told) => self.hear(link, state, told),
             Output::Closed { code, reason } => self.end_link(link, state, code, reason),
         }
     }

@@ -34,6 +34,7 @@ impl Engine {
             .last()
             .map_or(end.max(since), |(position, _)| position + 1);
         let entries = self.sendable(entries);
+        self.note_read(&mut state.audit, state.peer, &entries);
         state.input(self.now, Input::Entries { entries, next, end });
     }
 
@@ -42,7 +43,10 @@ impl Engine {
         let mut entries = self.sendable(page.entries);
         entries.retain(|(position, _)| *position < end);
         let next = page.next.min(end);
-        self.tell_session(link, Input::Entries { entries, next, end });
+        self.with_link(link, |engine, state| {
+            engine.note_read(&mut state.audit, state.peer, &entries);
+            state.input(engine.now, Input::Entries { entries, next, end });
+        });
     }
 
     pub(super) fn locate_for(&mut self, link: LinkId, state: &mut LinkState, theirs: &Received) {

@@ -10,6 +10,7 @@ mod changes;
 mod checkpoints;
 mod costs;
 mod cuts;
+mod evidence;
 mod explain;
 mod folding;
 mod heads;

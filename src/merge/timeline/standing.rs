@@ -23,9 +23,12 @@ impl Timeline {
         self.set
     }
 
-    /// What it stands at, as of the last fold; nothing while it has no current state. Encodes the
-    /// state, once for each.
+    /// What it stands at, as of the last fold; nothing while it has no current state, or no event.
+    /// Encodes the state, once for each.
     pub fn standing(&mut self, guard: &dyn Guard) -> Option<Standing> {
+        if self.is_empty() {
+            return None;
+        }
         let fingerprint = self.route.as_ref()?.fingerprint();
         let known = self.digest.filter(|_| self.state().is_ok());
         let state = match known {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{hello, summary};
+use super::{digests, hello, summary};
 use crate::event::{CodecError, decode_commit, encode_commit};
 use crate::limits::{
     COMMIT_BYTES_MAX, COMMIT_EVENTS_MAX, FRAME_BYTES_MAX, PART_BYTES_MAX, REASON_BYTES_MAX,
@@ -26,6 +26,7 @@ const AGAIN: u8 = 11;
 const PING: u8 = 12;
 const PONG: u8 = 13;
 const ERROR: u8 = 14;
+const DIGESTS: u8 = 15;
 
 /// Most parts of one commit.
 const PARTS_MAX: usize = COMMIT_BYTES_MAX.div_ceil(PART_BYTES_MAX);
@@ -47,6 +48,7 @@ pub(super) fn kind_name(kind: u8) -> Option<&'static str> {
         PING => "ping",
         PONG => "pong",
         ERROR => "error",
+        DIGESTS => "digests",
         _ => return None,
     })
 }
@@ -100,6 +102,10 @@ pub(super) fn put(message: &Message, out: &mut Writer) -> u8 {
             out.bytes(cut(text).as_bytes());
             ERROR
         }
+        Message::Digests(digests) => {
+            digests::put(digests, out);
+            DIGESTS
+        }
     }
 }
 
@@ -127,6 +133,7 @@ pub(super) fn read(kind: u8, input: &mut Reader<'_>) -> Result<Message, CodecErr
         PONG => Message::Pong {
             clock_ms: input.number("clock")?,
         },
+        DIGESTS => Message::Digests(digests::read(input)?),
         ERROR => Message::Error {
             code: input.small("close code")?,
             text: String::from(input.text("text of an error", REASON_BYTES_MAX)?),

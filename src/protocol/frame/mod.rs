@@ -11,6 +11,7 @@
 //! ```
 
 mod body;
+mod digests;
 mod hello;
 mod reader;
 mod summary;

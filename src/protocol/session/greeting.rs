@@ -70,7 +70,7 @@ impl Session {
             return Ok(());
         };
         let local = &opening.local;
-        if Versions::SPOKEN.common(hello.versions).is_none() {
+        let Some(version) = Versions::SPOKEN.common(hello.versions) else {
             let (ours, theirs) = (Versions::SPOKEN, hello.versions);
             return Err(Ending::new(
                 CloseCode::UNSUPPORTED_VERSION,
@@ -79,7 +79,7 @@ impl Session {
                     ours.min, ours.max, theirs.min, theirs.max
                 ),
             ));
-        }
+        };
         if hello.replica == local.replica {
             return Err(Ending::new(
                 CloseCode::SAME_REPLICA,
@@ -109,6 +109,7 @@ impl Session {
             lineage,
             direction,
         }));
+        self.version = version;
         self.peer = Some(hello.replica);
         self.peer_clock_ms = Some(hello.clock_ms);
         self.outgoing.peer = hello.replica;

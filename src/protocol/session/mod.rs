@@ -29,7 +29,7 @@ use self::outgoing::Outgoing;
 use self::pulse::{Pulse, Silence};
 pub use self::status::{Phase, Status, Traffic};
 use self::summary::Gathering;
-use super::{CloseCode, Input, Local, Message, Output, Role, Standing, decode_frame};
+use super::{CloseCode, Input, Local, Message, Output, Role, Standing, Versions, decode_frame};
 use crate::clock::Now;
 use crate::event::ReplicaId;
 use crate::limits::{DEAD_MS, HELLO_MS};
@@ -52,6 +52,8 @@ pub struct Session {
     opening: Option<Box<Opening>>,
     peer: Option<ReplicaId>,
     peer_clock_ms: Option<u64>,
+    /// The version of the protocol that both ends speak; 0 until that is known.
+    version: u16,
     /// Whether the peer had been met before this session.
     was_known: bool,
     /// The owner was asked where it stands, for a summary.
@@ -73,6 +75,7 @@ impl Session {
             phase: Phase::Hello,
             peer: None,
             peer_clock_ms: None,
+            version: 0,
             was_known: false,
             is_standing_due: false,
             clock_ms: now.wall_ms,
@@ -158,6 +161,11 @@ impl Session {
         self.phase == Phase::Open && self.outgoing.all_acked()
     }
 
+    /// Whether the peer understands digests of states, and may be told some now.
+    pub fn compares_states(&self) -> bool {
+        self.phase == Phase::Open && self.version >= Versions::WITH_DIGESTS
+    }
+
     /// What the peer has told to have received, until everything that it lacked has been sent.
     pub fn peer_summary(&self) -> Option<&Received> {
         self.outgoing.summary_of_peer()
@@ -195,6 +203,11 @@ impl Session {
                 return self.incoming.refuse(commit, why, remedy, now.wall_ms, out);
             }
             Input::Again => return self.outgoing.again(out),
+            Input::Digests(digests) => {
+                if self.compares_states() {
+                    self.out.send(&Message::Digests(digests))?;
+                }
+            }
             Input::Close { code, reason } => return Err(Ending::new(code, reason)),
             Input::Tick => {}
         }
@@ -278,6 +291,7 @@ impl Session {
                 })?;
             }
             Message::Pong { clock_ms } => self.peer_clock_ms = Some(clock_ms),
+            Message::Digests(digests) => out.push(Output::Digests(digests)),
             Message::Hello(_) | Message::Error { .. } => {}
         }
         if !whole && self.outgoing.is_whole() {

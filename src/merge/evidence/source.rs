@@ -1,0 +1,73 @@
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::Write as _;
+
+use super::{BrokenLaw, Evidence, Sketch};
+use crate::resolver::Route;
+
+/// Writers have a letter each.
+const LETTERS: usize = 26;
+
+/// A history as what shows a mistake: a test of the laws.
+pub(super) fn evidence(
+    law: BrokenLaw,
+    sketch: &Sketch,
+    is_shown: bool,
+    route: &Route,
+    remarks: &[String],
+) -> Evidence {
+    let few = sketch.by_few();
+    let named = if sketch.steps.iter().any(|step| step.writer >= LETTERS) {
+        &few
+    } else {
+        sketch
+    };
+    Evidence {
+        law,
+        events: sketch.len(),
+        is_shown,
+        test: test(law, named, route, remarks),
+    }
+}
+
+fn test(law: BrokenLaw, sketch: &Sketch, route: &Route, remarks: &[String]) -> String {
+    let id = route.resolver().id();
+    let name = id
+        .name
+        .replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
+    let mut text = String::new();
+    let _ = writeln!(text, "#[test]\nfn {name}_keeps_{law}() {{");
+    let _ = writeln!(
+        text,
+        "    use anabranch::testing::laws::{{Alphabet, History, Law, Suite}};\n"
+    );
+    for remark in remarks {
+        let _ = writeln!(text, "    // {remark}");
+    }
+    let _ = writeln!(text, "    let history = History::new(){};", lines(sketch));
+    let _ = writeln!(
+        text,
+        "    // `rule()` makes {id}.\n    Suite::new(rule(), Alphabet::of(&[()])).assert_keeps(Law::{law:?}, &history);\n}}"
+    );
+    text
+}
+
+fn lines(sketch: &Sketch) -> String {
+    let mut text = String::new();
+    for (at, step) in sketch.steps.iter().enumerate() {
+        let letter = u8::try_from(step.writer % LETTERS).unwrap_or_default();
+        let saw = sketch.heads(at).into_iter();
+        let saw: Vec<String> = saw.map(|seen| (seen + 1).to_string()).collect();
+        let _ = write!(
+            text,
+            "\n        .event(\"{}\", [{}], \"",
+            char::from(b'A' + letter),
+            saw.join(", ")
+        );
+        for byte in step.payload.as_bytes() {
+            let _ = write!(text, "{byte:02x}");
+        }
+        text.push_str("\")");
+    }
+    text
+}
