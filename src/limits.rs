@@ -308,3 +308,12 @@ pub const AUDITED_ANEW_MAX: usize = 16;
 pub const REPLAYS_MAX: usize = 16;
 /// Events of a history that is folded anew that often. Local.
 pub const REPLAYS_OF_FEW: u64 = 4_096;
+/// Bytes of payloads of such a history. Local; the largest payload alone.
+pub const EVIDENCE_BYTES_MAX: usize = PAYLOAD_BYTES_MAX;
+/// Events that are folded anew at once because a peer says otherwise, and each second. Local; else a
+/// peer that lies could keep a replica busy.
+pub const EXAMINED_APPLIES_MAX: u64 = 8_000_000;
+/// See above.
+pub const EXAMINED_APPLIES_PER_SECOND: u64 = 20_000;
+/// Aggregates without a rule here of which it is remembered what a peer told. Local.
+pub const RELAYED_MAX: usize = 4_096;

@@ -93,9 +93,13 @@ impl Engine {
             return;
         };
         let ours = suspicion.stood.state;
-        let look = |timeline: &mut Timeline| (timeline.evidence_of_elsewhere(ours, theirs), 0);
-        let evidence = self.cache.with(aggregate, look).flatten();
         let finding = Finding::ElsewhereDifferent;
+        let look = |timeline: &mut Timeline| (timeline.evidence_of_elsewhere(ours, theirs), 0);
+        let evidence = if self.audit.has_evidence(&route.resolver().id(), finding) {
+            None
+        } else {
+            self.cache.with(aggregate, look).flatten()
+        };
         let mut found = divergence(aggregate, suspicion, route, finding, evidence);
         found.replayed = Some(replay.digest());
         self.found(found);

@@ -1,14 +1,14 @@
 use alloc::vec::Vec;
 
+use super::relay::Meeting;
 use super::{Finding, Heard, Pending, Suspicion};
 use crate::engine::cache::Place;
 use crate::engine::link::LinkState;
 use crate::engine::{Effect, Engine, LinkId};
 use crate::event::{AggregateId, ReplicaId};
-use crate::limits::DIVERGENCES_MAX;
+use crate::limits::DIGESTS_MAX;
 use crate::merge::{Standing, Timeline};
 use crate::protocol::{Digests, Input, Round};
-use crate::resolver::Route;
 
 impl Engine {
     /// A peer told what aggregates stand at there. They are compared when the input has been worked
@@ -21,12 +21,15 @@ impl Engine {
             Round::Answer => state.audit.was_answered = true,
         }
         for (aggregate, theirs) in told.entries {
-            let route = self.registry.route(&aggregate);
-            if route.map(Route::fingerprint) != Some(theirs.fingerprint) {
-                continue;
-            }
-            if !state.audit.heard.take(self.now.mono_ms) {
+            if !state.audit.heard.take(1, self.now.mono_ms) {
                 break;
+            }
+            let Some(route) = self.registry.route(&aggregate) else {
+                self.relay(state, peer, &aggregate, theirs, told.round);
+                continue;
+            };
+            if route.fingerprint() != theirs.fingerprint {
+                continue;
             }
             state.audit.waits.insert(aggregate.clone());
             let heard = Heard {
@@ -37,6 +40,39 @@ impl Engine {
                 differed: false,
             };
             self.audit.pending(&aggregate).heard.push(heard);
+        }
+    }
+
+    /// A peer told of an aggregate that has no rule here: passes on what another one told of it, and
+    /// where the two differ, tells that one, too.
+    fn relay(
+        &mut self,
+        state: &mut LinkState,
+        peer: ReplicaId,
+        aggregate: &AggregateId,
+        theirs: Standing,
+        round: Round,
+    ) {
+        if round == Round::Answer {
+            return;
+        }
+        let heard = self.audit.relay.hear(aggregate, theirs, peer, state.id);
+        let Some(Meeting {
+            other,
+            differs_from,
+        }) = heard
+        else {
+            return;
+        };
+        if round == Round::Ask || differs_from.is_some() {
+            state.audit.relayed.insert(aggregate.clone(), other);
+        }
+        if let Some(link) = differs_from {
+            let digests = Digests {
+                round: Round::Answer,
+                entries: alloc::vec![(aggregate.clone(), theirs)],
+            };
+            self.tell_session(link, Input::Digests(digests));
         }
     }
 
@@ -54,6 +90,9 @@ impl Engine {
                 entries.push((aggregate, ours));
             }
         }
+        entries.extend(core::mem::take(&mut state.audit.relayed));
+        entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        entries.truncate(DIGESTS_MAX);
         if !core::mem::take(&mut state.audit.owes_answer) && entries.is_empty() {
             return;
         }
@@ -76,7 +115,7 @@ impl Engine {
             Place::Loading { .. } => return,
             Place::Cold => {
                 let now = self.now.mono_ms;
-                if self.audit.pending.contains_key(aggregate) && self.audit.loads.take(now) {
+                if self.audit.pending.contains_key(aggregate) && self.audit.loads.take(1, now) {
                     self.want(aggregate, false);
                 } else if let Some(pending) = self.audit.pending.remove(aggregate) {
                     self.done_with(aggregate, &pending);
@@ -135,18 +174,20 @@ impl Engine {
         if known.is_some_and(|known| !known.is_healed) {
             return false;
         }
-        if known.is_none() && self.audit.divergences.len() >= DIVERGENCES_MAX {
+        if known.is_none() && !self.audit.has_room() {
             self.audit.more_divergences = true;
             return false;
         }
         let Some(route) = self.registry.route(aggregate).cloned() else {
             return false;
         };
-        let is_chance = self.audit.is_chance(route.fingerprint());
-        if is_chance {
+        if self.audit.is_chance(route.fingerprint()) {
             self.is_chance_again(aggregate, suspicion, &route);
+            return false;
         }
-        !is_chance
+        // Else it shows again.
+        let replays = suspicion.stood.events.saturating_mul(2);
+        self.audit.examined.take(replays, self.now.mono_ms)
     }
 
     /// A peer whose state was another one has the same now.
@@ -193,6 +234,6 @@ impl Engine {
 }
 
 /// Whether two states ought to be the same.
-fn is_comparable(ours: &Standing, theirs: &Standing) -> bool {
+pub(super) fn is_comparable(ours: &Standing, theirs: &Standing) -> bool {
     (ours.events, ours.set, ours.fingerprint) == (theirs.events, theirs.set, theirs.fingerprint)
 }

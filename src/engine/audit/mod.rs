@@ -15,6 +15,7 @@ mod examining;
 mod hearing;
 mod moved;
 mod placed;
+mod relay;
 mod telling;
 mod trust;
 
@@ -27,11 +28,15 @@ pub use self::trust::Distrusted;
 
 use self::allowance::Allowance;
 use self::moved::Moved;
+use self::relay::Relay;
 use super::LinkId;
 use crate::event::{AggregateId, Digest, ReplicaId};
-use crate::limits::{AUDIT_LOADS_MAX, DIVERGENCES_MAX};
+use crate::limits::{
+    AUDIT_LOADS_MAX, DIVERGENCES_MAX, EXAMINED_APPLIES_MAX, EXAMINED_APPLIES_PER_SECOND,
+};
 use crate::merge::{Shortcuts, Standing};
 use crate::protocol::Round;
+use crate::resolver::ResolverId;
 
 /// What the audit of one replica knows and has under way.
 #[derive(Debug)]
@@ -47,6 +52,9 @@ pub(super) struct Audit {
     runnable: BTreeSet<AggregateId>,
     /// Aggregates that may still be brought into memory for this.
     loads: Allowance,
+    /// Events that may still be folded anew because a peer says otherwise.
+    examined: Allowance,
+    relay: Relay,
     /// The last aggregate that was told of though nothing moved there.
     sampled: Option<AggregateId>,
     /// Audits of late events that were applied where they came, by rule.
@@ -102,6 +110,8 @@ impl Default for Audit {
             pending: BTreeMap::new(),
             runnable: BTreeSet::new(),
             loads: Allowance::new(AUDIT_LOADS_MAX, AUDIT_LOADS_MAX),
+            examined: Allowance::new(EXAMINED_APPLIES_MAX, EXAMINED_APPLIES_PER_SECOND),
+            relay: Relay::default(),
             sampled: None,
             placed: BTreeMap::new(),
             applies: 0,
@@ -133,12 +143,30 @@ impl Audit {
 
     /// Keeps what was found of an aggregate, of as many as are listed.
     fn note(&mut self, divergence: Divergence) {
-        let aggregate = &divergence.aggregate;
-        if self.divergences.contains_key(aggregate) || self.divergences.len() < DIVERGENCES_MAX {
-            self.divergences.insert(aggregate.clone(), divergence);
-        } else {
+        let name = divergence.aggregate.clone();
+        if !self.divergences.contains_key(&name) && !self.has_room() {
             self.more_divergences = true;
+            return;
         }
+        self.divergences.insert(name, divergence);
+    }
+
+    /// Whether something that is listed shows the same mistake of a rule.
+    fn has_evidence(&self, resolver: &ResolverId, finding: Finding) -> bool {
+        let same = |found: &&Divergence| found.resolver == *resolver && found.finding == finding;
+        let mut found = self.divergences.values().filter(same);
+        found.any(|found| found.evidence.is_some())
+    }
+
+    /// Whether one more can be listed; what has healed makes room.
+    fn has_room(&mut self) -> bool {
+        if self.divergences.len() >= DIVERGENCES_MAX {
+            let healed = self.divergences.iter().find(|(_, found)| found.is_healed);
+            if let Some(name) = healed.map(|(name, _)| name.clone()) {
+                self.divergences.remove(&name);
+            }
+        }
+        self.divergences.len() < DIVERGENCES_MAX
     }
 
     /// What was found, and whether there is more than is listed.

@@ -34,12 +34,17 @@ impl Engine {
         {
             return;
         }
+        // What came since may not be folded yet.
+        self.fold(aggregate);
         let guard = self.guard.clone();
-        let Some(timeline) = self.cache.timeline(aggregate).filter(|t| t.has_history()) else {
+        let timeline = self.cache.timeline(aggregate);
+        let Some(timeline) = timeline.filter(|timeline| timeline.has_history()) else {
             return;
         };
-        let stands = timeline.as_replay(&*guard);
-        let (Some(stands), Ok(replay)) = (stands, timeline.replay(events, &*guard)) else {
+        let Some(stands) = timeline.as_replay(&*guard) else {
+            return;
+        };
+        let Ok(replay) = timeline.replay(timeline.len(), &*guard) else {
             return;
         };
         self.audit.audits += 1;

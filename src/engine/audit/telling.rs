@@ -31,6 +31,8 @@ pub(in crate::engine) struct LinkAudit {
     pub(super) waits: BTreeSet<AggregateId>,
     /// What is to be answered to that.
     pub(super) answers: BTreeMap<AggregateId, Standing>,
+    /// What other peers told, for this one.
+    pub(super) relayed: BTreeMap<AggregateId, Standing>,
     /// The peer is waiting.
     pub(super) owes_answer: bool,
     /// How much more the peer may tell.
@@ -60,6 +62,7 @@ impl LinkAudit {
             was_answered: false,
             waits: BTreeSet::new(),
             answers: BTreeMap::new(),
+            relayed: BTreeMap::new(),
             owes_answer: false,
             heard: Allowance::new(DIGESTS_HEARD_MAX, DIGESTS_HEARD_MAX / 4),
         }

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 
 use super::Timeline;
 use crate::event::{Digest, EventId, ReplicaId};
-use crate::limits::EVIDENCE_EVENTS_MAX;
+use crate::limits::{EVIDENCE_BYTES_MAX, EVIDENCE_EVENTS_MAX};
 use crate::merge::evidence::{self, Evidence, Sketch, Step};
 use crate::merge::{Guard, Shortcuts};
 
@@ -50,11 +50,31 @@ impl Timeline {
         let slots: Vec<usize> = self.order.iter().collect();
         let end = slots.len().saturating_sub(EVIDENCE_EVENTS_MAX);
         let newest = slots.get(end..).unwrap_or_default();
+        let newest = newest
+            .split_at(newest.len() - self.fitting(newest.iter().rev()))
+            .1;
         let mut sketches = alloc::vec![self.sketch(newest)];
-        if let Some(oldest) = slots.get(..EVIDENCE_EVENTS_MAX).filter(|_| end > 0) {
-            sketches.push(self.sketch(oldest));
+        if newest.len() < slots.len() {
+            let oldest = slots.iter().take(EVIDENCE_EVENTS_MAX);
+            let oldest = self.fitting(oldest);
+            sketches.push(self.sketch(slots.get(..oldest).unwrap_or_default()));
         }
         sketches
+    }
+
+    /// How many of these have payloads that can be kept as evidence together.
+    fn fitting<'a>(&self, slots: impl Iterator<Item = &'a usize>) -> usize {
+        let mut left = EVIDENCE_BYTES_MAX;
+        let fits = |slot: &&usize| {
+            let bytes = self
+                .rows
+                .row(**slot)
+                .map_or(0, |row| row.event.payload().len());
+            let rest = left.checked_sub(bytes);
+            left = rest.unwrap_or(0);
+            rest.is_some()
+        };
+        slots.take_while(fits).count()
     }
 
     fn sketch(&mut self, slots: &[usize]) -> Sketch {

@@ -1,127 +1,13 @@
-//! Rules that break their laws are found out while they are at work, named, and healed where a replay
-//! can.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! Each kind of mistake is found, and told from the others.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use anabranch::clock::Now;
-use anabranch::engine::{Divergence, Finding, Health};
-use anabranch::event::{Digest, Draft};
-use anabranch::merge::{BrokenLaw, Shortcut};
-use anabranch::replica::Replica;
-use anabranch::replica::environment::{Environment, OperatingSystem};
-use anabranch::resolver::{
-    Claims, Counter, FieldEdit, FieldMerge, FoldFn, Footprint, Key, LastWriteWins, Registry,
-    Resolver,
-};
+use anabranch::engine::Finding;
+use anabranch::merge::{BrokenLaw, Shortcut, Shortcuts};
 use anabranch::store::MemoryStore;
-use serde::{Deserialize, Serialize};
 
-/// An environment whose wall clock is ahead.
-struct Ahead(OperatingSystem, u64);
-
-impl Environment for Ahead {
-    fn now(&self) -> Now {
-        let now = self.0.now();
-        let wall_ms = now.wall_ms + self.1;
-        Now { wall_ms, ..now }
-    }
-
-    fn entropy(&self) -> u64 {
-        self.0.entropy()
-    }
-}
-
-/// A replica whose clock is so many seconds ahead, with one rule for everything.
-async fn open(store: &MemoryStore, rule: impl Resolver, seconds: u64) -> Replica {
-    Replica::builder(store.clone())
-        .registry(Registry::new().with_default(rule))
-        .environment(Ahead(OperatingSystem::new(), seconds * 1_000))
-        .open()
-        .await
-        .unwrap()
-}
-
-async fn replica(rule: impl Resolver, seconds: u64) -> Replica {
-    open(&MemoryStore::new(), rule, seconds).await
-}
-
-async fn record(replica: &Replica, aggregate: &str, payload: &impl Serialize) {
-    let draft = Draft::new(aggregate, "tried", payload).unwrap();
-    replica.record(draft).await.unwrap();
-}
-
-async fn digest(replica: &Replica, aggregate: &str) -> Digest {
-    replica.digest(aggregate).await.unwrap().unwrap()
-}
-
-fn only(health: &Health) -> &Divergence {
-    let [found] = &health.divergences[..] else {
-        panic!("{:?}", health.divergences);
-    };
-    found
-}
-
-/// Lets the order of a hash set show.
-fn hash_set() -> impl Resolver {
-    let note = |seen: &mut HashSet<String>, name: &String| {
-        seen.insert(name.clone());
-    };
-    FoldFn::reducer("seen", 1, |_| HashSet::new(), note)
-}
-
-/// Numbers all places as they come, and names only the one that is written.
-fn small_footprint() -> impl Resolver {
-    let number = |places: &mut BTreeMap<String, u64>, name: &String| {
-        let next = places.len() as u64;
-        places.entry(name.clone()).or_insert(next);
-    };
-    FoldFn::reducer("places", 1, |_| BTreeMap::new(), number)
-        .with_footprint(|name: &String| Footprint::Keys(vec![Key::leaf([name.as_str()])]))
-}
-
-/// The last one wins, and yet it says that the order does not matter.
-fn false_claim() -> impl Resolver {
-    FoldFn::reducer(
-        "last",
-        1,
-        |_| String::new(),
-        |last: &mut String, new: &String| {
-            last.clone_from(new);
-        },
-    )
-    .with_claims(Claims::commuting())
-}
-
-#[derive(Clone, Default, Serialize, Deserialize)]
-struct Peak {
-    peak: i64,
-    #[serde(skip)]
-    sum: i64,
-}
-
-/// Forgets a part of its state when it is written.
-fn forgetful() -> impl Resolver {
-    FoldFn::reducer(
-        "peak",
-        1,
-        |_| Peak::default(),
-        |state: &mut Peak, step: &i64| {
-            state.sum += step;
-            state.peak = state.peak.max(state.sum);
-        },
-    )
-}
-
-/// Depends on the machine.
-fn local(offset: u64) -> impl Resolver {
-    FoldFn::reducer(
-        "sum",
-        1,
-        |_| 0u64,
-        move |sum: &mut u64, step: &u64| *sum += step + offset,
-    )
-}
+use crate::rules::{false_claim, forgetful, hash_set, local, small_footprint};
+use crate::{digest, only, open, record, replica};
 
 #[tokio::test]
 async fn a_rule_that_lets_the_order_of_a_hash_set_show_is_found_out_within_one_sync() {
@@ -218,18 +104,38 @@ async fn a_state_that_forgets_when_it_is_stored_is_found_out_by_a_peer_and_heale
     let store = MemoryStore::new();
     let laptop = open(&store, forgetful(), 0).await;
     let phone = replica(forgetful(), 0).await;
-    record(&laptop, "peak/1", &5i64).await;
-    record(&laptop, "peak/1", &-5i64).await;
+    for step in [5i64, 5, -5] {
+        record(&laptop, "peak/1", &step).await;
+    }
     digest(&laptop, "peak/1").await;
     laptop.close().await.unwrap();
     let laptop = open(&store, forgetful(), 0).await;
-    record(&laptop, "peak/1", &7i64).await;
+    record(&laptop, "peak/1", &6i64).await;
     let before = digest(&laptop, "peak/1").await;
-    record(&laptop, "peak/1", &-5i64).await;
-    record(&laptop, "peak/1", &4i64).await;
     laptop.sync(&phone).await.unwrap();
     let after = digest(&laptop, "peak/1").await;
-    assert_eq!(after, digest(&phone, "peak/1").await, "{before}");
+    assert_ne!(before, after);
+    assert_eq!(after, digest(&phone, "peak/1").await);
+    let health = laptop.health().await;
+    let found = only(&health);
+    let stored = Shortcuts::from(Shortcut::StoredFold);
+    assert_eq!(found.finding, Finding::FalseShortcut(stored));
+    assert!(found.is_healed);
+    assert_eq!(found.evidence.as_ref().unwrap().law, BrokenLaw::StateSplit);
+
+    // It is remembered, and no state is stored for the rule any more.
+    laptop.close().await.unwrap();
+    let laptop = open(&store, forgetful(), 0).await;
+    assert_eq!(digest(&laptop, "peak/1").await, after);
+    record(&laptop, "peak/1", &1i64).await;
+    laptop.sync(&phone).await.unwrap();
+    assert_eq!(
+        digest(&laptop, "peak/1").await,
+        digest(&phone, "peak/1").await
+    );
+    let health = laptop.health().await;
+    assert!(health.divergences.is_empty() && !health.is_well());
+    assert_eq!(health.distrusted[0].shortcuts, stored);
 }
 
 #[tokio::test]

@@ -1,0 +1,66 @@
+//! The evidence is a test that compiles, and fails until the rule is mended.
+
+use anabranch::resolver::Resolver;
+
+use crate::rules::{hash_set, small_footprint};
+use crate::{digest, only, record, replica};
+
+fn rule() -> impl Resolver {
+    small_footprint()
+}
+
+#[test]
+#[should_panic(expected = "places@1 breaks the law of footprint")]
+// The text below, from here ...
+fn places_keeps_footprint() {
+    use anabranch::testing::laws::{Alphabet, History, Law, Suite};
+
+    let history = History::new().event("A", [], "6163").event("B", [], "6165");
+    // `rule()` makes places@1.
+    Suite::new(rule(), Alphabet::of(&[()])).assert_keeps(Law::Footprint, &history);
+}
+// ... to here is what was printed.
+
+#[tokio::test]
+async fn what_is_printed_is_what_stands_here() {
+    let laptop = replica(small_footprint(), 0).await;
+    let phone = replica(small_footprint(), 10).await;
+    for name in ["x", "y", "a", "z"] {
+        record(&laptop, "places/1", &name).await;
+    }
+    laptop.sync(&phone).await.unwrap();
+    for name in ["x", "b", "a", "c"] {
+        record(&laptop, "places/1", &name).await;
+    }
+    for name in ["y", "d", "e"] {
+        record(&phone, "places/1", &name).await;
+    }
+    digest(&phone, "places/1").await;
+    laptop.sync(&phone).await.unwrap();
+    let health = phone.health().await;
+    let evidence = only(&health).evidence.clone().unwrap();
+    assert!(evidence.is_shown);
+    let here = include_str!("shown.rs");
+    let from = here.find("fn places_keeps_footprint").unwrap();
+    let until = here.find("// ... to here").unwrap();
+    let written = evidence.test.strip_prefix("#[test]\n").unwrap();
+    // How lines are broken is a matter of taste.
+    let without = |text: &str| text.split_whitespace().collect::<String>();
+    assert_eq!(without(written), without(&here[from..until]));
+}
+
+#[tokio::test]
+async fn a_hash_set_shows_in_a_few_events() {
+    let (laptop, phone) = (replica(hash_set(), 0).await, replica(hash_set(), 0).await);
+    for number in 0..40 {
+        record(&laptop, "seen/1", &format!("name {number}")).await;
+    }
+    laptop.sync(&phone).await.unwrap();
+    let health = laptop.health().await;
+    let evidence = only(&health).evidence.clone().unwrap();
+    assert!(
+        evidence.is_shown && evidence.events <= 4,
+        "{}",
+        evidence.test
+    );
+}
