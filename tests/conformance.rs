@@ -7,30 +7,23 @@ mod durable_image;
 
 use anabranch::store::MemoryStore;
 use anabranch::store_conformance;
-use anabranch::testing::conformance::store::StoreHome;
+use anabranch::testing::conformance::store::Place;
+use anabranch::testing::doubles::{FaultyStore, StoreFaults};
 
-struct MemoryHome(MemoryStore);
+store_conformance!(memory, || Place::with_power(
+    MemoryStore::new(),
+    |memory| Ok(memory.clone()),
+    |_, store| store.power_loss(),
+));
 
-impl StoreHome for MemoryHome {
-    type Store = MemoryStore;
-
-    fn new() -> Self {
-        Self(MemoryStore::new())
-    }
-
-    fn open(&self) -> MemoryStore {
-        self.0.clone()
-    }
-
-    fn lose_power(&self, store: MemoryStore) {
-        store.power_loss();
-    }
-}
-
-store_conformance!(memory, MemoryHome);
+store_conformance!(faulty_without_faults, || Place::with_power(
+    MemoryStore::new(),
+    |memory| Ok(FaultyStore::new(memory.clone(), StoreFaults::new())),
+    |_, store| store.inner().power_loss(),
+));
 
 #[cfg(feature = "fjall")]
-store_conformance!(fjall, durable_image::FjallHome);
+store_conformance!(fjall, durable_image::store_in_a_folder);
 
 mod memory_alone {
     use anabranch::log::{Durability, Epoch, Group, Note, Opening};

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use anabranch::testing::conformance::transport::Carrier;
+use anabranch::testing::doubles::LinkFaults;
 use anabranch::transport::in_process::{InProcess, Listener};
 use anabranch::transport::websocket::{Upgrade, WebSocketTransport, accept};
 use anabranch::transport::{Link, Transport, TransportError};
@@ -34,6 +35,25 @@ impl Carrier for WithinProcess {
         async {
             let near = self.switchboard.dial("mem://hub").await.unwrap();
             (near, self.listener.accept().await)
+        }
+        .boxed()
+    }
+}
+
+/// Both ends behind a script in which nothing stands.
+struct BothFaulty(WithinProcess, LinkFaults);
+
+impl BothFaulty {
+    fn open() -> Self {
+        Self(WithinProcess::open(), LinkFaults::new())
+    }
+}
+
+impl Carrier for BothFaulty {
+    fn connect(&mut self) -> BoxFuture<'_, (Link, Link)> {
+        async {
+            let (near, far) = self.0.connect().await;
+            (self.1.wrap(near), self.1.wrap(far))
         }
         .boxed()
     }
@@ -88,6 +108,10 @@ async fn read_head(stream: &mut TcpStream) -> String {
 }
 
 anabranch::transport_conformance!(in_process, std::future::ready(WithinProcess::open()));
+anabranch::transport_conformance!(
+    faulty_without_faults,
+    std::future::ready(BothFaulty::open())
+);
 anabranch::transport_conformance!(websocket, OverSockets::open());
 
 /// Dials a listener that answers its first caller with these bytes and hangs up.

@@ -57,15 +57,14 @@ impl Replica {
         let (results, latest) = watch::channel(None);
         let mut stopping = self.shell.stopping.subscribe();
         let task = self.shell.runtime().spawn(async move {
-            let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(1)));
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
-                tokio::select! {
-                    _ = ticks.tick() => {}
-                    () = told(&mut stopping) => return,
-                }
+                let next = replica.shell.pause(interval.max(Duration::from_millis(1)));
                 let result = replica.sync_with(peer.clone(), options.clone()).await;
                 results.send_replace(Some(Arc::new(result)));
+                tokio::select! {
+                    () = next => {}
+                    () = told(&mut stopping) => return,
+                }
             }
         });
         AutoSync {

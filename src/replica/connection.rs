@@ -1,6 +1,8 @@
+use std::pin::pin;
 use std::string::{String, ToString};
 use std::time::Duration;
 
+use futures::future::select;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -158,7 +160,8 @@ impl Keeper {
                     () = told(&mut stopping) => {}
                 }
             };
-            drop(tokio::time::timeout(Duration::from_millis(retry_ms), stop).await);
+            let pause = self.replica.shell.pause(Duration::from_millis(retry_ms));
+            drop(select(pause, pin!(stop)).await);
         }
     }
 

@@ -1,16 +1,28 @@
 //! The one place where the crate reads the operating system's clock and entropy.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use futures::future::{BoxFuture, FutureExt};
 
 use crate::clock::Now;
 
 /// Where time and random bits come from.
+///
+/// Whoever brings a clock that does not run with the operating system's overrides
+/// [`wait_until`](Self::wait_until), too: or a replica looks at one clock and waits for another.
 pub trait Environment: Send + Sync + 'static {
     /// Both clocks, read together.
     fn now(&self) -> Now;
 
     /// 64 random bits.
     fn entropy(&self) -> u64;
+
+    /// Returns when the monotonic clock shows so many milliseconds; how deadlines and the pauses
+    /// between two tries are waited for. Unless overridden, tokio's timer is set to what is left.
+    fn wait_until(&self, mono_ms: u64) -> BoxFuture<'static, ()> {
+        let left = mono_ms.saturating_sub(self.now().mono_ms).max(1);
+        tokio::time::sleep(Duration::from_millis(left)).boxed()
+    }
 }
 
 /// The operating system's clock and entropy.
@@ -47,8 +59,7 @@ impl Environment for OperatingSystem {
         let wall = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let millis =
-            |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Now {
             wall_ms: millis(wall),
             mono_ms: millis(self.started.elapsed()),

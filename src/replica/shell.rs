@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::string::ToString;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use std::vec::Vec;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, select};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -138,6 +139,13 @@ impl Shell {
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
+    }
+
+    /// A wait of this length on the clock that the engine's deadlines are of.
+    pub(super) fn pause(&self, length: Duration) -> BoxFuture<'static, ()> {
+        let ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+        let until = self.environment.now().mono_ms.saturating_add(ms);
+        self.environment.wait_until(until)
     }
 
     pub(super) fn runtime(&self) -> &Handle {
@@ -372,13 +380,11 @@ async fn keep_time(shell: Weak<Shell>, retime: Arc<Notify>) {
             if deadline.is_some_and(|deadline| deadline <= now) {
                 shell.drive(Input::Tick);
             }
-            shell
-                .lock()
-                .deadline
-                .map(|next| Duration::from_millis(next.saturating_sub(now).max(1)))
+            let deadline = shell.lock().deadline;
+            deadline.map(|deadline| shell.environment.wait_until(deadline))
         };
         match wait {
-            Some(wait) => drop(tokio::time::timeout(wait, retime.notified()).await),
+            Some(wait) => drop(select(wait, pin!(retime.notified())).await),
             None => retime.notified().await,
         }
     }

@@ -12,52 +12,31 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once, PoisonError};
 
 use anabranch::store::FjallStore;
-use anabranch::testing::conformance::store::StoreHome;
+use anabranch::testing::conformance::store::Place;
 use log::{LevelFilter, Log, Metadata, Record};
 use tempfile::TempDir;
 
-/// A directory in which what was not fsynced can be thrown away.
-pub(crate) struct FjallHome {
-    folder: TempDir,
+/// A directory in which what was not fsynced can be thrown away, and a store in it.
+pub(crate) fn store_in_a_folder() -> (Place<TempDir, FjallStore>, FjallStore) {
+    static LISTEN: Once = Once::new();
+    LISTEN.call_once(|| {
+        log::set_logger(&Listener).unwrap();
+        log::set_max_level(LevelFilter::Trace);
+    });
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("image")).unwrap();
+    let open = |folder: &TempDir| FjallStore::open(folder.path().join("store"));
+    Place::with_power(folder, open, lose_power)
 }
 
-impl FjallHome {
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("store")
-    }
-
-    fn image(&self) -> PathBuf {
-        self.folder.path().join("image")
-    }
-}
-
-impl StoreHome for FjallHome {
-    type Store = FjallStore;
-
-    fn new() -> Self {
-        static LISTEN: Once = Once::new();
-        LISTEN.call_once(|| {
-            log::set_logger(&Listener).unwrap();
-            log::set_max_level(LevelFilter::Trace);
-        });
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("image")).unwrap();
-        Self { folder }
-    }
-
-    fn open(&self) -> FjallStore {
-        FjallStore::open(self.path()).unwrap()
-    }
-
-    fn lose_power(&self, store: FjallStore) {
-        let image = self.folder.path().join("cut");
-        copy(&self.image(), &image).unwrap();
-        drop(store);
-        // The mark is no journal: it is overwritten after each fsync, so the newest is the worst.
-        fs::copy(self.path().join("mark"), image.join("mark")).unwrap();
-        fs::remove_dir_all(self.path()).unwrap();
-        fs::rename(image, self.path()).unwrap();
-    }
+fn lose_power(folder: &TempDir, store: FjallStore) {
+    let path = |name| folder.path().join(name);
+    copy(&path("image"), &path("cut")).unwrap();
+    drop(store);
+    // The mark is no journal: it is overwritten after each fsync, so the newest is the worst.
+    fs::copy(path("store/mark"), path("cut/mark")).unwrap();
+    fs::remove_dir_all(path("store")).unwrap();
+    fs::rename(path("cut"), path("store")).unwrap();
 }
 
 struct Listener;

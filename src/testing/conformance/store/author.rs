@@ -13,6 +13,8 @@ use crate::log::{Entry, EntryKind};
 pub(super) struct Author {
     replica: ReplicaId,
     next: u64,
+    /// Added to its stamps, in bits, and to its wall time.
+    lead: u64,
 }
 
 impl Author {
@@ -20,6 +22,17 @@ impl Author {
         Self {
             replica: ReplicaId::new(number, number << 8),
             next: 1,
+            lead: 0,
+        }
+    }
+
+    /// A writer all of whose numbers are among the greatest there are: those that a signed column
+    /// takes for negative.
+    pub(super) fn far(number: u64) -> Self {
+        Self {
+            replica: ReplicaId::new(u64::MAX - number, u64::MAX - number),
+            next: u64::MAX - 64,
+            lead: 0xffff_ffff_0000_0000,
         }
     }
 
@@ -40,11 +53,13 @@ impl Author {
         for name in names {
             let id = EventId::new(self.replica, Seq::new(self.next).unwrap());
             self.next += 1;
+            // The seqs of a writer who begins at 1 are small, those of a far one are cut short.
+            let count = 1_000 + (first.get() & 0xffff);
             let parts = EventParts {
                 id,
                 commit,
-                timestamp: Timestamp::at_millis(1_000 + first.get()),
-                written_ms: 1_000 + first.get(),
+                timestamp: Timestamp::from_bits(self.lead + (count << 8)),
+                written_ms: self.lead + count,
                 aggregate: AggregateId::new(name).unwrap(),
                 event_type: EventType::new("changed").unwrap(),
                 heads: Heads::NONE,

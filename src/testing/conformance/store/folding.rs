@@ -5,15 +5,17 @@ use std::vec::Vec;
 
 use bytes::Bytes;
 
-use super::StoreHome;
+use super::StoreGuard;
 use super::author::{Author, ready, released, waiting};
 use super::rig::{Rig, block_on};
 use crate::event::AggregateId;
 use crate::log::{Group, StateRow};
 use crate::store::{EventStore, History, HistoryFrom};
 
-pub fn history_covers_what_is_ready_and_not_what_waits<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn history_covers_what_is_ready_and_not_what_waits<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     let [first, second, third] = [(); 3].map(|()| author.commit(&["a/1"]));
     rig.append_all([ready(&first), waiting(&third), waiting(&second)]);
@@ -28,8 +30,10 @@ pub fn history_covers_what_is_ready_and_not_what_waits<H: StoreHome>() {
     rig.reopen();
 }
 
-pub fn an_event_of_another_aggregate_comes_with_its_commit<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn an_event_of_another_aggregate_comes_with_its_commit<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     let commit = author.commit(&["a/1", "b/1", "a/1", "c/1"]);
     rig.append_all([ready(&author.clone().commit(&["b/1"])), ready(&commit)]);
@@ -41,8 +45,8 @@ pub fn an_event_of_another_aggregate_comes_with_its_commit<H: StoreHome>() {
     assert_eq!(positions(&history(&rig, "b/1", HistoryFrom::Start)), [0, 1]);
 }
 
-pub fn a_fold_hides_what_it_covers<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn a_fold_hides_what_it_covers<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     let mut next = || ready(&author.commit(&["a/1", "b/1"]));
     rig.append_all([next(), next()]);
@@ -63,8 +67,8 @@ pub fn a_fold_hides_what_it_covers<H: StoreHome>() {
     rig.reopen();
 }
 
-pub fn a_later_fold_replaces_an_earlier_one<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn a_later_fold_replaces_an_earlier_one<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     for round in ["one", "two", "three"] {
         rig.append(Group {
@@ -86,8 +90,10 @@ pub fn a_later_fold_replaces_an_earlier_one<H: StoreHome>() {
     rig.reopen();
 }
 
-pub fn an_aggregate_that_is_not_here_has_no_history<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn an_aggregate_that_is_not_here_has_no_history<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     rig.append_all([
         ready(&author.commit(&["a/11"])),
@@ -104,8 +110,10 @@ pub fn an_aggregate_that_is_not_here_has_no_history<H: StoreHome>() {
     }
 }
 
-pub fn aggregates_are_listed_under_whole_segments<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn aggregates_are_listed_under_whole_segments<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     let names = [
         "order/7",
@@ -141,8 +149,8 @@ pub fn aggregates_are_listed_under_whole_segments<H: StoreHome>() {
     assert_eq!(rig.list("order/7", 10).len(), 2);
 }
 
-pub fn aggregates_are_listed_in_pages<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn aggregates_are_listed_in_pages<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     let names: Vec<_> = (0..40).map(|n| std::format!("a/{}/{n}", n % 3)).collect();
     rig.append_all(
@@ -171,8 +179,10 @@ pub fn aggregates_are_listed_in_pages<H: StoreHome>() {
     assert_eq!(after, wanted);
 }
 
-pub fn aggregates_with_long_histories_are_listed_once<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn aggregates_with_long_histories_are_listed_once<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     for name in ["a/1", "a/2", "a/1/x", "a/3"] {
         let long = if name == "a/3" { 1 } else { 100 };
@@ -199,7 +209,7 @@ fn fold(name: &str, bytes: &str) -> StateRow {
     }
 }
 
-fn history<H: StoreHome>(rig: &Rig<H>, name: &str, from: HistoryFrom) -> History {
+fn history<G: StoreGuard>(rig: &Rig<G>, name: &str, from: HistoryFrom) -> History {
     block_on(rig.store().history(AggregateId::new(name).unwrap(), from)).unwrap()
 }
 
@@ -211,7 +221,7 @@ fn positions(history: &History) -> Vec<u64> {
         .collect()
 }
 
-fn seen<H: StoreHome>(rig: &Rig<H>, name: &str) -> (Option<String>, Vec<u64>) {
+fn seen<G: StoreGuard>(rig: &Rig<G>, name: &str) -> (Option<String>, Vec<u64>) {
     let history = history(rig, name, HistoryFrom::Fold);
     let fold = history
         .fold

@@ -1,36 +1,28 @@
-//! The laws of [`EventStore`], as tests that anybody who writes a store can run.
+//! The laws of [`EventStore`](crate::store::EventStore), as tests that anybody who writes a store can
+//! run.
 //!
-//! Give a [`StoreHome`], which says where a store lives and how to open it, and
-//! [`store_conformance!`](crate::store_conformance) makes one `#[test]` of each law. Every law is
-//! checked against lists that are searched from end to end, never against another store.
+//! Give [`store_conformance!`](crate::store_conformance) a name and a factory, which returns a fresh
+//! place and the store in it, and each law becomes a `#[test]`. Every law is checked against lists
+//! that are searched from end to end, never against another store. A store that hangs fails.
 //!
 //! The suite knows nothing of back ends, and of runtimes only that futures are polled.
 //!
 //! ```
 //! use anabranch::store::MemoryStore;
-//! use anabranch::testing::conformance::store::StoreHome;
+//! use anabranch::testing::conformance::store::Place;
 //!
-//! struct MemoryHome(MemoryStore);
-//!
-//! impl StoreHome for MemoryHome {
-//!     type Store = MemoryStore;
-//!
-//!     fn new() -> Self {
-//!         Self(MemoryStore::new())
-//!     }
-//!
-//!     fn open(&self) -> MemoryStore {
-//!         self.0.clone()
-//!     }
-//!
-//!     fn lose_power(&self, store: MemoryStore) {
-//!         store.power_loss();
-//!     }
-//! }
-//!
-//! anabranch::store_conformance!(memory, MemoryHome);
+//! // A place, how a store is opened in it, and what a loss of power leaves there.
+//! anabranch::store_conformance!(memory, || Place::with_power(
+//!     MemoryStore::new(),
+//!     |memory| Ok(memory.clone()),
+//!     |_, store| store.power_loss(),
+//! ));
 //! # fn main() {}
 //! ```
+//!
+//! A store in a folder needs no more than `|| Place::opened(tempfile::tempdir().unwrap(), |folder|
+//! MyStore::open(folder.path()))`. Whoever needs more, as a server that is to be asked to crash,
+//! implements [`StoreGuard`].
 #![expect(
     missing_docs,
     clippy::unwrap_used,
@@ -43,7 +35,10 @@
 )]
 
 mod author;
+pub mod beside;
+pub mod bounds;
 pub mod folding;
+mod guard;
 pub mod lasting;
 mod model;
 pub mod random;
@@ -52,36 +47,21 @@ mod rig;
 pub mod verifying;
 pub mod writing;
 
-use crate::store::EventStore;
+pub use self::guard::{Place, StoreGuard};
 
-/// Where the store of one test lives. Dropped after the store; cleans up then.
-pub trait StoreHome: 'static {
-    /// What lives there.
-    type Store: EventStore;
-
-    /// An empty place, of its own for every call.
-    fn new() -> Self;
-
-    /// Opens what is there. No other store of this home is open when it is called.
-    fn open(&self) -> Self::Store;
-
-    /// Ends the use of a store as a loss of power would: what was fsynced is there at the next
-    /// [`open`](Self::open), anything else may be gone.
-    ///
-    /// A home that cannot do that drops the store; two laws are weaker then.
-    fn lose_power(&self, store: Self::Store);
-}
-
-/// One test for each law of [`EventStore`](crate::store::EventStore), in a module of this name, for
-/// stores that live in a [`StoreHome`](crate::testing::conformance::store::StoreHome).
+/// One test for each law of [`EventStore`](crate::store::EventStore), in a module of this name.
+///
+/// The factory is an expression that can be called as often as wanted: it returns a
+/// [`StoreGuard`](crate::testing::conformance::store::StoreGuard) of a place that is fresh and empty,
+/// and the store in it. There is an example at [`conformance::store`](crate::testing::conformance::store).
 #[macro_export]
 macro_rules! store_conformance {
-    ($name:ident, $home:ty) => {
+    ($name:ident, $factory:expr $(,)?) => {
         mod $name {
-            #[allow(unused_imports, reason = "a home may need nothing from outside")]
+            #[allow(unused_imports, reason = "a factory may need nothing from outside")]
             use super::*;
 
-            $crate::store_conformance! { @laws $home;
+            $crate::store_conformance! { @laws $factory;
                 writing: a_group_is_read_back_as_it_was_appended,
                 writing: positions_count_from_zero_without_holes,
                 writing: a_second_copy_of_an_event_is_refused,
@@ -100,9 +80,23 @@ macro_rules! store_conformance {
                 reading: each_event_is_located_where_its_commit_arrived,
                 reading: digest_chain_and_stamp_are_known_of_each_event,
                 reading: a_chain_is_known_where_everything_before_it_was_here,
+                reading: a_chain_value_that_the_caller_brings_is_not_believed,
                 reading: a_released_entry_keeps_the_chain_value_it_was_given,
                 reading: nothing_is_known_of_an_event_that_is_not_here,
                 reading: a_reader_beside_a_writer_sees_whole_groups_in_order,
+                bounds: numbers_beyond_the_signed_range_are_kept,
+                bounds: names_are_told_apart_to_the_byte,
+                bounds: note_keys_are_bytes_and_not_text,
+                bounds: large_folds_and_notes_are_kept_whole,
+                bounds: a_group_of_many_commits_fits,
+                bounds: many_questions_at_once_are_answered,
+                bounds: note_keys_are_refused_beyond_the_bound_and_not_before,
+                beside: every_place_is_its_own,
+                beside: a_read_sees_what_was_answered_before_it,
+                beside: a_history_beside_a_writer_goes_on_where_its_fold_ends,
+                beside: readers_beside_a_writer_do_not_disturb_one_another,
+                beside: a_second_opening_is_refused_or_takes_over,
+                beside: an_append_that_nobody_waits_for_is_whole_or_absent,
                 folding: history_covers_what_is_ready_and_not_what_waits,
                 folding: an_event_of_another_aggregate_comes_with_its_commit,
                 folding: a_fold_hides_what_it_covers,
@@ -111,6 +105,7 @@ macro_rules! store_conformance {
                 folding: aggregates_are_listed_under_whole_segments,
                 folding: aggregates_are_listed_in_pages,
                 folding: aggregates_with_long_histories_are_listed_once,
+                lasting: an_opening_without_a_begin_leaves_no_trace,
                 lasting: every_opening_is_listed_with_its_start,
                 lasting: a_second_begin_goes_on_where_the_first_was,
                 lasting: a_close_and_an_open_change_nothing,
@@ -122,6 +117,8 @@ macro_rules! store_conformance {
                 lasting: what_was_durable_survives_a_loss_of_power,
                 lasting: a_durable_append_covers_the_buffered_ones_before_it,
                 lasting: a_flush_covers_what_was_buffered,
+                lasting: an_opening_survives_a_loss_of_power,
+                lasting: a_fold_is_lost_with_what_it_covers,
                 lasting: a_loss_of_power_leaves_whole_groups,
                 verifying: an_empty_store_is_whole,
                 verifying: what_waits_and_what_was_released_is_no_fault,
@@ -132,11 +129,11 @@ macro_rules! store_conformance {
             }
         }
     };
-    (@laws $home:ty; $($group:ident: $law:ident,)*) => {
+    (@laws $factory:expr; $($group:ident: $law:ident,)*) => {
         $(
             #[test]
             fn $law() {
-                $crate::testing::conformance::store::$group::$law::<$home>();
+                $crate::testing::conformance::store::$group::$law(&$factory);
             }
         )*
     };

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::StoreHome;
+use super::StoreGuard;
 use super::author::{Author, entry};
 use super::model::Model;
 use super::rig::{Rig, block_on};
@@ -46,7 +46,7 @@ enum Step {
     Release(usize),
 }
 
-pub fn random_uses_agree_with_a_plain_list<H: StoreHome>() {
+pub fn random_uses_agree_with_a_plain_list<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
     let config = Config {
         cases: CASES,
         failure_persistence: None,
@@ -54,7 +54,7 @@ pub fn random_uses_agree_with_a_plain_list<H: StoreHome>() {
     };
     let uses = prop::collection::vec(any_use(), 1..14);
     let outcome = TestRunner::new(config).run(&uses, |uses| {
-        play::<H>(&uses);
+        play(make, &uses);
         Ok(())
     });
     if let Err(failure) = outcome {
@@ -95,8 +95,8 @@ fn any_use() -> impl Strategy<Value = Use> {
     ]
 }
 
-fn play<H: StoreHome>(uses: &[Use]) {
-    let mut rig = Rig::<H>::new();
+fn play<G: StoreGuard>(make: &impl Fn() -> (G, G::Store), uses: &[Use]) {
+    let mut rig = Rig::new(make);
     let mut pools: [(Author, Vec<Commit>); 3] = [1, 2, 3].map(|n| (Author::new(n), Vec::new()));
     // What may be there after a loss of power: the last durable state, and each group after it.
     let mut possible = Vec::from([rig.model.clone()]);
@@ -150,7 +150,7 @@ fn play<H: StoreHome>(uses: &[Use]) {
             }
             Use::LosePower => {
                 rig.lose_power();
-                rig.store = Some(rig.home.open());
+                rig.open_unbegun();
                 rig.begin();
                 settle(&mut rig, std::mem::take(&mut possible));
                 rig.check_opening();
@@ -165,7 +165,7 @@ fn play<H: StoreHome>(uses: &[Use]) {
 }
 
 /// Finds which of the possible lists the store has kept.
-fn settle<H: StoreHome>(rig: &mut Rig<H>, possible: Vec<Model>) {
+fn settle<G: StoreGuard>(rig: &mut Rig<G>, possible: Vec<Model>) {
     let epochs = rig.model.epochs.clone();
     let kept = possible.into_iter().rev().find(|model| {
         let notes: Vec<_> = model.notes.clone().into_iter().collect();

@@ -3,17 +3,17 @@
 use std::thread;
 use std::vec::Vec;
 
-use super::StoreHome;
+use super::StoreGuard;
 use super::author::{Author, ready, released, waiting};
 use super::rig::{ALL, Rig, block_on, range};
 use crate::event::{Chain, Commit, EventId, Seq};
 use crate::log::{Entry, Group};
 use crate::store::{EventStore, ReadLimit};
 
-pub fn past_the_end_there_is_nothing<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn past_the_end_there_is_nothing<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
+    let mut rig = Rig::new(make);
     rig.append_all([ready(&Author::new(1).commit(&["a/1"]))]);
-    for position in [1, 2, u64::MAX] {
+    for position in [1, 2, 1 << 63, u64::MAX] {
         let page = block_on(rig.store().since(position, ALL)).unwrap();
         assert!(page.entries.is_empty());
         assert_eq!(page.next, position);
@@ -22,8 +22,10 @@ pub fn past_the_end_there_is_nothing<H: StoreHome>() {
     }
 }
 
-pub fn a_page_ends_at_the_first_bound_but_is_never_empty<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn a_page_ends_at_the_first_bound_but_is_never_empty<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     rig.append_all(
         (0..10)
@@ -91,8 +93,10 @@ pub fn a_page_ends_at_the_first_bound_but_is_never_empty<H: StoreHome>() {
     }
 }
 
-pub fn entries_are_read_at_the_positions_asked_for<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn entries_are_read_at_the_positions_asked_for<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     let commits: Vec<_> = (0..6).map(|_| author.commit(&["a/1"])).collect();
     rig.append_all([
@@ -111,8 +115,10 @@ pub fn entries_are_read_at_the_positions_asked_for<H: StoreHome>() {
     assert!(page.entries.is_empty());
 }
 
-pub fn each_event_is_located_where_its_commit_arrived<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn each_event_is_located_where_its_commit_arrived<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let (mut near, mut far) = (Author::new(1), Author::new(2));
     let triple = near.commit(&["a/1", "a/2", "a/3"]);
     let single = near.commit(&["a/1"]);
@@ -140,8 +146,10 @@ pub fn each_event_is_located_where_its_commit_arrived<H: StoreHome>() {
     assert!(locate(Vec::new()).is_empty());
 }
 
-pub fn digest_chain_and_stamp_are_known_of_each_event<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn digest_chain_and_stamp_are_known_of_each_event<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     let commits = [author.commit(&["a/1", "a/2"]), author.commit(&["a/1"])];
     rig.append_all(commits.iter().map(ready).collect::<Vec<_>>());
@@ -157,8 +165,10 @@ pub fn digest_chain_and_stamp_are_known_of_each_event<H: StoreHome>() {
     }
 }
 
-pub fn a_chain_is_known_where_everything_before_it_was_here<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn a_chain_is_known_where_everything_before_it_was_here<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     let commits: Vec<_> = (0..4).map(|_| author.commit(&["a/1", "a/2"])).collect();
     rig.append_all([ready(&commits[0]), ready(&commits[2]), ready(&commits[1])]);
@@ -179,8 +189,27 @@ pub fn a_chain_is_known_where_everything_before_it_was_here<H: StoreHome>() {
     rig.reopen();
 }
 
-pub fn a_released_entry_keeps_the_chain_value_it_was_given<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn a_chain_value_that_the_caller_brings_is_not_believed<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
+    let mut author = Author::new(1);
+    let [first, second, third] = [(); 3].map(|()| author.commit(&["a/1"]));
+    let wrong = Some(third.chain_after(Chain::START));
+    let claim = |entry| Entry {
+        chain_before: wrong,
+        ..entry
+    };
+    rig.append_all([claim(ready(&first)), claim(waiting(&third))]);
+    rig.check();
+    rig.append_all([claim(ready(&second))]);
+    rig.reopen();
+}
+
+pub fn a_released_entry_keeps_the_chain_value_it_was_given<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     let (first, second) = (author.commit(&["a/1"]), author.commit(&["a/1"]));
     let chain_before = Some(first.chain_after(Chain::START));
@@ -198,8 +227,10 @@ pub fn a_released_entry_keeps_the_chain_value_it_was_given<H: StoreHome>() {
     assert_eq!(chains, [None, Some(Chain::START), chain_before]);
 }
 
-pub fn nothing_is_known_of_an_event_that_is_not_here<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn nothing_is_known_of_an_event_that_is_not_here<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(2);
     let missing = author.commit(&["a/1", "a/2"]);
     let here = author.commit(&["a/1"]);
@@ -220,10 +251,12 @@ pub fn nothing_is_known_of_an_event_that_is_not_here<H: StoreHome>() {
     assert_eq!(there, [false, false, false, false, false, true]);
 }
 
-pub fn a_reader_beside_a_writer_sees_whole_groups_in_order<H: StoreHome>() {
+pub fn a_reader_beside_a_writer_sees_whole_groups_in_order<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
     const GROUPS: u64 = 60;
     const SIZE: u64 = 5;
-    let rig = Rig::<H>::new();
+    let rig = Rig::new(make);
     let store = rig.store();
     let mut author = Author::new(1);
     let commits: Vec<_> = (0..GROUPS * SIZE)

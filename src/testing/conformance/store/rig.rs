@@ -3,21 +3,24 @@ use std::future::Future;
 use std::pin::pin;
 use std::string::String;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::Duration;
 use std::vec::Vec;
 
-use super::StoreHome;
+use super::StoreGuard;
 use super::model::Model;
 use crate::event::{AggregateId, EventId, ReplicaId, Seq};
+use crate::limits::{EPOCHS_MAX, PROMISE_MS};
 use crate::log::{Durability, Entry, EntryKind, Epoch, Group, IdRange, Opening};
 use crate::store::verify::by_reading;
 use crate::store::{EventStore, HistoryFrom, Inspection, ReadLimit, StoreError};
 
 /// A store, the list it is compared with, and where it lives.
-pub(super) struct Rig<H: StoreHome> {
-    pub(super) home: H,
-    pub(super) store: Option<H::Store>,
+pub(super) struct Rig<G: StoreGuard> {
+    pub(super) store: Option<G::Store>,
+    pub(super) guard: G,
     pub(super) model: Model,
     pub(super) opening: Opening,
     epochs: u64,
@@ -28,37 +31,47 @@ pub(super) const ALL: ReadLimit = ReadLimit {
     bytes: usize::MAX,
 };
 
-impl<H: StoreHome> Rig<H> {
+impl<G: StoreGuard> Rig<G> {
     /// An empty store that was begun.
-    pub(super) fn new() -> Self {
-        let (home, model, opening) = (H::new(), Model::default(), Opening::default());
+    pub(super) fn new(make: &impl Fn() -> (G, G::Store)) -> Self {
+        let (guard, store) = make();
         let mut rig = Self {
-            home,
-            store: None,
-            model,
-            opening,
+            store: Some(store),
+            guard,
+            model: Model::default(),
+            opening: Opening::default(),
             epochs: 0,
         };
-        rig.open();
+        rig.begin();
+        rig.check_opening();
         rig
     }
 
-    pub(super) fn store(&self) -> &H::Store {
+    pub(super) fn store(&self) -> &G::Store {
         self.store.as_ref().unwrap()
     }
 
     /// Opens and begins, and checks what the opening tells.
     pub(super) fn open(&mut self) {
-        self.store = Some(self.home.open());
+        self.open_unbegun();
         self.begin();
         self.check_opening();
     }
 
+    pub(super) fn open_unbegun(&mut self) {
+        self.store = Some(self.guard.reopen().unwrap());
+    }
+
     pub(super) fn begin(&mut self) {
         self.epochs += 1;
-        let epoch = Epoch::from_bits(self.epochs);
+        self.begin_as(Epoch::from_bits(self.epochs));
+    }
+
+    pub(super) fn begin_as(&mut self, epoch: Epoch) {
         self.opening = block_on(self.store().begin(epoch)).unwrap();
         self.model.epochs.push((epoch, self.opening.end));
+        let surplus = self.model.epochs.len().saturating_sub(EPOCHS_MAX);
+        self.model.epochs.drain(..surplus);
     }
 
     pub(super) fn check_opening(&self) {
@@ -119,7 +132,7 @@ impl<H: StoreHome> Rig<H> {
 
     pub(super) fn lose_power(&mut self) {
         let store = self.store.take().unwrap();
-        self.home.lose_power(store);
+        self.guard.lose_power(store);
     }
 
     /// Compares every read with the list.
@@ -184,15 +197,14 @@ impl<H: StoreHome> Rig<H> {
     fn check_ids(&self) {
         let mut ids = Vec::new();
         for replica in self.model.replicas() {
-            let last = self
-                .model
-                .digests(replica)
-                .keys()
-                .next_back()
-                .map_or(0, |seq| seq.get());
-            ids.extend((1..=last + 1).map(|n| EventId::new(replica, Seq::new(n).unwrap())));
-            for first in 1..=last.min(6) {
-                let range = range(replica, first, first + 2);
+            let held: Vec<_> = self.model.digests(replica).into_keys().collect();
+            let around = held
+                .iter()
+                .flat_map(|seq| [seq.previous(), Some(*seq), seq.next()]);
+            let asked: BTreeSet<_> = around.flatten().chain([Seq::FIRST]).collect();
+            ids.extend(asked.into_iter().map(|seq| EventId::new(replica, seq)));
+            for first in held.into_iter().take(6) {
+                let range = range(replica, first.get(), first.get().saturating_add(2));
                 let inside = |id: EventId| id.replica == replica && range.seqs.contains(&id.seq);
                 let wanted = self.model.locate(inside);
                 assert_eq!(
@@ -279,19 +291,45 @@ fn prefixes(name: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Polls a future to its end on this thread.
+///
+/// # Panics
+/// When nothing happens for as long as a promise may take: a hang is a failure.
 pub(super) fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let unpark = Arc::new(Unpark {
+        thread: thread::current(),
+        woken: AtomicBool::new(false),
+    });
+    let waker = Waker::from(Arc::clone(&unpark));
     let mut future = pin!(future);
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
+            Poll::Pending => unpark.wait(),
         }
+    }
+}
+
+struct Unpark {
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Unpark {
+    fn wait(&self) {
+        // A thread may be unparked for no reason, so the flag says whether it was.
+        for _ in 0..30 {
+            if self.woken.swap(false, Ordering::AcqRel) {
+                return;
+            }
+            thread::park_timeout(Duration::from_millis(PROMISE_MS / 30));
+        }
+        assert!(self.woken.swap(false, Ordering::AcqRel), "the store hangs");
+    }
+}
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
     }
 }

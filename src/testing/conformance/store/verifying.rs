@@ -4,21 +4,23 @@
 use std::sync::{Arc, Mutex};
 use std::vec::Vec;
 
-use super::StoreHome;
+use super::StoreGuard;
 use super::author::{Author, ready, released, waiting};
 use super::rig::{Rig, block_on};
 use crate::event::AggregateId;
 use crate::log::{Group, Note, StateRow};
 use crate::store::{EventStore, Inspection};
 
-pub fn an_empty_store_is_whole<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn an_empty_store_is_whole<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
+    let mut rig = Rig::new(make);
     rig.check();
     rig.reopen();
 }
 
-pub fn what_waits_and_what_was_released_is_no_fault<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn what_waits_and_what_was_released_is_no_fault<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let (mut near, mut far) = (Author::new(1), Author::new(2));
     let (first, second) = (near.commit(&["a/1", "a/2"]), near.commit(&["a/1"]));
     let third = near.commit(&["a/3"]);
@@ -31,8 +33,8 @@ pub fn what_waits_and_what_was_released_is_no_fault<H: StoreHome>() {
     rig.reopen();
 }
 
-pub fn progress_is_told_up_to_the_last_entry<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn progress_is_told_up_to_the_last_entry<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     let commits: Vec<_> = (0..1_200)
         .map(|_| ready(&author.commit(&["a/1"])))
@@ -49,8 +51,10 @@ pub fn progress_is_told_up_to_the_last_entry<H: StoreHome>() {
     assert_eq!((told.last(), report.entries), (Some(&1_200), 1_200));
 }
 
-pub fn a_fold_that_makes_no_sense_to_whoever_knows_is_a_fault<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn a_fold_that_makes_no_sense_to_whoever_knows_is_a_fault<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     let fold = |name: &str, fold: &'static [u8]| StateRow {
         aggregate: AggregateId::new(name).unwrap(),
@@ -70,8 +74,8 @@ pub fn a_fold_that_makes_no_sense_to_whoever_knows_is_a_fault<H: StoreHome>() {
     assert_eq!(faults, ["stored state of a/2: it is none"]);
 }
 
-pub fn compacting_changes_nothing<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn compacting_changes_nothing<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     for round in 0..20_u8 {
         rig.append(Group {

@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use bytes::Bytes;
 
-use super::StoreHome;
+use super::StoreGuard;
 use super::author::{Author, ready, released, waiting};
 use super::rig::{ALL, Rig, block_on};
 use crate::event::{AggregateId, Event, ReplicaId};
@@ -15,8 +15,8 @@ use crate::limits::{
 use crate::log::{Entry, Epoch, Group, Note, StateRow};
 use crate::store::{EventStore, StoreError};
 
-pub fn a_group_is_read_back_as_it_was_appended<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn a_group_is_read_back_as_it_was_appended<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
+    let mut rig = Rig::new(make);
     let (mut near, mut far) = (Author::new(1), Author::new(2));
     let peer = Some(ReplicaId::new(9, 9));
     let first = far.commit(&["a/1"]);
@@ -41,8 +41,8 @@ pub fn a_group_is_read_back_as_it_was_appended<H: StoreHome>() {
     rig.reopen();
 }
 
-pub fn positions_count_from_zero_without_holes<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn positions_count_from_zero_without_holes<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     assert_eq!(rig.opening.end, 0);
     for size in [1, 3, 0, 2] {
@@ -58,8 +58,8 @@ pub fn positions_count_from_zero_without_holes<H: StoreHome>() {
     assert_eq!(rig.opening.end, 6);
 }
 
-pub fn a_second_copy_of_an_event_is_refused<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn a_second_copy_of_an_event_is_refused<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     let commit = author.commit(&["a/1", "a/2"]);
     let later = author.commit(&["a/1"]);
@@ -90,8 +90,10 @@ pub fn a_second_copy_of_an_event_is_refused<H: StoreHome>() {
     rig.reopen();
 }
 
-pub fn a_group_that_breaks_a_rule_changes_nothing<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn a_group_that_breaks_a_rule_changes_nothing<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     let commit = author.commit(&["a/1"]);
     rig.append_all([ready(&commit)]);
@@ -118,8 +120,8 @@ pub fn a_group_that_breaks_a_rule_changes_nothing<H: StoreHome>() {
     rig.reopen();
 }
 
-pub fn only_what_waits_is_released<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn only_what_waits_is_released<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     let [first, second, third] = [(); 3].map(|()| author.commit(&["a/1"]));
     rig.append_all([ready(&first), waiting(&second)]);
@@ -147,8 +149,10 @@ pub fn only_what_waits_is_released<H: StoreHome>() {
     });
 }
 
-pub fn a_commit_may_wait_and_be_released_in_one_group<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn a_commit_may_wait_and_be_released_in_one_group<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     let [first, second] = [(); 2].map(|()| author.commit(&["a/1"]));
     rig.append_all([waiting(&second), ready(&first), released(&second)]);
@@ -157,8 +161,8 @@ pub fn a_commit_may_wait_and_be_released_in_one_group<H: StoreHome>() {
     assert!(rig.opening.waiting.is_empty());
 }
 
-pub fn an_empty_group_is_a_group<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn an_empty_group_is_a_group<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
+    let mut rig = Rig::new(make);
     rig.append(Group::default());
     rig.buffer([]);
     rig.append_all([ready(&Author::new(1).commit(&["a/1"]))]);
@@ -166,8 +170,10 @@ pub fn an_empty_group_is_a_group<H: StoreHome>() {
     rig.reopen();
 }
 
-pub fn groups_queued_together_are_answered_in_order<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn groups_queued_together_are_answered_in_order<G: StoreGuard>(
+    make: &impl Fn() -> (G, G::Store),
+) {
+    let mut rig = Rig::new(make);
     let mut author = Author::new(1);
     let group = |entries| Group {
         entries,
@@ -205,9 +211,8 @@ pub fn groups_queued_together_are_answered_in_order<H: StoreHome>() {
     rig.reopen();
 }
 
-pub fn nothing_is_written_before_begin<H: StoreHome>() {
-    let home = H::new();
-    let store = home.open();
+pub fn nothing_is_written_before_begin<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
+    let (_guard, store) = make();
     let entries = Vec::from([ready(&Author::new(1).commit(&["a/1"]))]);
     let refused = block_on(store.append(Group {
         entries,
@@ -217,8 +222,8 @@ pub fn nothing_is_written_before_begin<H: StoreHome>() {
     assert_eq!(block_on(store.begin(Epoch::from_bits(1))).unwrap().end, 0);
 }
 
-pub fn the_greatest_commit_fits<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn the_greatest_commit_fits<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
+    let mut rig = Rig::new(make);
     let payload = Bytes::from(std::vec![7; PAYLOAD_BYTES_MAX - 200]);
     let commit = Author::new(1).commit_with(&["a/1"; 32], &payload);
     assert!(commit.bytes() > 8_300_000);
@@ -226,8 +231,8 @@ pub fn the_greatest_commit_fits<H: StoreHome>() {
     rig.reopen();
 }
 
-pub fn the_longest_commit_fits<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn the_longest_commit_fits<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
+    let mut rig = Rig::new(make);
     let names: Vec<_> = (0..COMMIT_EVENTS_MAX)
         .map(|n| std::format!("a/{}", n % 7))
         .collect();
@@ -250,8 +255,8 @@ pub fn the_longest_commit_fits<H: StoreHome>() {
     rig.open();
 }
 
-pub fn the_longest_name_and_note_key_fit<H: StoreHome>() {
-    let mut rig = Rig::<H>::new();
+pub fn the_longest_name_and_note_key_fit<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {
+    let mut rig = Rig::new(make);
     let name = std::format!("a/{}", "é".repeat((AGGREGATE_ID_BYTES_MAX - 2) / 2));
     assert_eq!(name.len(), AGGREGATE_ID_BYTES_MAX);
     let commit = Author::new(1).commit(&[&name, "a/1"]);

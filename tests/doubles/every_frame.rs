@@ -1,0 +1,127 @@
+//! A sync that is cut after each of its frames in turn, in both directions, at either end: after a
+//! second try everybody has everything, once.
+
+use anabranch::engine::Filter;
+use anabranch::testing::doubles::{Direction, FaultyTransport, LinkFault, LinkFaults};
+use anabranch::transport::in_process::InProcess;
+use anabranch::{MemoryStore, Replica};
+use futures::StreamExt;
+
+use super::world::{clock, dialing, note, over, settle, soon};
+
+/// Who is behind the script: the end that dials, or the one that listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Dialer,
+    Listener,
+}
+
+struct Story {
+    phone: Replica,
+    hub: Replica,
+    faults: LinkFaults,
+}
+
+impl Story {
+    async fn begin(end: End) -> Self {
+        let (network, faults) = (InProcess::new(), LinkFaults::new());
+        let hub = over(MemoryStore::new()).await;
+        let mut listener = network.listen("hub").unwrap();
+        let (serving, script) = (hub.clone(), faults.clone());
+        tokio::spawn(async move {
+            loop {
+                let link = listener.accept().await;
+                let link = match end {
+                    End::Listener => script.wrap(link),
+                    End::Dialer => link,
+                };
+                serving.accept(link).await;
+            }
+        });
+        let phone = match end {
+            End::Dialer => {
+                let transport = FaultyTransport::new(network, faults.clone());
+                dialing(transport, clock(1)).await
+            }
+            End::Listener => dialing(network, clock(1)).await,
+        };
+        for (number, replica) in [&phone, &hub].into_iter().enumerate() {
+            // Several batches in each direction, one commit larger than a frame among them.
+            for batch in 0..3 {
+                let text = format!("{number} wrote {batch}");
+                replica.record(note("note/1", &text)).await.unwrap();
+            }
+            let large: Vec<_> = (0..6)
+                .map(|part| {
+                    let text = format!("{number} {part} {}", "x".repeat(200_000));
+                    note(&format!("large/{part}"), &text)
+                })
+                .collect();
+            replica.record_all(large).await.unwrap();
+        }
+        Self { phone, hub, faults }
+    }
+
+    async fn check(&self) {
+        for replica in [&self.phone, &self.hub] {
+            let tail = replica.tail_so_far(Filter::all(), None).unwrap();
+            let mut ids: Vec<_> = tail.map(|event| event.unwrap().event.id()).collect().await;
+            let told = ids.len();
+            ids.sort_unstable();
+            ids.dedup();
+            assert_eq!((told, ids.len()), (18, 18));
+        }
+        for name in ["note/1", "large/0", "large/5"] {
+            let digests = [self.phone.digest(name).await, self.hub.digest(name).await];
+            assert_eq!(digests[0].as_ref().unwrap(), digests[1].as_ref().unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sync_that_is_cut_after_any_frame_in_any_direction_is_made_up_for() {
+    let (mut runs, mut ended_early) = (0, 0);
+    for end in [End::Dialer, End::Listener] {
+        for direction in [Direction::Outgoing, Direction::Incoming] {
+            for frames in 0.. {
+                let story = Story::begin(end).await;
+                story.faults.put(1, direction, frames, LinkFault::Cut);
+                let first = soon(story.phone.sync("mem://hub")).await;
+                settle().await;
+                if story.faults.fired() == 0 {
+                    first.unwrap();
+                    story.check().await;
+                    assert!(frames > 6, "a sync of {frames} frames tells little");
+                    break;
+                }
+                runs += 1;
+                ended_early += usize::from(first.is_err());
+                story.faults.clear();
+                let second = soon(story.phone.sync("mem://hub")).await;
+                second.unwrap_or_else(|error| panic!("{end:?} {direction:?} {frames}: {error}"));
+                story.check().await;
+            }
+        }
+    }
+    println!("a sync was cut {runs} times, {ended_early} times before its end");
+    assert!(ended_early > 20);
+}
+
+#[tokio::test]
+async fn a_frame_that_was_changed_on_the_way_is_never_taken_for_what_was_sent() {
+    for direction in [Direction::Outgoing, Direction::Incoming] {
+        for frames in 0.. {
+            let story = Story::begin(End::Dialer).await;
+            story.faults.put(1, direction, frames, LinkFault::Corrupt);
+            let first = soon(story.phone.sync("mem://hub")).await;
+            settle().await;
+            if story.faults.fired() == 0 {
+                break;
+            }
+            story.faults.clear();
+            let second = soon(story.phone.sync("mem://hub")).await;
+            second.unwrap_or_else(|error| panic!("{direction:?} {frames}: {error}; {first:?}"));
+            story.check().await;
+        }
+    }
+}
