@@ -297,13 +297,10 @@ impl Engine {
                 return;
             }
             Some(Pending::OwnPast { link, chain }) => {
-                let ours = result
-                    .ok()
-                    .and_then(|known| known.first().copied().flatten()?.chain);
-                if ours.is_some_and(|ours| ours != chain) {
-                    self.with_link(link, |engine, state| {
-                        engine.take_new_incarnation(link, state);
-                    });
+                match result {
+                    Ok(known) => self.own_past_known(link, chain, &known),
+                    // Without the answer a store that was cloned would not be found out.
+                    Err(failure) => self.end_link_failed(link, &failure),
                 }
                 return;
             }
@@ -330,6 +327,20 @@ impl Engine {
                     Parked::Delivery { link, .. } => self.end_link_failed(link, &failure),
                 }
             }
+        }
+    }
+
+    /// A peer knows another chain of this replica than the store: then the store was cloned.
+    fn own_past_known(&mut self, link: LinkId, chain: Chain, known: &[Option<Known>]) {
+        let ours = known
+            .first()
+            .copied()
+            .flatten()
+            .and_then(|known| known.chain);
+        if ours.is_some_and(|ours| ours != chain) {
+            self.with_link(link, |engine, state| {
+                engine.take_new_incarnation(link, state);
+            });
         }
     }
 
