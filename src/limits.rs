@@ -317,3 +317,5 @@ pub const EXAMINED_APPLIES_MAX: u64 = 8_000_000;
 pub const EXAMINED_APPLIES_PER_SECOND: u64 = 20_000;
 /// Aggregates without a rule here of which it is remembered what a peer told. Local.
 pub const RELAYED_MAX: usize = 4_096;
+/// Connections that are told when two others, who differed there, agree again. Local.
+pub const RELAYED_TO_MAX: usize = 64;

@@ -43,8 +43,8 @@ impl Engine {
         }
     }
 
-    /// A peer told of an aggregate that has no rule here: passes on what another one told of it, and
-    /// where the two differ, tells that one, too.
+    /// A peer told of an aggregate that has no rule here: passes on what another one told of it to
+    /// whoever asks, and to all concerned where two differ, or do so no more.
     fn relay(
         &mut self,
         state: &mut LinkState,
@@ -57,21 +57,18 @@ impl Engine {
             return;
         }
         let heard = self.audit.relay.hear(aggregate, theirs, peer, state.id);
-        let Some(Meeting {
-            other,
-            differs_from,
-        }) = heard
-        else {
+        let Some(Meeting { other, concerns }) = heard else {
             return;
         };
-        if round == Round::Ask || differs_from.is_some() {
+        if round == Round::Ask || concerns.contains(&state.id) {
             state.audit.relayed.insert(aggregate.clone(), other);
         }
-        if let Some(link) = differs_from {
+        for link in concerns {
             let digests = Digests {
                 round: Round::Answer,
                 entries: alloc::vec![(aggregate.clone(), theirs)],
             };
+            // The one that speaks is not among those that can be told at this moment.
             self.tell_session(link, Input::Digests(digests));
         }
     }
@@ -127,7 +124,7 @@ impl Engine {
             return;
         };
         if pending.suspicion.is_none() {
-            self.fold(aggregate);
+            self.fold_to_compare(aggregate);
             pending.suspicion = self.compare(aggregate, &mut pending.heard);
         }
         if let Some(suspicion) = pending.suspicion {

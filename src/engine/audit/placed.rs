@@ -17,6 +17,19 @@ impl Engine {
         }
     }
 
+    /// Folds an aggregate before its state is told or compared, and audits the shortcuts that this
+    /// took, so that a mistake of this end is found at this end.
+    pub(in crate::engine) fn fold_to_compare(&mut self, aggregate: &AggregateId) {
+        self.fold(aggregate);
+        if self
+            .cache
+            .timeline(aggregate)
+            .is_some_and(Timeline::has_placed)
+        {
+            self.audit_placed_in(aggregate);
+        }
+    }
+
     fn audit_placed_in(&mut self, aggregate: &AggregateId) {
         let look = |timeline: &mut Timeline| {
             let fingerprint = timeline.route().map(crate::resolver::Route::fingerprint);

@@ -1,9 +1,9 @@
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::hearing::is_comparable;
 use crate::engine::LinkId;
 use crate::event::{AggregateId, ReplicaId};
-use crate::limits::RELAYED_MAX;
+use crate::limits::{RELAYED_MAX, RELAYED_TO_MAX};
 use crate::merge::Standing;
 
 /// What peers told last of aggregates that have no rule here. A replica that stores and forwards
@@ -14,19 +14,21 @@ pub(super) struct Relay {
     order: VecDeque<AggregateId>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Held {
     standing: Standing,
     peer: ReplicaId,
     link: LinkId,
+    /// Connections whose peers were told that somebody differs.
+    told: BTreeSet<LinkId>,
 }
 
 /// What is to be told of a pair of peers.
 pub(super) struct Meeting {
     /// What somebody else told, for whoever speaks now.
     pub(super) other: Standing,
-    /// Who that was, if the two differ.
-    pub(super) differs_from: Option<LinkId>,
+    /// To whom it is news that the two differ, or that they do so no more.
+    pub(super) concerns: BTreeSet<LinkId>,
 }
 
 impl Relay {
@@ -39,26 +41,42 @@ impl Relay {
         peer: ReplicaId,
         link: LinkId,
     ) -> Option<Meeting> {
+        let Some(held) = self.held.get_mut(aggregate) else {
+            self.hold(aggregate, standing, peer, link);
+            return None;
+        };
+        let (before, speaker, other_link) = (held.standing, held.peer, held.link);
+        (held.standing, held.peer, held.link) = (standing, peer, link);
+        if speaker.device() == peer.device() || !is_comparable(&before, &standing) {
+            return None;
+        }
+        let concerns = if before.state == standing.state {
+            core::mem::take(&mut held.told)
+        } else {
+            if held.told.len() < RELAYED_TO_MAX {
+                held.told.extend([link, other_link]);
+            }
+            BTreeSet::from([link, other_link])
+        };
+        Some(Meeting {
+            other: before,
+            concerns,
+        })
+    }
+
+    fn hold(&mut self, aggregate: &AggregateId, standing: Standing, peer: ReplicaId, link: LinkId) {
         let held = Held {
             standing,
             peer,
             link,
+            told: BTreeSet::new(),
         };
-        let before = self.held.insert(aggregate.clone(), held);
-        if before.is_none() {
-            self.order.push_back(aggregate.clone());
-            if self.order.len() > RELAYED_MAX
-                && let Some(first) = self.order.pop_front()
-            {
-                self.held.remove(&first);
-            }
+        self.held.insert(aggregate.clone(), held);
+        self.order.push_back(aggregate.clone());
+        if self.order.len() > RELAYED_MAX
+            && let Some(first) = self.order.pop_front()
+        {
+            self.held.remove(&first);
         }
-        let before = before.filter(|before| {
-            before.peer.device() != peer.device() && is_comparable(&before.standing, &standing)
-        })?;
-        Some(Meeting {
-            other: before.standing,
-            differs_from: (before.standing.state != standing.state).then_some(before.link),
-        })
     }
 }

@@ -144,7 +144,7 @@ impl Engine {
                 break;
             };
             if self.cache.place(&name) == Place::Hot {
-                self.fold(&name);
+                self.fold_to_compare(&name);
                 entries.extend(self.standing(&name).map(|(standing, _)| (name, standing)));
             } else {
                 self.audit.pending(&name).tells.push(state.id);

@@ -72,6 +72,7 @@ impl Engine {
         let outcome = self.cache.fold(aggregate, &*guard, |_, outcome| outcome);
         let outcome = outcome.unwrap_or_default();
         self.folded(aggregate, &outcome);
+        self.fold_to_compare(aggregate);
         for (event, _) in outcome.rejected {
             if state
                 .pulled

@@ -15,7 +15,7 @@ pub(super) fn shrink(law: BrokenLaw, sketch: Sketch, bench: &mut Bench<'_>) -> S
         size = size.min(smallest.len() / 2);
     }
     let relabelled = smallest.by_few();
-    if relabelled.writers() < smallest.writers() && bench.shows(law, &relabelled) {
+    if relabelled.writers() <= smallest.writers() && bench.shows(law, &relabelled) {
         return relabelled;
     }
     smallest
