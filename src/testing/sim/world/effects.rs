@@ -75,6 +75,7 @@ impl World {
                 assert_eq!(end, entries, "positions of replica {node}");
             }
             Effect::LinkChanged(_) => {}
+            Effect::Diverged(found) => panic!("replica {node} accuses a sound rule: {found}"),
             read => self.ask_disk(node, read),
         }
     }
