@@ -133,6 +133,9 @@ pub const SAID_CHARS_MAX: usize = 200;
 /// Time one promise of a conformance suite may take before it counts as hanging, in milliseconds.
 /// Local.
 pub const PROMISE_MS: u64 = 30_000;
+/// Time one answer of a store may take before a conformance suite calls it hanging, in milliseconds.
+/// Local; a disk that others write to can take most of a minute for an fsync.
+pub const ANSWER_MS: u64 = 120_000;
 /// Time without movement after which a conformance suite calls a sender held up, in milliseconds.
 /// Local.
 pub const STALL_MS: u64 = 250;

@@ -2,6 +2,10 @@
 #![cfg(feature = "testing")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod conformance {
+    mod planted;
+    mod wrong_store;
+}
 #[cfg(feature = "fjall")]
 mod durable_image;
 

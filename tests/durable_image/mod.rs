@@ -23,10 +23,21 @@ pub(crate) fn store_in_a_folder() -> (Place<TempDir, FjallStore>, FjallStore) {
         log::set_logger(&Listener).unwrap();
         log::set_max_level(LevelFilter::Trace);
     });
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     fs::create_dir(folder.path().join("image")).unwrap();
     let open = |folder: &TempDir| FjallStore::open(folder.path().join("store"));
     Place::with_power(folder, open, lose_power)
+}
+
+/// A folder in memory where there is such a thing: what an fsync keeps is told by the listener, not by
+/// the disk, and a busy disk can take a minute for one.
+fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        tempfile::tempdir_in(memory).unwrap()
+    } else {
+        tempfile::tempdir().unwrap()
+    }
 }
 
 fn lose_power(folder: &TempDir, store: FjallStore) {

@@ -3,7 +3,6 @@
 use std::string::{String, ToString};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
-use std::thread;
 use std::vec::Vec;
 
 use bytes::Bytes;
@@ -11,6 +10,7 @@ use futures::FutureExt;
 
 use super::StoreGuard;
 use super::author::{Author, ready};
+use super::pace::{Pace, beside};
 use super::rig::{ALL, Rig, block_on};
 use crate::event::{AggregateId, Commit};
 use crate::log::{Epoch, Group, IdRange, StateRow};
@@ -33,25 +33,25 @@ pub fn a_read_sees_what_was_answered_before_it<G: StoreGuard>(make: &impl Fn() -
     let store = rig.store();
     let commits = commits(GROUPS);
     let answered = AtomicU64::new(0);
-    let write = |commit: &Commit| {
-        let end = block_on(store.append(group([commit]))).unwrap();
-        answered.store(end, Ordering::Release);
+    let write = |pace: &Pace| {
+        let mut last = 0;
+        for commit in &commits {
+            last = pace.write(last);
+            let end = block_on(store.append(group([commit]))).unwrap();
+            answered.store(end, Ordering::Release);
+        }
     };
-    let read = || {
+    let read = |pace: &Pace| {
         let mut end = 0;
         while end < GROUPS as u64 {
+            pace.read();
             end = answered.load(Ordering::Acquire);
             if let Some(last) = end.checked_sub(1) {
                 look_for(store, last, &commits[last as usize]);
             }
-            thread::yield_now();
         }
     };
-    thread::scope(|scope| {
-        scope.spawn(|| commits.iter().for_each(write));
-        scope.spawn(read);
-        read();
-    });
+    beside(write, &[&read, &read]);
 }
 
 /// Demands that everything that can be asked knows of a commit.
@@ -81,8 +81,10 @@ pub fn a_history_beside_a_writer_goes_on_where_its_fold_ends<G: StoreGuard>(
     let store = rig.store();
     let commits = commits(2 * GROUPS);
     let name = AggregateId::new("a/1").unwrap();
-    let write = || {
+    let write = |pace: &Pace| {
+        let mut last = 0;
         for (number, pair) in commits.chunks(2).enumerate() {
+            last = pace.write(last);
             let mut group = group(pair);
             if number % 3 == 0 {
                 let end = 2 * (number + 1);
@@ -94,9 +96,10 @@ pub fn a_history_beside_a_writer_goes_on_where_its_fold_ends<G: StoreGuard>(
             block_on(store.append(group)).unwrap();
         }
     };
-    let read = || {
+    let read = |pace: &Pace| {
         let mut end = 0;
         while end < 2 * GROUPS as u64 {
+            pace.read();
             let history = block_on(store.history(name.clone(), HistoryFrom::Fold)).unwrap();
             let fold = history.fold.as_ref().map_or_else(String::new, text);
             let covered = fold.parse().unwrap_or(0);
@@ -104,13 +107,9 @@ pub fn a_history_beside_a_writer_goes_on_where_its_fold_ends<G: StoreGuard>(
             end = covered + history.entries.len() as u64;
             assert!(positions.eq(covered..end), "a fold up to {covered}");
             assert_eq!(end % 2, 0, "a group was seen in part");
-            thread::yield_now();
         }
     };
-    thread::scope(|scope| {
-        scope.spawn(write);
-        read();
-    });
+    beside(write, &[&read]);
 }
 
 pub fn readers_beside_a_writer_do_not_disturb_one_another<G: StoreGuard>(
@@ -119,13 +118,14 @@ pub fn readers_beside_a_writer_do_not_disturb_one_another<G: StoreGuard>(
     let rig = Rig::new(make);
     let store = rig.store();
     let commits = commits(2 * GROUPS);
-    let read = |entries| {
+    let read = |pace: &Pace, entries| {
         let limit = ReadLimit {
             entries,
             bytes: usize::MAX,
         };
         let mut next = 0;
         while next < 2 * GROUPS {
+            pace.read();
             let page = block_on(store.since(next as u64, limit)).unwrap();
             for (position, entry) in &page.entries {
                 assert_eq!(*position, next as u64);
@@ -133,17 +133,21 @@ pub fn readers_beside_a_writer_do_not_disturb_one_another<G: StoreGuard>(
                 next += 1;
             }
             assert_eq!(page.next, next as u64);
-            thread::yield_now();
         }
     };
-    thread::scope(|scope| {
-        for entries in [1, 2, 3] {
-            scope.spawn(move || read(entries));
-        }
+    let write = |pace: &Pace| {
+        let mut last = 0;
         for pair in commits.chunks(2) {
+            last = pace.write(last);
             block_on(store.append(group(pair))).unwrap();
         }
-    });
+    };
+    beside(
+        write,
+        &[&|pace| read(pace, 1), &|pace| read(pace, 2), &|pace| {
+            read(pace, 3);
+        }],
+    );
 }
 
 pub fn a_second_opening_is_refused_or_takes_over<G: StoreGuard>(make: &impl Fn() -> (G, G::Store)) {

@@ -41,6 +41,7 @@ pub mod folding;
 mod guard;
 pub mod lasting;
 mod model;
+mod pace;
 pub mod random;
 pub mod reading;
 mod rig;

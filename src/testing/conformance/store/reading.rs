@@ -1,10 +1,10 @@
 //! How entries and what is known of events are found.
 
-use std::thread;
 use std::vec::Vec;
 
 use super::StoreGuard;
 use super::author::{Author, ready, released, waiting};
+use super::pace::{Pace, beside};
 use super::rig::{ALL, Rig, block_on, range};
 use crate::event::{Chain, Commit, EventId, Seq};
 use crate::log::{Entry, Group};
@@ -262,19 +262,22 @@ pub fn a_reader_beside_a_writer_sees_whole_groups_in_order<G: StoreGuard>(
     let commits: Vec<_> = (0..GROUPS * SIZE)
         .map(|_| author.commit(&["a/1"]))
         .collect();
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            for chunk in commits.chunks(SIZE as usize) {
-                let entries = chunk.iter().map(ready).collect();
-                block_on(store.append(Group {
-                    entries,
-                    ..Group::default()
-                }))
-                .unwrap();
-            }
-        });
+    let write = |pace: &Pace| {
+        let mut last = 0;
+        for chunk in commits.chunks(SIZE as usize) {
+            last = pace.write(last);
+            let entries = chunk.iter().map(ready).collect();
+            block_on(store.append(Group {
+                entries,
+                ..Group::default()
+            }))
+            .unwrap();
+        }
+    };
+    let read = |pace: &Pace| {
         let mut next = 0;
         while next < GROUPS * SIZE {
+            pace.read();
             let page = block_on(store.since(next, ALL)).unwrap();
             for (position, entry) in &page.entries {
                 assert_eq!(*position, next);
@@ -283,5 +286,6 @@ pub fn a_reader_beside_a_writer_sees_whole_groups_in_order<G: StoreGuard>(
             }
             assert_eq!(next % SIZE, 0, "a group was seen in part");
         }
-    });
+    };
+    beside(write, &[&read]);
 }

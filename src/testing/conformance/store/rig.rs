@@ -12,7 +12,7 @@ use std::vec::Vec;
 use super::StoreGuard;
 use super::model::Model;
 use crate::event::{AggregateId, EventId, ReplicaId, Seq};
-use crate::limits::{EPOCHS_MAX, PROMISE_MS};
+use crate::limits::{ANSWER_MS, EPOCHS_MAX};
 use crate::log::{Durability, Entry, EntryKind, Epoch, Group, IdRange, Opening};
 use crate::store::verify::by_reading;
 use crate::store::{EventStore, HistoryFrom, Inspection, ReadLimit, StoreError};
@@ -293,7 +293,7 @@ fn prefixes(name: &str) -> impl Iterator<Item = &str> {
 /// Polls a future to its end on this thread.
 ///
 /// # Panics
-/// When nothing happens for as long as a promise may take: a hang is a failure.
+/// When nothing happens for as long as an answer may take: a hang is a failure.
 pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     let unpark = Arc::new(Unpark {
         thread: thread::current(),
@@ -321,7 +321,7 @@ impl Unpark {
             if self.woken.swap(false, Ordering::AcqRel) {
                 return;
             }
-            thread::park_timeout(Duration::from_millis(PROMISE_MS / 30));
+            thread::park_timeout(Duration::from_millis(ANSWER_MS / 30));
         }
         assert!(self.woken.swap(false, Ordering::AcqRel), "the store hangs");
     }
