@@ -34,9 +34,10 @@ impl Folder {
     /// In memory, where there is such a thing: hundreds of stores are opened.
     fn new() -> Self {
         let memory = std::path::Path::new("/dev/shm");
-        let folder = match memory.is_dir() {
-            true => tempfile::tempdir_in(memory),
-            false => tempfile::tempdir(),
+        let folder = if memory.is_dir() {
+            tempfile::tempdir_in(memory)
+        } else {
+            tempfile::tempdir()
         };
         Self(folder.unwrap())
     }
@@ -228,7 +229,7 @@ async fn run(disk: &impl Disk, when: When, fault: StoreFault) -> Option<(Operati
 
 async fn sweep<D: Disk>(name: &str, new_disk: impl Fn() -> D) {
     let user = soon(story(&new_disk(), &StoreFaults::new())).await;
-    assert_eq!(user.errors, [] as [&str; 0]);
+    assert!(user.errors.is_empty(), "{:?}", user.errors);
     assert_eq!(user.acknowledged.len(), 12);
     let (mut runs, mut told, mut points) = (0, 0, 0);
     for point in 1.. {

@@ -53,8 +53,8 @@ async fn a_fault_meets_the_operation_of_its_number_and_no_other() {
     assert!(store.at(vec![], ALL).await.is_err());
     assert!(store.at(vec![], ALL).await.is_ok());
     let fault = Some(StoreFault::FailBefore);
-    let faulty: Vec<_> = faults.made().into_iter().map(|made| made.fault).collect();
-    assert_eq!(faulty, [None, None, fault, None, fault, None]);
+    let met: Vec<_> = faults.made().into_iter().map(|made| made.fault).collect();
+    assert_eq!(met, [None, None, fault, None, fault, None]);
     assert_eq!(faults.made()[3].operation, Operation::Since);
     assert_eq!(
         (faults.total(), faults.count(Operation::At), faults.fired()),
