@@ -133,10 +133,10 @@ async fn too_small(replicas: &[(&str, Replica)], address: &str) -> Outcome<()> {
         digests.extend(replica.digest("queue/1").await?);
     }
     digests.dedup();
-    if !shown || digests.len() != 1 {
+    let ([digest], true) = (&digests[..], shown) else {
         return Err("the false footprint is found, and all have the same queue".into());
-    }
-    println!("all three have the same queue, digest {}\n", digests[0]);
+    };
+    println!("all three have the same queue, digest {digest}\n");
     Ok(())
 }
 

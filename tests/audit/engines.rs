@@ -292,15 +292,12 @@ fn all_equal(world: &mut World) {
 
 #[test]
 fn a_false_shortcut_is_healed_everywhere_before_long_in_any_seed() {
-    let footprint = || Registry::new().with_default(small_footprint());
-    let claim = || Registry::new().with_default(false_claim());
+    let footprint: fn() -> Registry = || Registry::new().with_default(small_footprint());
+    let claim: fn() -> Registry = || Registry::new().with_default(false_claim());
     let mut seen = BTreeMap::new();
     for seed in 0..40 {
         let cache_bytes = if seed % 2 == 0 { CACHE_BYTES } else { 3_000 };
-        for (rule, shortcut) in [
-            (footprint as fn() -> Registry, Shortcut::Footprint),
-            (claim, Shortcut::Claim),
-        ] {
+        for (rule, shortcut) in [(footprint, Shortcut::Footprint), (claim, Shortcut::Claim)] {
             let mut world = lists(rule, seed, cache_bytes);
             all_equal(&mut world);
             // Where nobody folded before a late event came, there was nothing to find.

@@ -1,6 +1,10 @@
 //! Rules that break their laws are found out while they are at work, named, and healed where a replay
 //! can; rules that keep them are never accused.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod costs;
 mod engines;

@@ -15,8 +15,8 @@ pub(crate) fn hash_set() -> impl Resolver {
 
 /// Numbers all places as they come, and names only the one that is written.
 pub(crate) fn small_footprint() -> impl Resolver {
-    let number = |places: &mut BTreeMap<String, u64>, name: &String| {
-        let next = places.len() as u64;
+    let number = |places: &mut BTreeMap<String, usize>, name: &String| {
+        let next = places.len();
         places.entry(name.clone()).or_insert(next);
     };
     FoldFn::reducer("places", 1, |_| BTreeMap::new(), number)

@@ -31,13 +31,12 @@ impl Timeline {
         }
         let fingerprint = self.route.as_ref()?.fingerprint();
         let known = self.digest.filter(|_| self.state().is_ok());
-        let state = match known {
-            Some(digest) => digest,
-            None => {
-                let mut digest = None;
-                guard.run(&mut || digest = self.digest()).ok()?;
-                digest?
-            }
+        let state = if let Some(digest) = known {
+            digest
+        } else {
+            let mut digest = None;
+            guard.run(&mut || digest = self.digest()).ok()?;
+            digest?
         };
         self.digest = Some(state);
         Some(Standing {
