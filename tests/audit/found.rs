@@ -43,7 +43,8 @@ async fn a_rule_that_lets_the_order_of_a_hash_set_show_is_found_out_within_one_s
 #[tokio::test]
 async fn a_footprint_that_is_too_small_is_switched_off_and_the_state_healed() {
     let laptop = replica(small_footprint(), 0).await;
-    let phone = replica(small_footprint(), 10).await;
+    let store = MemoryStore::new();
+    let phone = open(&store, small_footprint(), 10).await;
     record(&laptop, "places/1", &"a").await;
     record(&phone, "places/1", &"b").await;
     digest(&laptop, "places/1").await;
@@ -76,6 +77,21 @@ async fn a_footprint_that_is_too_small_is_switched_off_and_the_state_healed() {
         digest(&phone, "places/1").await
     );
     assert_eq!(phone.health().await.divergences.len(), 1);
+
+    // It is remembered that the shortcut is off.
+    phone.close().await.unwrap();
+    let phone = open(&store, small_footprint(), 10).await;
+    record(&laptop, "places/1", &"e").await;
+    record(&phone, "places/1", &"f").await;
+    digest(&phone, "places/1").await;
+    phone.sync(&laptop).await.unwrap();
+    assert_eq!(
+        digest(&laptop, "places/1").await,
+        digest(&phone, "places/1").await
+    );
+    let health = phone.health().await;
+    assert!(health.divergences.is_empty() && !health.is_well());
+    assert_eq!(health.distrusted[0].shortcuts, Shortcut::Footprint.into());
 }
 
 #[tokio::test]

@@ -24,7 +24,9 @@ use crate::clock::Now;
 use crate::event::{AggregateId, Commit, Event, EventId, ReplicaId, SeqRanges};
 use crate::limits::{BATCH_BYTES_MAX, FORKS_LISTED_MAX};
 use crate::log::{Durability, IdRange, ReadLimit};
-use crate::protocol::{CloseCode, Delivery, Input, Local, Output, Role, Session, SessionOptions};
+use crate::protocol::{
+    CloseCode, Delivery, Input, KnownPeer, Local, Output, Role, Session, SessionOptions, Staged,
+};
 
 /// One connection and what this replica knows of it.
 #[expect(
@@ -135,22 +137,8 @@ impl LinkState {
 
 impl Engine {
     pub(super) fn open_link(&mut self, link: LinkId, role: Role, options: LinkOptions) {
+        let (staged, peers) = self.expected(role, &options);
         let received = self.inbox.received();
-        let (staged, peers) = match role {
-            Role::Dialer => {
-                let peers = self.peers.likely(options.address.as_deref(), received);
-                (
-                    self.peers
-                        .staged(|peer| peers.iter().any(|known| known.replica == peer)),
-                    peers,
-                )
-            }
-            // A listener learns who is there before it has to say what it knows of anybody.
-            Role::Listener => (
-                self.peers.staged(|_| !mutant!("staged-parts-forgotten")),
-                Vec::new(),
-            ),
-        };
         let local = Local {
             replica: self.identity.replica,
             own: self.identity.own(received),
@@ -206,6 +194,20 @@ impl Engine {
                 state.input(engine.now, Input::Close { code, reason });
             }
         });
+    }
+
+    /// Who may be at the other end, and the parts of a large commit of theirs that are here.
+    fn expected(&self, role: Role, options: &LinkOptions) -> (Option<Staged>, Vec<KnownPeer>) {
+        let received = self.inbox.received();
+        match role {
+            Role::Dialer => {
+                let peers = self.peers.likely(options.address.as_deref(), received);
+                let listed = |peer| peers.iter().any(|known| known.replica == peer);
+                (self.peers.staged(listed), peers)
+            }
+            // A listener learns who is there before it has to say what it knows of anybody.
+            Role::Listener => (self.peers.staged(|_| true), Vec::new()),
+        }
     }
 
     /// Works on one connection, then carries out what its session wants.
