@@ -206,7 +206,10 @@ impl Engine {
                 (self.peers.staged(listed), peers)
             }
             // A listener learns who is there before it has to say what it knows of anybody.
-            Role::Listener => (self.peers.staged(|_| true), Vec::new()),
+            Role::Listener => (
+                self.peers.staged(|_| !mutant!("staged-parts-forgotten")),
+                Vec::new(),
+            ),
         }
     }
 
