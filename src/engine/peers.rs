@@ -45,6 +45,8 @@ struct Met {
     /// The same as the store knows it.
     noted: Option<u64>,
     session: u64,
+    /// The latest session that acknowledged something.
+    acked_in: u64,
 }
 
 impl Peers {
@@ -242,9 +244,21 @@ impl Peers {
         }
     }
 
-    /// A peer has everything of this replica's log before a position.
-    pub(super) fn acknowledged(&mut self, peer: ReplicaId, position: u64) {
-        self.met.entry(peer).or_default().acked = Some(position);
+    /// A peer has everything of this replica's log before a position, as a session says. Where the
+    /// latest one begins, the peer may turn out to have lost something; what an older one says may come
+    /// late, after another session with the same peer has got further.
+    pub(super) fn acknowledged(
+        &mut self,
+        peer: ReplicaId,
+        position: u64,
+        session: u64,
+        begins: bool,
+    ) {
+        let met = self.met.entry(peer).or_default();
+        let is_news = begins && session > met.acked_in;
+        met.acked_in = met.acked_in.max(session);
+        let before = met.acked.filter(|_| !is_news);
+        met.acked = before.max(Some(position));
     }
 
     /// What to write of that, if it is news.
@@ -305,5 +319,19 @@ mod tests {
         assert_eq!(stored(at(2, 1)), at(2, 1));
         assert_eq!(stored(at(0, u64::MAX)), at(0, u64::MAX));
         assert_eq!(stored(at(2, 2)), at(2, 2));
+    }
+
+    #[test]
+    fn a_late_acknowledgement_of_an_older_session_takes_nothing_back() {
+        let peer = ReplicaId::new(2, 7);
+        let mut peers = Peers::default();
+        peers.acknowledged(peer, 5, 1, true);
+        peers.acknowledged(peer, 5, 3, true);
+        peers.acknowledged(peer, 9, 3, false);
+        peers.acknowledged(peer, 7, 1, false);
+        peers.acknowledged(peer, 6, 2, true);
+        assert_eq!(peers.acked(peer), Some(9));
+        peers.acknowledged(peer, 3, 4, true);
+        assert_eq!(peers.acked(peer), Some(3), "it was restored");
     }
 }

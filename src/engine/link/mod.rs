@@ -41,6 +41,8 @@ pub(super) struct LinkState {
     /// Under which incarnation the peer writes now, as far as what it sends tells.
     writer: Option<ReplicaId>,
     pub(super) report: SyncReport,
+    /// Which session of this replica it is.
+    number: u64,
     opened_ms: u64,
     /// Who this replica was when the session began.
     me: ReplicaId,
@@ -154,7 +156,7 @@ impl Engine {
             batch_events: options.batch_events,
             batch_bytes: BATCH_BYTES_MAX,
         };
-        self.peers.session_begins();
+        let number = self.peers.session_begins();
         self.audit.links += 1;
         let state = LinkState {
             id: link,
@@ -163,6 +165,7 @@ impl Engine {
             peer: None,
             writer: None,
             report: SyncReport::default(),
+            number,
             opened_ms: self.now.mono_ms,
             parked: VecDeque::new(),
             looking: false,
@@ -275,9 +278,10 @@ impl Engine {
     }
 
     fn acknowledged(&mut self, state: &mut LinkState, position: u64) {
-        state.acked = Some(position);
+        let begins = state.acked.replace(position).is_none();
         if let Some(peer) = state.peer {
-            self.peers.acknowledged(peer, position);
+            self.peers
+                .acknowledged(peer, position, state.number, begins);
         }
     }
 

@@ -27,27 +27,36 @@
     reason = "the numbers of a simulated world are small"
 )]
 
+mod cast;
 mod checks;
+mod clocks;
 mod disk;
+mod draws;
+mod faults;
 mod network;
 mod outcome;
 mod plan;
-mod random;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod users;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
+pub use cast::Cast;
+pub use draws::Draws;
+pub use faults::{Fault, FaultCounts};
 pub use outcome::Outcome;
 
 use self::world::World;
 
 /// A system that can be simulated: run it with a seed.
 #[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Simulation {}
+pub struct Simulation {
+    cast: Arc<Cast>,
+}
 
 impl Simulation {
     /// A handful of replicas under some of the built-in rules.
@@ -55,17 +64,36 @@ impl Simulation {
         Self::default()
     }
 
+    /// The same under your rules.
+    pub fn with_cast(cast: Cast) -> Self {
+        Self {
+            cast: Arc::new(cast),
+        }
+    }
+
     /// Lives through what follows from `seed`: chaos, then peace, then everything must be equal. A
     /// check that fails ends the run and is told in [`Outcome::failure`].
     pub fn run(&self, seed: u64) -> Outcome {
-        let mut world = World::new(seed);
+        self.live(seed, false).0
+    }
+
+    /// The same, with a line for everything that happened.
+    pub fn run_traced(&self, seed: u64) -> (Outcome, String) {
+        self.live(seed, true)
+    }
+
+    fn live(&self, seed: u64, is_traced: bool) -> (Outcome, String) {
+        let mut world = World::new(Arc::clone(&self.cast), seed, is_traced);
         let end = catch_unwind(AssertUnwindSafe(|| world.live()));
-        Outcome {
+        let outcome = Outcome {
             seed,
-            operations: world.plan.operations as u64,
+            operations: world.operations,
+            steps: world.tally.steps,
             simulated_ms: world.now,
-            trace: world.trace(),
+            faults: world.counts,
+            trace: world.trace.sum(),
             failure: end.err().map(|panic| outcome::said(panic.as_ref())),
-        }
+        };
+        (outcome, world.trace.into_text())
     }
 }

@@ -1,5 +1,7 @@
 use std::any::Any;
 
+use super::faults::FaultCounts;
+
 /// What became of one seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -8,9 +10,13 @@ pub struct Outcome {
     pub seed: u64,
     /// How many things users did and went wrong.
     pub operations: u64,
+    /// Inputs that replicas were given, and what else happened.
+    pub steps: u64,
     /// Milliseconds that passed in the simulated world.
     pub simulated_ms: u64,
-    /// A number that two runs share only if everything that happened in them is the same.
+    /// How often each fault took effect.
+    pub faults: FaultCounts,
+    /// A number that two runs share only if everything that happened in them is the same, to the byte.
     pub trace: u64,
     /// What was found wrong.
     pub failure: Option<String>,

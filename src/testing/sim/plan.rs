@@ -1,41 +1,95 @@
-//! What kind of world a seed makes: who may talk to whom, and how rough it is.
+//! What kind of world a seed makes: who may talk to whom, how rough it is, and in which ways.
 
-use crate::testing::sim::random::Random;
+use super::draws::Draws;
+use super::faults::Fault;
 
-/// Who may dial whom, by number of replica.
+/// Chances are in parts of this.
+pub(crate) const WHOLE: u64 = 1 << 20;
+
+/// Whose clock may be hours or years off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wild {
+    Nobody,
+    /// This one's, and only ahead: others write what it would refuse, were it behind.
+    One(usize),
+    /// Those of all leaves, around a hub that writes nothing itself.
+    Leaves,
+}
+
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is a choice of its own, and they combine"
+    reason = "each is a fact of its own, and they combine"
 )]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) shape: Shape,
     pub(crate) nodes: usize,
+    /// Who may dial whom, by number of replica.
     pub(crate) edges: Vec<(usize, usize)>,
     /// A replica without rules: it stores and forwards.
     pub(crate) plain: Option<usize>,
-    /// A replica whose clock is hours ahead.
-    pub(crate) skewed: Option<usize>,
+    pub(crate) wild: Wild,
     /// Bytes of timelines in memory.
     pub(crate) cache_bytes: usize,
     pub(crate) operations: usize,
-    pub(crate) crashes: bool,
-    pub(crate) failures: bool,
-    pub(crate) restores: bool,
+    /// Longest pause between two operations, in milliseconds.
+    pub(crate) pause_ms: u64,
+    /// How often an operation is something that goes wrong, in parts of [`WHOLE`].
+    pub(crate) trouble: u64,
     pub(crate) strangers: bool,
-    /// One commit is larger than a frame.
-    pub(crate) large: bool,
     /// Every replica founds a log of its own; they become one when they meet.
     pub(crate) founders: bool,
+    /// A clone's users write before it has met anybody.
+    pub(crate) forks: bool,
+    /// A reconnect at the end is measured, too.
+    pub(crate) echo: bool,
+    /// How likely each fault is where it can happen, in parts of [`WHOLE`].
+    rates: [u32; Fault::COUNT],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
+    Pair,
     Hub,
     Line,
     Ring,
     TwoHubs,
 }
+
+impl Shape {
+    fn random(draws: &mut Draws) -> Self {
+        *draws.pick(&[
+            Self::Pair,
+            Self::Hub,
+            Self::Hub,
+            Self::Line,
+            Self::Ring,
+            Self::TwoHubs,
+        ])
+    }
+
+    fn edges(self, draws: &mut Draws) -> (usize, Vec<(usize, usize)>) {
+        match self {
+            Self::Pair => (2, vec![(1, 0)]),
+            Self::Hub => {
+                let leaves = draws.between(2, 4) as usize;
+                (leaves + 1, (1..=leaves).map(|leaf| (leaf, 0)).collect())
+            }
+            Self::Line => (4, vec![(0, 1), (1, 2), (2, 3)]),
+            Self::Ring => (3, vec![(0, 1), (1, 2), (2, 0)]),
+            Self::TwoHubs => (5, vec![(2, 0), (2, 1), (3, 0), (3, 1), (4, 1), (1, 0)]),
+        }
+    }
+}
+
+/// Faults that make stores forget or double what others may know, so that a store that forgot which
+/// log it had joined may join another one, and a stamp that was refused may come back.
+const OBLIVION: [Fault; 4] = [
+    Fault::OldCopy,
+    Fault::WipedStore,
+    Fault::Clone,
+    Fault::BitFlip,
+];
 
 impl Plan {
     /// A hub and its leaves, honest clocks, nothing that goes wrong.
@@ -46,45 +100,124 @@ impl Plan {
             nodes: leaves + 1,
             edges: (1..=leaves).map(|leaf| (leaf, 0)).collect(),
             plain: None,
-            skewed: None,
+            wild: Wild::Nobody,
             cache_bytes,
             operations: 0,
-            crashes: false,
-            failures: false,
-            restores: false,
+            pause_ms: 30,
+            trouble: 0,
             strangers: false,
-            large: false,
             founders: false,
+            forks: false,
+            echo: false,
+            rates: [0; Fault::COUNT],
         }
     }
 
-    pub(crate) fn random(random: &mut Random) -> Self {
-        let shape = *random.pick(&[Shape::Hub, Shape::Line, Shape::Ring, Shape::TwoHubs]);
-        let (nodes, edges) = match shape {
-            Shape::Hub => {
-                let leaves = random.between(3, 5) as usize;
-                (leaves + 1, (1..=leaves).map(|leaf| (leaf, 0)).collect())
-            }
-            Shape::Line => (4, vec![(0, 1), (1, 2), (2, 3)]),
-            Shape::Ring => (3, vec![(0, 1), (1, 2), (2, 0)]),
-            Shape::TwoHubs => (5, vec![(2, 0), (2, 1), (3, 0), (3, 1), (4, 1), (1, 0)]),
+    pub(crate) fn random(draws: &mut Draws) -> Self {
+        let shape = Shape::random(draws);
+        let (nodes, edges) = shape.edges(draws);
+        let operations = match draws.below(100) {
+            0..=1 => draws.between(800, 2_000),
+            2..=11 => draws.between(320, 800),
+            _ => draws.between(200, 320),
         };
-        let restores = random.chance(30);
-        Self {
+        let wild = match draws.below(20) {
+            0..=2 => Wild::One(nodes - 1),
+            3 if shape == Shape::Hub => Wild::Leaves,
+            _ => Wild::Nobody,
+        };
+        let mut plan = Self {
             shape,
             nodes,
             edges,
-            plain: random.chance(25).then_some(0),
-            skewed: random.chance(25).then_some(nodes - 1),
-            cache_bytes: *random.pick(&[1, 3_000, 6_000, 20_000]),
-            operations: random.between(60, 160) as usize,
-            crashes: random.chance(60),
-            failures: random.chance(40),
-            restores,
-            strangers: random.chance(50),
-            large: random.chance(4),
-            // A store that forgot which log it had joined may join another one.
-            founders: shape == Shape::Hub && !restores,
+            plain: draws.chance(15).then_some(0),
+            wild,
+            cache_bytes: *draws.pick(&[1, 3_000, 6_000, 20_000, 1 << 20, 1 << 20, 1 << 20]),
+            operations: operations as usize,
+            pause_ms: draws.log_uniform(4, 60),
+            trouble: draws.log_uniform(WHOLE / 200, WHOLE / 8),
+            strangers: draws.chance(50),
+            founders: draws.chance(30),
+            forks: false,
+            echo: draws.chance(15),
+            rates: rates(draws),
+        };
+        if plan.wild != Wild::Nobody || (plan.founders && draws.chance(50)) {
+            plan.spare(&OBLIVION);
         }
+        if plan.rate(Fault::Clone) > 0 {
+            // Whoever knows better than the clone must go on knowing it.
+            plan.spare(&[Fault::OldCopy, Fault::WipedStore, Fault::BitFlip]);
+        }
+        plan.founders &= shape == Shape::Hub && !plan.forgets();
+        plan
+    }
+
+    /// Lets a fault happen wherever it can.
+    #[cfg(test)]
+    pub(crate) fn set(&mut self, fault: Fault) {
+        self.rates[fault.index()] = WHOLE as u32;
+    }
+
+    fn spare(&mut self, faults: &[Fault]) {
+        for fault in faults {
+            self.rates[fault.index()] = 0;
+        }
+    }
+
+    pub(crate) fn rate(&self, fault: Fault) -> u64 {
+        u64::from(self.rates[fault.index()])
+    }
+
+    /// Whether a replica's clock may be far off.
+    pub(crate) fn is_wild(&self, node: usize) -> bool {
+        match self.wild {
+            Wild::Nobody => false,
+            Wild::One(wild) => wild == node,
+            Wild::Leaves => node != 0,
+        }
+    }
+
+    /// Whether users write there.
+    pub(crate) fn is_written(&self, node: usize) -> bool {
+        self.wild != Wild::Leaves || node != 0
+    }
+
+    /// Whether some store may forget or double what others know.
+    pub(crate) fn forgets(&self) -> bool {
+        OBLIVION.iter().any(|fault| self.rate(*fault) > 0)
+    }
+}
+
+/// Each seed has its own kinds of trouble, some of them often.
+fn rates(draws: &mut Draws) -> [u32; Fault::COUNT] {
+    let mut rates = [0; Fault::COUNT];
+    let share = *draws.pick(&[5, 20, 40, 60, 80]);
+    for fault in Fault::ALL {
+        if draws.chance(share) {
+            let (low, high) = range(*fault);
+            rates[fault.index()] = draws.log_uniform(low, high) as u32;
+        }
+    }
+    rates
+}
+
+/// Between what chances a fault is drawn, where it can happen: at each frame, write, read or step of
+/// a replica. For what goes wrong as an operation of its own it is a weight among the others.
+fn range(fault: Fault) -> (u64, u64) {
+    match fault {
+        Fault::SlowWrite | Fault::SlowRead => (WHOLE / 500, WHOLE / 10),
+        Fault::ReadError => (WHOLE / 2_000, WHOLE / 50),
+        Fault::CrashBeforeAnswer => (WHOLE / 5_000, WHOLE / 100),
+        Fault::CrashOnOpen => (WHOLE / 50, WHOLE / 3),
+        Fault::CrashBetweenEffects => (WHOLE / 10_000, WHOLE / 500),
+        Fault::TornTail | Fault::HalfOpen => (WHOLE / 20, WHOLE / 2),
+        Fault::DelaySpike => (WHOLE / 5_000, WHOLE / 50),
+        Fault::SlowLink | Fault::DialRefused | Fault::SecondLink => (WHOLE / 50, WHOLE / 4),
+        Fault::TruncatedFrame | Fault::CorruptFrame => (WHOLE / 5_000, WHOLE / 200),
+        Fault::OldBasis | Fault::Garbage | Fault::UnknownType => (WHOLE / 100, WHOLE / 4),
+        Fault::LargeCommit => (WHOLE / 40_000, WHOLE / 2_000),
+        Fault::Clone | Fault::BitFlip | Fault::HubAway => (WHOLE / 200, WHOLE / 20),
+        _ => (WHOLE / 50, WHOLE),
     }
 }

@@ -8,6 +8,7 @@ use crate::limits::PAGE_ENTRIES_MAX;
 use crate::log::{Entry, EntryKind, IdRange, ReadLimit};
 
 use crate::testing::sim::disk::Disk;
+use crate::testing::sim::plan::Wild;
 use crate::testing::sim::world::World;
 use crate::testing::sim::world::node::Node;
 
@@ -19,7 +20,9 @@ const PAGE: ReadLimit = ReadLimit {
 fn health(engine: &Engine, disk: &Disk) -> Health {
     let (mut health, mut lag) = engine.health();
     while let Some(position) = lag.reads_from() {
-        let page = disk.since(position, PAGE);
+        let Ok(page) = disk.since(position, PAGE) else {
+            break;
+        };
         engine.lag_page(&mut lag, &page);
     }
     health.complete(lag);
@@ -59,7 +62,7 @@ impl World {
     /// At any moment, what a peer has not durably is among what it has not acknowledged, but for what
     /// came from it. Only of worlds in which nobody loses what was durable or writes anything again.
     pub(crate) fn check_claims(&self) {
-        if self.tally.restores > 0 || self.plan.skewed.is_some() {
+        if self.tally.restores > 0 || self.plan.wild != Wild::Nobody || self.plan.forks {
             return;
         }
         for node in &self.nodes {

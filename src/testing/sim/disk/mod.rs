@@ -1,24 +1,22 @@
 //! A store as plain as can be: a vector of entries, of which a prefix is fsynced. It checks what
 //! the engine writes against what a log must be.
 //!
-//! It knows neither time nor chance: what goes wrong, and when, is decided outside.
+//! What was written and not fsynced lies with the system: a killed process finds it again, a loss of
+//! power leaves the first so many groups of it. It knows neither time nor chance: what goes wrong, and
+//! when, is decided outside.
+
+mod power;
+mod reading;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{AggregateId, Chain, Commit, Event, EventId, Seq};
-use crate::log::{
-    Durability, Entry, EntryKind, Epoch, Epochs, Group, History, HistoryFrom, IdRange, Known,
-    Opening, Page, ReadLimit, Received,
-};
-use crate::merge::{Integration, StoredFold, Timeline, Unguarded, tags};
-use crate::resolver::Registry;
 use bytes::Bytes;
 
-#[derive(Clone, Debug)]
-enum Undo {
-    Note(Vec<u8>, Option<Bytes>),
-    Fold(AggregateId, Option<(u64, Bytes)>),
-}
+use self::power::Undo;
+use crate::event::{AggregateId, Chain, Commit, Event, EventId, ReplicaId, Seq};
+use crate::log::{Durability, Entry, EntryKind, Epoch, Epochs, Group, Opening, Received};
+use crate::merge::{Integration, StoredFold, Timeline, Unguarded, tags};
+use crate::resolver::Registry;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk {
@@ -31,64 +29,43 @@ pub(crate) struct Disk {
     undo: Vec<Undo>,
     /// Where each event arrived.
     arrivals: BTreeMap<EventId, usize>,
+    /// Of each writer the chain values up to its first gap.
+    chains: BTreeMap<ReplicaId, Vec<Chain>>,
     received: Received,
     waiting: BTreeMap<EventId, usize>,
     ready: BTreeSet<EventId>,
     touching: BTreeMap<AggregateId, Vec<usize>>,
+    /// An entry in which a bit has flipped.
+    pub(crate) flipped: Option<usize>,
 }
 
 impl Disk {
-    pub(crate) fn open(&mut self, epoch: u64) -> Opening {
+    /// Opens the store; nothing if what has to be read for that cannot be read.
+    pub(crate) fn open(&mut self, epoch: u64) -> Option<Opening> {
+        if self
+            .flipped
+            .is_some_and(|at| self.waiting.values().any(|waits| *waits == at))
+        {
+            return None;
+        }
         self.sync();
         let end = self.entries.len() as u64;
         self.epochs.begin(Epoch::from_bits(epoch), end);
         let mut waiting: Vec<usize> = self.waiting.values().copied().collect();
         waiting.sort_unstable();
-        Opening {
+        Some(Opening {
             epochs: self.epochs.clone(),
             end,
             received: self.received.clone(),
             waiting: waiting.iter().map(|at| self.entries[*at].clone()).collect(),
             notes: self.notes.clone().into_iter().collect(),
             clean: false,
-        }
+        })
     }
 
-    fn sync(&mut self) {
-        self.durable = self.entries.len();
-        self.undo.clear();
-    }
-
-    /// Everything that is not fsynced is gone.
-    pub(crate) fn lose_power(&mut self) {
-        while let Some(step) = self.undo.pop() {
-            match step {
-                Undo::Note(key, Some(value)) => drop(self.notes.insert(key, value)),
-                Undo::Note(key, None) => drop(self.notes.remove(&key)),
-                Undo::Fold(id, Some(row)) => drop(self.folds.insert(id, row)),
-                Undo::Fold(id, None) => drop(self.folds.remove(&id)),
-            }
-        }
-        let mut entries = std::mem::take(&mut self.entries);
-        entries.truncate(self.durable);
-        self.arrivals.clear();
-        self.received = Received::new();
-        self.waiting.clear();
-        self.ready.clear();
-        self.touching.clear();
-        for entry in entries {
-            self.push(entry);
-        }
-    }
-
-    /// The fsynced part, as a copy that may be put back some day.
-    pub(crate) fn copy(&self) -> Self {
-        let mut copy = self.clone();
-        copy.lose_power();
-        copy
-    }
-
-    pub(crate) fn append(&mut self, group: &Group, registry: &Registry) {
+    /// Writes a group; with `searched`, folds are held against a replay of the log.
+    pub(crate) fn append(&mut self, group: &Group, registry: &Registry, searched: bool) {
+        self.undo.push(Undo::Group(self.entries.len()));
         for entry in &group.entries {
             self.check(entry);
             self.push(entry.clone());
@@ -103,7 +80,9 @@ impl Disk {
         }
         let end = self.entries.len() as u64;
         for row in &group.states {
-            self.check_fold(&row.aggregate, &row.bytes, registry);
+            if searched {
+                self.check_fold(&row.aggregate, &row.bytes, registry);
+            }
             let old = self
                 .folds
                 .insert(row.aggregate.clone(), (end, row.bytes.clone()));
@@ -123,30 +102,38 @@ impl Disk {
 
     /// Whether the whole past of a commit is here and ready.
     fn is_complete(&self, commit: &Commit) -> bool {
-        let own: BTreeSet<EventId> = commit.events().iter().map(Event::id).collect();
+        let (replica, span) = (commit.replica(), commit.span());
+        let own = |id: &EventId| id.replica == replica && span.contains(id.seq);
         let heads = commit.events().iter().flat_map(Event::heads);
-        let mut heads = heads.map(|head| head.id).filter(|id| !own.contains(id));
-        let first = commit.span().first().get();
-        let id = |seq| EventId::new(commit.replica(), Seq::new(seq).unwrap());
-        heads.all(|id| self.ready.contains(&id))
-            && (1..first).all(|seq| self.arrivals.contains_key(&id(seq)))
+        let mut heads = heads.map(|head| head.id).filter(|id| !own(id));
+        self.known_of(replica) + 1 >= span.first().get() && heads.all(|id| self.ready.contains(&id))
     }
 
+    /// How many events of a writer are here before its first gap.
+    fn known_of(&self, replica: ReplicaId) -> u64 {
+        self.chains
+            .get(&replica)
+            .map_or(0, |chain| chain.len() as u64)
+    }
+
+    /// The chain value before a commit, if everything before it is here.
     fn chain_before(&self, commit: &Commit) -> Option<Chain> {
-        let mut chain = Chain::START;
-        for seq in 1..commit.span().first().get() {
-            let id = EventId::new(commit.replica(), Seq::new(seq).unwrap());
-            chain = chain.extend(self.event(id)?.digest());
+        match commit.span().first().get() {
+            1 => Some(Chain::START),
+            first => self.chain_at(commit.replica(), first - 1),
         }
-        Some(chain)
+    }
+
+    /// The chain value after an event, if everything before it is here.
+    pub(crate) fn chain_at(&self, replica: ReplicaId, seq: u64) -> Option<Chain> {
+        self.chains
+            .get(&replica)?
+            .get(usize::try_from(seq).ok()? - 1)
+            .copied()
     }
 
     fn check(&self, entry: &Entry) {
         let commit = &entry.commit;
-        let here = commit
-            .events()
-            .iter()
-            .any(|event| self.arrivals.contains_key(&event.id()));
         let complete = self.is_complete(commit);
         let id = commit.id();
         match entry.kind {
@@ -155,7 +142,11 @@ impl Disk {
                 assert!(complete, "{id} was released before its past was here");
             }
             kind => {
-                assert!(!here, "{id} is in the log twice");
+                let mut ids = commit.events().iter().map(Event::id);
+                assert!(
+                    !ids.any(|id| self.arrivals.contains_key(&id)),
+                    "{id} is in the log twice"
+                );
                 assert_eq!(
                     complete,
                     kind == EntryKind::Ready,
@@ -182,19 +173,39 @@ impl Disk {
             self.received.insert(commit);
             let ids = commit.events().iter().map(Event::id);
             self.arrivals.extend(ids.map(|id| (id, at)));
+            self.chain_on(commit.replica(), &entry.commit);
         }
         if entry.kind == EntryKind::Waiting {
             self.waiting.insert(commit.id(), at);
         } else {
             for event in commit.events() {
                 self.ready.insert(event.id());
-                let positions = self.touching.entry(event.aggregate().clone()).or_default();
-                if positions.last() != Some(&at) {
-                    positions.push(at);
+                match self.touching.get_mut(event.aggregate()) {
+                    Some(positions) if positions.last() == Some(&at) => {}
+                    Some(positions) => positions.push(at),
+                    None => drop(self.touching.insert(event.aggregate().clone(), vec![at])),
                 }
             }
         }
         self.entries.push(entry);
+    }
+
+    /// Takes an arrival into its writer's chain, and what it closes a gap to.
+    fn chain_on(&mut self, replica: ReplicaId, commit: &Commit) {
+        let mut chain = self.chains.remove(&replica).unwrap_or_default();
+        let mut last = chain.last().copied().unwrap_or(Chain::START);
+        if commit.span().first().get() == chain.len() as u64 + 1 {
+            for event in commit.events() {
+                last = last.extend(event.digest());
+                chain.push(last);
+            }
+            let next = |len: usize| EventId::new(replica, Seq::new(len as u64 + 1).unwrap());
+            while let Some(event) = self.event(next(chain.len())) {
+                last = last.extend(event.digest());
+                chain.push(last);
+            }
+        }
+        self.chains.insert(replica, chain);
     }
 
     /// A fold that is stored stands for exactly the ready events of the log as it is now.
@@ -215,12 +226,8 @@ impl Disk {
         let mut timeline = Timeline::new(aggregate.clone(), registry.route(aggregate).cloned());
         for at in self.touching.get(aggregate).into_iter().flatten() {
             let entry = &self.entries[*at];
-            for (event, tag) in entry
-                .commit
-                .events()
-                .iter()
-                .zip(tags(&entry.commit, entry.chain_before))
-            {
+            let tags = tags(&entry.commit, entry.chain_before);
+            for (event, tag) in entry.commit.events().iter().zip(tags) {
                 if event.aggregate() == aggregate {
                     let taken = timeline.integrate(event.clone(), tag);
                     assert!(matches!(taken, Integration::Added { .. }), "{taken:?}");
@@ -232,8 +239,14 @@ impl Disk {
     }
 
     pub(crate) fn event(&self, id: EventId) -> Option<&Event> {
-        let commit = &self.entries[*self.arrivals.get(&id)?].commit;
-        commit.events().iter().find(|event| event.id() == id)
+        let commit = &self.entries.get(*self.arrivals.get(&id)?)?.commit;
+        let at = id.seq.get() - commit.span().first().get();
+        commit.events().get(at as usize)
+    }
+
+    /// Whether an event is here, fsynced or not.
+    pub(crate) fn has(&self, id: EventId) -> bool {
+        self.arrivals.contains_key(&id)
     }
 
     /// Whether an event is here and fsynced.
@@ -245,81 +258,16 @@ impl Disk {
         self.arrivals.keys().copied()
     }
 
+    /// How many events are here.
+    pub(crate) fn len(&self) -> usize {
+        self.arrivals.len()
+    }
+
     pub(crate) fn received(&self) -> &Received {
         &self.received
     }
 
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
-    }
-
-    pub(crate) fn since(&self, position: u64, limit: ReadLimit) -> Page {
-        let positions = position..self.entries.len() as u64;
-        self.page(positions, position, limit)
-    }
-
-    pub(crate) fn at(&self, positions: Vec<u64>, limit: ReadLimit) -> Page {
-        self.page(positions.into_iter(), 0, limit)
-    }
-
-    fn page(&self, positions: impl Iterator<Item = u64>, next: u64, limit: ReadLimit) -> Page {
-        let mut page = Page {
-            entries: Vec::new(),
-            next,
-        };
-        let mut bytes = 0;
-        for position in positions {
-            let Some(entry) = self.entries.get(position as usize) else {
-                break;
-            };
-            page.entries.push((position, entry.clone()));
-            page.next = position + 1;
-            bytes += entry.commit.bytes();
-            if page.entries.len() >= limit.entries || bytes >= limit.bytes {
-                break;
-            }
-        }
-        page
-    }
-
-    pub(crate) fn locate(&self, ranges: &[IdRange]) -> Vec<u64> {
-        let wanted = |id: &EventId| {
-            let inside =
-                |range: &IdRange| range.replica == id.replica && range.seqs.contains(&id.seq);
-            ranges.iter().any(inside)
-        };
-        let found = self.arrivals.iter().filter(|(id, _)| wanted(id));
-        let positions: BTreeSet<u64> = found.map(|(_, at)| *at as u64).collect();
-        positions.into_iter().collect()
-    }
-
-    pub(crate) fn known(&self, id: EventId) -> Option<Known> {
-        let event = self.event(id)?;
-        let commit = &self.entries[self.arrivals[&id]].commit;
-        let mut chain = self.chain_before(commit);
-        for event in commit.events().iter().filter(|event| event.id() <= id) {
-            chain = chain.map(|chain| chain.extend(event.digest()));
-        }
-        Some(Known {
-            digest: event.digest(),
-            chain,
-            timestamp: event.timestamp(),
-        })
-    }
-
-    pub(crate) fn history(&self, aggregate: &AggregateId, from: HistoryFrom) -> History {
-        let fold = match from {
-            HistoryFrom::Fold => self.folds.get(aggregate),
-            HistoryFrom::Start => None,
-        };
-        let start = fold.map_or(0, |(end, _)| *end as usize);
-        let positions = self.touching.get(aggregate).into_iter().flatten();
-        let after = positions.filter(|at| **at >= start);
-        History {
-            fold: fold.map(|(_, bytes)| bytes.clone()),
-            entries: after
-                .map(|at| (*at as u64, self.entries[*at].clone()))
-                .collect(),
-        }
     }
 }

@@ -1,14 +1,21 @@
-//! One connection between two replicas, and what its frames show of the promises.
+//! Connections between two replicas, and what their frames show of the promises.
 //!
 //! Frames of one direction do not overtake each other. What is under way when a connection breaks is
-//! lost.
+//! lost. A frame is looked at when it leaves, so what is damaged on its way shows nothing to anybody.
+
+mod blockade;
+mod dialing;
+mod sending;
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+
+pub(crate) use self::blockade::Blockades;
+pub(crate) use self::dialing::BOTH;
 use crate::engine::LinkId;
 use crate::event::{Commit, EventId};
 use crate::protocol::{Message, decode_frame};
-use bytes::Bytes;
 
 /// One end of a connection.
 #[derive(Clone, Debug)]
@@ -25,6 +32,10 @@ pub(crate) struct End {
     discarding: bool,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and they combine"
+)]
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     pub(crate) ends: [End; 2],
@@ -34,6 +45,10 @@ pub(crate) struct Connection {
     pub(crate) once: bool,
     /// Events flow both ways.
     pub(crate) both: bool,
+    /// A frame was damaged on its way, so an end may complain.
+    pub(crate) mangled: bool,
+    /// Milliseconds for each KiB.
+    pub(crate) slowness: u64,
 }
 
 /// What a frame holds that the checks ask about.
@@ -48,6 +63,16 @@ pub(crate) enum Seen {
     Refused,
     /// A summary had to be told.
     Summary,
+    Other,
+}
+
+/// What a frame brings to the other end.
+#[derive(Debug)]
+pub(crate) enum Carried {
+    Batch(Vec<EventId>),
+    /// The last piece of a large commit.
+    LastPart(EventId),
+    Again,
     Other,
 }
 
@@ -67,15 +92,23 @@ impl End {
 
 impl Connection {
     /// Looks at a frame that `from` sends.
-    pub(crate) fn sends(&mut self, from: usize, frame: &Bytes) -> Seen {
+    pub(crate) fn sends(&mut self, from: usize, frame: &Bytes) -> (Seen, Carried) {
         let end = &mut self.ends[from];
         match decode_frame(frame).unwrap() {
             Message::Batch(batch) => {
-                Seen::Commits(batch.commits.into_iter().map(|d| d.commit).collect())
+                let commits: Vec<Commit> = batch.commits.into_iter().map(|d| d.commit).collect();
+                let ids: BTreeSet<EventId> = commits.iter().map(Commit::id).collect();
+                (
+                    Seen::Commits(commits),
+                    Carried::Batch(ids.into_iter().collect()),
+                )
             }
             Message::Ack { batch, durable } => {
                 let acked = end.batches.iter().take(batch as usize + 1);
-                Seen::Acked(acked.flatten().copied().collect(), durable)
+                (
+                    Seen::Acked(acked.flatten().copied().collect(), durable),
+                    Carried::Other,
+                )
             }
             Message::Refuse(refusal) => {
                 let at = |batch: &Vec<EventId>| batch.contains(&refusal.commit);
@@ -84,29 +117,32 @@ impl Connection {
                     batch.clear();
                 }
                 end.discarding = true;
-                Seen::Refused
+                (Seen::Refused, Carried::Other)
             }
-            Message::Part(part) => Seen::Part(part.commit),
-            Message::Summary(_) => Seen::Summary,
-            _ => Seen::Other,
+            Message::Part(part) if part.index + 1 == part.total => {
+                (Seen::Part(part.commit), Carried::LastPart(part.commit))
+            }
+            Message::Part(part) => (Seen::Part(part.commit), Carried::Other),
+            Message::Summary(_) => (Seen::Summary, Carried::Other),
+            Message::Again => (Seen::Other, Carried::Again),
+            _ => (Seen::Other, Carried::Other),
         }
     }
 
-    /// Looks at a frame that reaches `to`.
-    pub(crate) fn arrives(&mut self, to: usize, frame: &Bytes) {
+    /// Takes note of what reaches `to`.
+    pub(crate) fn arrives(&mut self, to: usize, carried: Carried) {
         let end = &mut self.ends[to];
-        match decode_frame(frame).unwrap() {
-            Message::Batch(batch) => {
-                let ids: BTreeSet<EventId> = batch.commits.iter().map(|d| d.commit.id()).collect();
-                let ids = ids.into_iter().filter(|_| !end.discarding);
-                end.batches.push(ids.collect());
-            }
-            Message::Part(part) if part.index + 1 == part.total => {
-                let ids = Some(part.commit).filter(|_| !end.discarding);
-                end.batches.push(ids.into_iter().collect());
-            }
-            Message::Again => end.discarding = false,
-            _ => {}
+        let taken = !end.discarding;
+        match carried {
+            Carried::Batch(ids) => end.batches.push(if taken { ids } else { Vec::new() }),
+            Carried::LastPart(id) => end.batches.push(if taken { vec![id] } else { Vec::new() }),
+            Carried::Again => end.discarding = false,
+            Carried::Other => {}
         }
+    }
+
+    /// Whether an end still takes it for open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.ends.iter().any(|end| end.open)
     }
 }

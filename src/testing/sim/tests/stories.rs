@@ -1,29 +1,52 @@
 //! What seeds once found, each told alone.
 
+use std::sync::Arc;
+
 use crate::engine::{Filter, Input, Ticket, WatchId};
 use crate::event::{Commit, Timestamp};
 use crate::log::Durability;
-use crate::protocol::Direction;
-
-use crate::testing::sim::plan::Plan;
-use crate::testing::sim::random::Random;
-use crate::testing::sim::users::rules::{self, AGGREGATES};
-use crate::testing::sim::users::strangers;
+use crate::testing::sim::cast::Cast;
+use crate::testing::sim::draws::Draws;
+use crate::testing::sim::faults::Fault;
+use crate::testing::sim::network::BOTH;
+use crate::testing::sim::plan::{Plan, Wild};
+use crate::testing::sim::users::{rules, strangers};
 use crate::testing::sim::world::World;
 use crate::testing::sim::world::node::{Ask, START};
 
-const BOTH: Direction = Direction {
-    push: true,
-    pull: true,
-};
+const AGGREGATES: [&str; 10] = [
+    "stock/1",
+    "stock/2",
+    "journal/1",
+    "journal/2",
+    "journal/3",
+    "doc/1",
+    "doc/2",
+    "note/1",
+    "note/2",
+    "note/3",
+];
 
 fn world(plan: Plan, seed: u64) -> World {
-    World::with(plan, Random::new(seed))
+    World::with(Arc::new(Cast::default()), plan, Draws::new(seed), false)
+}
+
+impl World {
+    fn write_to(&mut self, node: usize, names: &[&str], durable: bool) {
+        let names: Vec<_> = names.iter().map(|name| rules::aggregate(name)).collect();
+        self.write_some(node, &names, durable);
+    }
+}
+
+fn strangers_of(seed: u64) -> Vec<Commit> {
+    let mut plan = Plan::calm(0, 1);
+    plan.set(Fault::WildStamp);
+    strangers::commits(&Cast::default(), &plan, START, &mut Draws::new(seed))
 }
 
 /// Commits of strangers, and the aggregates of those among them whose clock is far ahead.
 fn wild(seed: u64) -> (Vec<Commit>, Vec<String>) {
-    let commits = strangers::commits(START, &mut Random::new(seed));
+    let commits = strangers_of(seed);
     let far = Timestamp::at_millis(START + 86_400_000);
     let events = commits.iter().flat_map(Commit::events);
     let far = events.filter(|event| event.timestamp() > far);
@@ -86,7 +109,7 @@ fn a_store_that_failed_leaves_no_deadline_in_the_past() {
     let mut world = world(Plan::calm(0, 100_000), 3);
     world.write_to(0, &["note/1"], false);
     world.run_until(world.now + 500);
-    world.nodes[0].fail_next = true;
+    world.nodes[0].fail_next = Some(Fault::WriteLost);
     world.write_to(0, &["note/1"], false);
     world.run_until(world.now + 5_000);
     assert!(world.nodes[0].failed);
@@ -97,7 +120,7 @@ fn a_store_that_failed_leaves_no_deadline_in_the_past() {
 #[test]
 fn a_replica_whose_store_failed_takes_no_connection() {
     let mut world = world(Plan::calm(1, 100_000), 4);
-    world.nodes[0].fail_next = true;
+    world.nodes[0].fail_next = Some(Fault::WriteLost);
     world.write_to(0, &["note/1"], true);
     world.run_until(world.now + 1_000);
     world.dial(0, BOTH, false);
@@ -112,7 +135,7 @@ fn a_replica_whose_store_failed_takes_no_connection() {
 fn what_follows_a_refused_commit_is_not_taken() {
     for seed in 0..40 {
         let mut plan = Plan::calm(1, 100_000);
-        plan.skewed = Some(1);
+        plan.wild = Wild::One(1);
         let mut world = world(plan, seed);
         let (wild, names) = wild(seed);
         for node in [0, 1] {
@@ -136,7 +159,7 @@ fn what_follows_a_refused_commit_is_not_taken() {
 #[test]
 fn what_is_written_again_is_stamped_by_its_past_and_not_by_itself() {
     let mut plan = Plan::calm(1, 100_000);
-    plan.skewed = Some(1);
+    plan.wild = Wild::One(1);
     let mut world = world(plan, 5);
     world.write_to(1, &["note/1", "note/1", "note/2"], true);
     world.run_until(world.now + 50);
@@ -169,13 +192,24 @@ fn a_fold_is_stored_only_with_everything_that_it_holds() {
     let mut world = world(Plan::calm(0, 1), 7);
     for name in AGGREGATES.iter().take(4) {
         let ticket = Ticket(world.id());
-        let drafts = (0..100).map(|_| rules::large_draft(world.id(), 70_000));
+        let drafts = (0..100).map(|_| {
+            rules::draft(
+                &rules::aggregate("note/1"),
+                world.id(),
+                rules::large(70_000),
+            )
+        });
         let drafts = drafts.collect();
         let durable = true;
         let marks = Vec::new();
-        world.nodes[0]
-            .asks
-            .insert(ticket.0, Ask::Record { marks, durable });
+        world.nodes[0].asks.insert(
+            ticket.0,
+            Ask::Record {
+                marks,
+                durable,
+                odd: None,
+            },
+        );
         let durability = Durability::Durable;
         world.drive(
             0,
@@ -200,6 +234,7 @@ fn a_lifted_stamp_is_not_refused_where_its_past_is_not_here() {
     for seed in 0..60 {
         let mut plan = Plan::calm(2, 100_000);
         plan.edges = vec![(0, 1), (1, 2)];
+        plan.set(Fault::SlowWrite);
         let mut world = world(plan, seed);
         world.dial(0, BOTH, false);
         world.dial(1, BOTH, false);
@@ -213,7 +248,7 @@ fn a_lifted_stamp_is_not_refused_where_its_past_is_not_here() {
             assert!(world.step(u64::MAX));
         }
         lost += u64::from(!world.nodes[1].disk.has_durably(id));
-        world.crash(1, true);
+        world.end(1, true);
         for name in names {
             world.write_to(2, &[&name], true);
         }
@@ -245,7 +280,7 @@ fn a_watch_that_fell_behind_is_told_of_everything() {
         world.run_until(world.now + 1);
     }
     world.write_to(0, &["note/0"], false);
-    world.nodes[0].read_watch(watch);
+    world.read_watch(0, watch);
     world.run_until(world.now + 3_000);
-    world.nodes[0].check_watchers();
+    world.check_watchers(0);
 }

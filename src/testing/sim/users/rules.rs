@@ -1,10 +1,15 @@
-//! The rules that these replicas share, and what users write under them.
+//! The cast of those who bring none: rules that look at what is concurrent, that refuse, that merge
+//! fields and that ask people, and what users write under them.
 
-use crate::event::{AggregateId, Draft, EventId, Metadata, Payload};
-use crate::resolver::{Context, FieldEdit, FieldMerge, FoldFn, LastWriteWins, Registry, Rejection};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::testing::sim::random::Random;
+use crate::event::{AggregateId, Draft, EventId, Metadata, Payload};
+use crate::resolver::{
+    Context, FieldEdit, FieldMerge, FoldFn, LastWriteWins, Manual, Registry, Rejection,
+};
+use crate::testing::sim::cast::Cast;
+use crate::testing::sim::draws::Draws;
 
 /// Under which metadata key each local write carries a number of its own.
 pub(crate) const MARK: &str = "mark";
@@ -18,15 +23,33 @@ pub(crate) struct Line {
     rivals: usize,
 }
 
-pub(crate) fn registry() -> Registry {
+/// The cast of a simulation that is given none.
+pub(crate) fn cast() -> Cast {
+    Cast::new(registry(1))
+        .with_other_version(registry(2))
+        .refusing(&["stock", "person"])
+        .writing(["stock/1", "stock/2"], |draws| {
+            encode(&(draws.below(20) as i64 - 6))
+        })
+        .writing(["journal/1", "journal/2", "journal/3"], |draws| {
+            encode(&draws.below(20))
+        })
+        .writing(["doc/1", "doc/2"], edit)
+        .writing(["note/1", "note/2", "note/3"], text)
+        .writing(["person/1"], decision)
+}
+
+/// The rules in the first or the second version.
+fn registry(version: u32) -> Registry {
     let stock = FoldFn::new(
         "stock",
-        1,
+        version,
         |_: &AggregateId| 0i64,
         |left, step: &i64, _: &Context<'_, i64>| *left += step,
     )
-    .with_admit(|left, step, _| match left + step {
+    .with_admit(move |left, step, _| match left + step {
         ..0 => Err(Rejection::new(format!("only {left} left"))),
+        100.. if version > 1 => Err(Rejection::new("no room for more than a hundred")),
         _ => Ok(()),
     });
     let journal = FoldFn::new(
@@ -35,9 +58,9 @@ pub(crate) fn registry() -> Registry {
         |_: &AggregateId| Vec::<Line>::new(),
         |lines: &mut Vec<Line>, text: &u64, cx: &Context<'_, u64>| {
             let seen = lines.iter().filter(|line| cx.saw(line.id)).count();
-            let rivals = cx.rivals().len();
+            let (id, rivals) = (cx.id(), cx.rivals().len());
             lines.push(Line {
-                id: cx.id(),
+                id,
                 text: *text,
                 seen,
                 rivals,
@@ -46,41 +69,54 @@ pub(crate) fn registry() -> Registry {
     );
     let registry = Registry::new().with("stock", stock).unwrap();
     let registry = registry.with("journal", journal).unwrap();
-    registry
-        .with("doc", FieldMerge)
-        .unwrap()
-        .with("note", LastWriteWins)
-        .unwrap()
+    let registry = registry.with("doc", FieldMerge).unwrap();
+    let registry = registry.with("note", LastWriteWins).unwrap();
+    registry.with("person", Manual).unwrap()
 }
-
-/// The aggregates that users write.
-pub(crate) const AGGREGATES: [&str; 10] = [
-    "stock/1",
-    "stock/2",
-    "journal/1",
-    "journal/2",
-    "journal/3",
-    "doc/1",
-    "doc/2",
-    "note/1",
-    "note/2",
-    "note/3",
-];
 
 pub(crate) fn aggregate(name: &str) -> AggregateId {
     AggregateId::new(name).unwrap()
 }
 
-pub(crate) fn any(random: &mut Random) -> AggregateId {
-    let name: &&str = random.pick(&AGGREGATES);
-    aggregate(name)
+fn encode<T: Serialize + ?Sized>(value: &T) -> Payload {
+    Payload::encode(value).unwrap()
 }
 
-/// More than a frame holds, if three of them are written together.
-pub(crate) fn large_draft(mark: u64, bytes: usize) -> Draft {
-    let text = "y".repeat(bytes);
-    let draft = Draft::new("note/1", "written", &text).unwrap();
-    draft.with_metadata(MARK, &mark.to_string()).unwrap()
+fn edit(draws: &mut Draws) -> Payload {
+    let number = draws.below(20);
+    let paths: [&[&str]; 4] = [&["a"], &["b"], &["b", "c"], &["b", "d", "e"]];
+    let path = draws.pick(&paths).iter().copied();
+    if draws.chance(25) {
+        return encode(&FieldEdit::new().remove(path));
+    }
+    encode(&FieldEdit::new().set(path, &number).unwrap())
+}
+
+fn decision(draws: &mut Draws) -> Payload {
+    let number = draws.below(5);
+    let edit = if draws.chance(30) {
+        Manual::resolution(&number)
+    } else {
+        Manual::write(&number)
+    };
+    encode(&edit.unwrap())
+}
+
+pub(crate) fn text(draws: &mut Draws) -> Payload {
+    encode(&"x".repeat(draws.below(20) as usize * 7))
+}
+
+/// No rule of this cast can read it.
+pub(crate) fn garbage(draws: &mut Draws) -> Payload {
+    let bytes: Vec<u8> = (0..draws.between(1, 9))
+        .map(|_| draws.below(256) as u8)
+        .collect();
+    Payload::from_bytes(Bytes::from([&[0xff], &*bytes].concat())).unwrap()
+}
+
+/// More than a batch holds, if two of them are written together.
+pub(crate) fn large(bytes: usize) -> Payload {
+    encode(&"y".repeat(bytes))
 }
 
 /// The number that a write carries.
@@ -89,29 +125,7 @@ pub(crate) fn mark(metadata: &Metadata) -> Option<u64> {
     value.parse().ok()
 }
 
-/// Any content that the rule of the aggregate can read.
-pub(crate) fn payload(name: &str, random: &mut Random) -> Payload {
-    let number = random.below(20);
-    match name.split('/').next() {
-        Some("stock") => Payload::encode(&(number as i64 - 6)),
-        Some("journal") => Payload::encode(&number),
-        Some("doc") => {
-            let paths: [&[&str]; 4] = [&["a"], &["b"], &["b", "c"], &["b", "d", "e"]];
-            let path = random.pick(&paths);
-            let edit = FieldEdit::new();
-            let edit = if random.chance(25) {
-                edit.remove(path.iter().copied())
-            } else {
-                edit.set(path.iter().copied(), &number).unwrap()
-            };
-            Payload::encode(&edit)
-        }
-        _ => Payload::encode(&"x".repeat(number as usize * 7)),
-    }
-    .unwrap()
-}
-
-pub(crate) fn draft(name: &str, mark: u64, random: &mut Random) -> Draft {
-    let draft = Draft::raw(name, "written", payload(name, random)).unwrap();
+pub(crate) fn draft(aggregate: &AggregateId, mark: u64, payload: Payload) -> Draft {
+    let draft = Draft::raw(aggregate.clone(), "written", payload).unwrap();
     draft.with_metadata(MARK, &mark.to_string()).unwrap()
 }

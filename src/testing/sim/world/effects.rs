@@ -1,73 +1,35 @@
 //! What an engine wants done: groups reach the disk late, reads are answered late, frames travel.
 
-use crate::engine::{Effect, Input, LinkId};
-use crate::event::Commit;
-use crate::protocol::CloseCode;
-use bytes::Bytes;
-
-use super::{Fill, Happening, Later, World};
-use crate::testing::sim::network::{Connection, Seen};
-use crate::testing::sim::users::mark;
-use crate::testing::sim::world::node::Node;
+use super::queue::Answer;
+use super::{Happening, World};
+use crate::engine::{Effect, Failure, Input};
+use crate::log::Group;
+use crate::testing::sim::faults::Fault;
 
 impl World {
-    pub(super) fn store_delay(&mut self) -> u64 {
-        match self.random.below(20) {
-            0 if !self.healed => self.random.between(20, 400),
-            _ => self.random.below(4),
+    fn delay(&mut self, fault: Fault) -> u64 {
+        if self.strikes(fault) {
+            self.count(fault);
+            return self.draws.log_uniform(20, 1_500);
         }
-    }
-
-    /// Answers a read, as things stand now or will stand then.
-    pub(super) fn answer(&mut self, node: usize, mut read: impl FnMut(&Node) -> Input + 'static) {
-        let (opening, delay) = (self.nodes[node].opening, self.store_delay());
-        let input: Box<dyn Fill> = if self.random.chance(50) {
-            let mut known = Some(read(&self.nodes[node]));
-            Box::new(Later(move |_: &Node| known.take().unwrap()))
-        } else {
-            Box::new(Later(read))
-        };
-        self.after(
-            delay,
-            Happening::Answer {
-                node,
-                opening,
-                input,
-            },
-        );
+        self.draws.below(4)
     }
 
     pub(super) fn carry_out(&mut self, node: usize, effect: Effect) {
         match effect {
-            Effect::Write(group) => {
-                for entry in &group.entries {
-                    self.note(format!("{} {:?}", entry.commit.id(), entry.kind).as_bytes());
-                }
-                for note in &group.notes {
-                    self.note(&note.key);
-                    self.note(note.value.as_deref().unwrap_or_default());
-                }
-                for row in &group.states {
-                    self.tally.folds += 1;
-                    self.note(&row.bytes);
-                }
-                let (opening, delay) = (self.nodes[node].opening, self.store_delay());
-                let before = self.nodes[node].writing.replace(group);
-                assert!(before.is_none(), "two groups are being written");
-                self.after(delay, Happening::Apply { node, opening });
-            }
+            Effect::Write(group) => self.write_group(node, group),
             Effect::Send { link, frame } => self.send(link, frame),
             Effect::CloseLink {
                 link, code, reason, ..
             } => self.close(link, code, &reason),
-            Effect::Reply { ticket, reply } => self.replied(node, ticket, reply),
+            Effect::Reply { ticket, reply } => {
+                self.note("reply", ticket.0, &[u8::from(reply.is_ok())]);
+                self.replied(node, ticket, reply);
+            }
             Effect::Wake(watch) => {
-                if self.nodes[node]
-                    .watchers
-                    .get(&watch)
-                    .is_some_and(|watcher| watcher.reads)
-                {
-                    self.nodes[node].read_watch(watch);
+                let watcher = self.nodes[node].watchers.get(&watch);
+                if watcher.is_some_and(|watcher| watcher.reads) {
+                    self.read_watch(node, watch);
                 }
             }
             Effect::Appended { end } => {
@@ -76,148 +38,190 @@ impl World {
             }
             Effect::LinkChanged(_) => {}
             Effect::Diverged(found) => panic!("replica {node} accuses a sound rule: {found}"),
-            read => self.ask_disk(node, read),
+            asked => {
+                let (opening, delay) = (self.nodes[node].opening, self.delay(Fault::SlowRead));
+                // As things stand now, or will stand then.
+                let answer = if self.draws.chance(50) {
+                    Answer::Known(self.read(node, asked))
+                } else {
+                    Answer::Asked(asked)
+                };
+                self.after(
+                    delay,
+                    Happening::Answer {
+                        node,
+                        opening,
+                        answer,
+                    },
+                );
+            }
         }
     }
 
+    fn write_group(&mut self, node: usize, group: Group) {
+        for entry in &group.entries {
+            let digest = entry.commit.events()[0].digest();
+            self.note("entry", entry.commit.id().seq.get(), &digest.to_bytes());
+        }
+        for note in &group.notes {
+            self.note("note", 0, &note.key);
+            self.note("note", 1, note.value.as_deref().unwrap_or_default());
+        }
+        for row in &group.states {
+            self.tally.folds += 1;
+            self.note("fold", 0, &row.bytes);
+        }
+        let (opening, delay) = (self.nodes[node].opening, self.delay(Fault::SlowWrite));
+        let before = self.nodes[node].writing.replace(group);
+        assert!(before.is_none(), "two groups are being written");
+        self.after(delay, Happening::Apply { node, opening });
+    }
+
+    pub(super) fn apply(&mut self, node: usize, opening: u64) {
+        let at = &mut self.nodes[node];
+        if at.opening != opening {
+            return;
+        }
+        let Some(group) = at.writing.take() else {
+            return;
+        };
+        let is_full = at.full_until > self.now && !self.healed;
+        let fails = at.fail_next.take().filter(|_| !self.healed);
+        let fails = if is_full {
+            Some(Fault::DiskFull)
+        } else {
+            fails
+        };
+        if matches!(fails, None | Some(Fault::WriteKept)) {
+            let searched = self.draws.chance(25);
+            let at = &mut self.nodes[node];
+            at.disk.append(&group, &at.registry, searched);
+            let (is_other, is_bare) = (at.is_other, at.registry.is_empty());
+            if !group.entries.is_empty() {
+                self.nodes[node].is_other = false;
+                self.count_if(
+                    is_other,
+                    if is_bare {
+                        Fault::NoRules
+                    } else {
+                        Fault::OtherVersion
+                    },
+                );
+            }
+        }
+        if self.strikes(Fault::CrashBeforeAnswer) {
+            self.count(Fault::CrashBeforeAnswer);
+            let power = self.draws.chance(50);
+            self.end(node, power);
+            return;
+        }
+        let delay = self.draws.below(4);
+        let input = match fails {
+            None => Input::Written,
+            Some(fault) => {
+                self.count(fault);
+                self.nodes[node].failed = true;
+                if self.plan.trouble > 0 && self.draws.chance(70) {
+                    let wait = self.draws.log_uniform(50, 3_000);
+                    self.after(wait, Happening::GiveUp { node, opening });
+                }
+                Input::WriteFailed {
+                    reason: fault.name().into(),
+                }
+            }
+        };
+        let answer = Answer::Known(input);
+        self.after(
+            delay,
+            Happening::Answer {
+                node,
+                opening,
+                answer,
+            },
+        );
+    }
+
     /// A store is asked.
-    fn ask_disk(&mut self, node: usize, effect: Effect) {
-        match effect {
+    pub(super) fn read(&mut self, node: usize, effect: Effect) -> Input {
+        let fails = self.strikes(Fault::ReadError);
+        if fails {
+            self.count(Fault::ReadError);
+            self.nodes[node].unread = true;
+        }
+        let disk = &self.nodes[node].disk;
+        let damaged = |_| Failure::store("a checksum does not match");
+        let broken = || Failure::store("input/output error");
+        let input = match effect {
             Effect::ReadHistory {
                 request,
                 aggregate,
                 from,
             } => {
                 self.tally.reloads += 1;
-                self.answer(node, move |node| Input::HistoryRead {
-                    request,
-                    result: Ok(node.disk.history(&aggregate, from)),
-                });
+                let result = disk.history(&aggregate, from).map_err(damaged);
+                let result = if fails { Err(broken()) } else { result };
+                Input::HistoryRead { request, result }
             }
             Effect::ReadSince {
                 request,
                 position,
                 limit,
             } => {
-                self.answer(node, move |node| Input::PageRead {
-                    request,
-                    result: Ok(node.disk.since(position, limit)),
-                });
+                let result = disk.since(position, limit).map_err(damaged);
+                let result = if fails { Err(broken()) } else { result };
+                Input::PageRead { request, result }
             }
             Effect::ReadAt {
                 request,
                 positions,
                 limit,
             } => {
-                self.answer(node, move |node| Input::PageRead {
-                    request,
-                    result: Ok(node.disk.at(positions.clone(), limit)),
-                });
+                let result = disk.at(&positions, limit).map_err(damaged);
+                let result = if fails { Err(broken()) } else { result };
+                Input::PageRead { request, result }
             }
             Effect::Locate { request, ranges } => {
-                self.answer(node, move |node| Input::Located {
-                    request,
-                    result: Ok(node.disk.locate(&ranges)),
-                });
+                let result = if fails {
+                    Err(broken())
+                } else {
+                    Ok(disk.locate(&ranges))
+                };
+                Input::Located { request, result }
             }
             Effect::Known { request, ids } => {
-                self.answer(node, move |node| Input::KnownFound {
-                    request,
-                    result: Ok(ids.iter().map(|id| node.disk.known(*id)).collect()),
-                });
+                let known = ids
+                    .iter()
+                    .map(|id| disk.known(*id).map_err(damaged))
+                    .collect();
+                let result = if fails { Err(broken()) } else { known };
+                Input::KnownFound { request, result }
             }
             other => panic!("{other:?} is not a read"),
-        }
-    }
-
-    pub(super) fn send(&mut self, link: LinkId, frame: Bytes) {
-        self.note(&frame);
-        let Some(&(connection, from)) = self.links.get(&link) else {
-            return;
         };
-        let seen = self.connections[connection].sends(from, &frame);
-        self.check_sent(self.connections[connection].ends[from].node, &seen);
-        let delay = self.random.between(1, if self.healed { 3 } else { 30 });
-        let Connection { ends, cut, .. } = &mut self.connections[connection];
-        let to = &mut ends[1 - from];
-        to.busy_until = to.busy_until.max(self.now + delay);
-        if !*cut {
-            let time = to.busy_until;
-            self.at(
-                time,
-                Happening::Frame {
-                    connection,
-                    to: 1 - from,
-                    frame,
-                },
-            );
+        if is_damage(&input) && !fails {
+            self.damage_is_found(node);
         }
+        input
     }
 
-    pub(super) fn check_sent(&mut self, node: usize, seen: &Seen) {
-        let disk = &self.nodes[node].disk;
-        match seen {
-            Seen::Commits(commits) => {
-                for event in commits.iter().flat_map(Commit::events) {
-                    let writer = mark(event).and_then(|mark| self.writers.get(&mark));
-                    let own = writer == Some(&(node, self.nodes[node].opening));
-                    let id = event.id();
-                    assert!(
-                        !own || disk.has_durably(id),
-                        "{id} leaves before it is fsynced"
-                    );
-                }
-                let events = commits.iter().map(|commit| commit.events().len() as u64);
-                self.tally.sent_events += events.sum::<u64>();
-            }
-            Seen::Part(commit) => {
-                let log = &disk.entries;
-                let entry = log.iter().position(|entry| entry.commit.id() == *commit);
-                let own = entry.is_some_and(|at| log[at].from.is_none());
-                assert!(
-                    !own || disk.has_durably(*commit),
-                    "{commit} leaves before it is fsynced"
-                );
-                self.tally.parts += 1;
-            }
-            Seen::Acked(ids, true) => {
-                for id in ids {
-                    assert!(
-                        disk.has_durably(*id),
-                        "{id} is acknowledged, but not fsynced"
-                    );
-                }
-            }
-            Seen::Refused => self.tally.refused += 1,
-            Seen::Summary => self.tally.summaries += 1,
-            Seen::Acked(_, false) | Seen::Other => {}
-        }
-    }
-
-    pub(super) fn close(&mut self, link: LinkId, code: CloseCode, reason: &str) {
-        self.note(reason.as_bytes());
-        let Some(&(connection, from)) = self.links.get(&link) else {
+    /// A read has shown that the store is damaged.
+    pub(crate) fn damage_is_found(&mut self, node: usize) {
+        if std::mem::replace(&mut self.nodes[node].unread, true) && self.nodes[node].found {
             return;
-        };
-        let bad = [
-            CloseCode::PROTOCOL_VIOLATION,
-            CloseCode::SAME_REPLICA,
-            CloseCode::TOO_BIG,
-            CloseCode::LINEAGE_MISMATCH,
-        ];
-        assert!(!bad.contains(&code), "closed with {code}: {reason}");
-        let ends = &mut self.connections[connection].ends;
-        ends[from].open = false;
-        let time = ends[1 - from].busy_until.max(self.now) + 1;
-        if !self.connections[connection].cut {
-            self.at(
-                time,
-                Happening::Closed {
-                    connection,
-                    to: 1 - from,
-                    code: Some(code),
-                },
-            );
         }
+        self.nodes[node].found = true;
+        self.count(Fault::BitFlip);
+        let (opening, wait) = (self.nodes[node].opening, self.draws.between(1, 1_000));
+        self.after(wait, Happening::Replace { node, opening });
+    }
+}
+
+fn is_damage(input: &Input) -> bool {
+    match input {
+        Input::HistoryRead { result, .. } => result.is_err(),
+        Input::PageRead { result, .. } => result.is_err(),
+        Input::Located { result, .. } => result.is_err(),
+        Input::KnownFound { result, .. } => result.is_err(),
+        _ => false,
     }
 }
