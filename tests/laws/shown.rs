@@ -1,8 +1,8 @@
 //! What people are shown when a rule breaks a law.
 
 use anabranch::FoldFn;
-use anabranch::resolver::Claims;
-use anabranch::testing::laws::{self, Alphabet, Budget, History, Law, Suite};
+use anabranch::resolver::{Claims, Resolver};
+use anabranch::testing::laws::{self, Alphabet, Budget, Law, Suite};
 
 fn last_write() -> FoldFn<u8, u8> {
     FoldFn::reducer("last", 1, |_| 0, |last: &mut u8, new: &u8| *last = *new)
@@ -24,30 +24,99 @@ As a test:
 
 #[test]
 fn last_keeps_commutation() {
-    use anabranch::testing::laws::{Alphabet, History, Law, Suite};
+    use anabranch::testing::laws::{History, Law};
 
     let history = History::new()
         .event(\"A\", [], \"02\") // 2
         .event(\"B\", [], \"01\"); // 1
-    Suite::new(last_write(), Alphabet::of(&[()])).assert_keeps(Law::Commutation, &history);
+    suite().assert_keeps(Law::Commutation, &history);
 }
 ";
 
+fn suite() -> Suite<impl Resolver> {
+    Suite::new(last_write(), Alphabet::of(&[1u8, 2])).made_by("suite()")
+}
+
 #[test]
 fn a_failure_is_the_smallest_history_drawn_with_both_outcomes_and_a_test() {
-    let suite = Suite::new(last_write(), Alphabet::of(&[1u8, 2])).with_name("last_write()");
-    let report = suite.check_law(Law::Commutation);
+    let report = suite().check_law(Law::Commutation);
     let failure = report.failures().next().unwrap();
     assert_eq!(failure.to_string().trim_end(), SHOWN.trim_end());
 }
 
+/// Tests as they are printed, pasted here; each fails, as it should.
+mod pasted {
+    use super::{purse, suite};
+
+    #[test]
+    #[should_panic(expected = "last@1 breaks the law of commutation")]
+    fn last_keeps_commutation() {
+        use anabranch::testing::laws::{History, Law};
+
+        let history = History::new()
+            .event("A", [], "02") // 2
+            .event("B", [], "01"); // 1
+        suite().assert_keeps(Law::Commutation, &history);
+    }
+
+    #[test]
+    #[should_panic(expected = "purse@1 breaks the law of invariants")]
+    fn purse_keeps_invariants() {
+        use anabranch::testing::laws::{History, Law};
+
+        let history = History::new()
+            .event("A", [], "21") // -2
+            .event("A", [1], "21"); // -2
+        purse::suite().assert_keeps(Law::Invariants, &history);
+    }
+
+    #[test]
+    #[should_panic(expected = "purse@1 breaks the law of sequence")]
+    fn purse_keeps_sequence() {
+        use anabranch::testing::laws::{History, Law};
+
+        let history = History::new()
+            .event("A", [], "21") // -2
+            .event("A", [1], "21"); // -2
+        purse::suite().assert_keeps(Law::Sequence, &history);
+    }
+}
+
+/// What `resolver_laws!` makes, but for the tests, which would fail.
+mod purse {
+    use super::*;
+
+    pub(super) fn suite() -> Suite<impl Resolver> {
+        let rule = FoldFn::reducer(
+            "purse",
+            1,
+            |_| 3i64,
+            |left: &mut i64, step: &i64| {
+                *left = left.saturating_add(*step);
+            },
+        );
+        Suite::new(rule, Alphabet::of(&[-2i64, 1]))
+            .made_by("purse::suite()")
+            .with_reducer(|steps: &[i64]| steps.iter().fold(3i64, |sum, step| (sum + step).max(0)))
+            .with_invariant("nobody owes anything", |left| *left >= 0)
+    }
+}
+
+/// What the suite was told goes along: a pasted test calls what makes the suite.
 #[test]
-#[should_panic(expected = "last@1 breaks the law of commutation")]
-fn the_test_that_is_printed_fails_as_long_as_the_rule_is_not_mended() {
-    let history = History::new()
-        .event("A", [], "01") // 1
-        .event("B", [], "02"); // 2
-    Suite::new(last_write(), Alphabet::of(&[()])).assert_keeps(Law::Commutation, &history);
+fn what_is_printed_is_what_was_pasted() {
+    let here = include_str!("shown.rs");
+    let reports = [
+        suite().check_law(Law::Commutation),
+        purse::suite().check_law(Law::Invariants),
+        purse::suite().check_law(Law::Sequence),
+    ];
+    for report in reports {
+        let test = report.failures().next().unwrap().to_test();
+        for line in test.lines() {
+            assert!(here.contains(line.trim()), "{line}\n{report}");
+        }
+    }
 }
 
 #[test]

@@ -5,11 +5,11 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::history::{History, aggregate};
-use crate::event::{Event, EventId};
+use super::quiet::caught;
+use crate::event::{AggregateId, Event, EventId, Payload};
 use crate::resolver::{Decision, ErasedResolver, ErasedState, Folded, Footprint, Route, View};
 
 /// Why a fold came to no end.
@@ -43,17 +43,18 @@ impl Run {
 pub(super) struct Bench {
     pub(super) rule: Arc<dyn ErasedResolver>,
     pub(super) route: Route,
+    pub(super) aggregate: AggregateId,
     steps: Cell<u64>,
 }
 
 /// A history with what the fold needs of it.
-pub(super) struct Case<'a> {
-    pub(super) history: &'a History,
+pub(super) struct Case {
+    pub(super) history: History,
     pub(super) events: Vec<Event>,
-    pub(super) footprints: Vec<Footprint>,
+    pub(super) footprints: Vec<Arc<Footprint>>,
 }
 
-impl Case<'_> {
+impl Case {
     pub(super) fn order(&self) -> Vec<usize> {
         (0..self.events.len()).collect()
     }
@@ -64,6 +65,7 @@ impl Bench {
         Self {
             rule: Arc::clone(route.resolver()),
             route,
+            aggregate: aggregate(),
             steps: Cell::new(0),
         }
     }
@@ -78,21 +80,23 @@ impl Bench {
         self.steps.set(self.steps.get().saturating_add(steps));
     }
 
-    pub(super) fn case<'a>(&self, history: &'a History) -> Result<Case<'a>, Fault> {
+    pub(super) fn case(&self, history: &History) -> Result<Case, Fault> {
         let events = history.events();
-        let footprint = |(at, event): (usize, &Event)| {
-            guarded(Some(at), || self.rule.footprint(event.payload()))
-        };
-        let footprints = events.iter().enumerate().map(footprint);
+        let footprints = events.iter().enumerate();
+        let footprints = footprints.map(|(at, event)| self.footprint(at, event.payload()));
         Ok(Case {
-            history,
             footprints: footprints.collect::<Result<_, _>>()?,
+            history: history.clone(),
             events,
         })
     }
 
+    pub(super) fn footprint(&self, at: usize, payload: &Payload) -> Result<Arc<Footprint>, Fault> {
+        guarded(Some(at), || Arc::new(self.rule.footprint(payload)))
+    }
+
     pub(super) fn init(&self) -> Result<ErasedState, Fault> {
-        guarded(None, || self.rule.init(&aggregate()))
+        guarded(None, || self.rule.init(&self.aggregate))
     }
 
     pub(super) fn copy(&self, state: &ErasedState) -> Result<ErasedState, Fault> {
@@ -117,7 +121,7 @@ impl Bench {
     /// Folds one event; the reason if it is refused.
     pub(super) fn step(
         &self,
-        case: &Case<'_>,
+        case: &Case,
         state: &mut ErasedState,
         at: usize,
     ) -> Result<Option<String>, Fault> {
@@ -128,13 +132,40 @@ impl Bench {
     /// The same, and whether the rule asked for rivals.
     pub(super) fn step_asking(
         &self,
-        case: &Case<'_>,
+        case: &Case,
         state: &mut ErasedState,
         at: usize,
     ) -> Result<(Option<String>, bool), Fault> {
         self.count(1);
         let view = Seen::new(case, at);
-        let folded = guarded(Some(at), || self.rule.fold(state, &case.events[at], &view))?;
+        self.fold_seeing(case, state, at, &view)
+    }
+
+    /// The same where one of the events before it is not there.
+    pub(super) fn step_without(
+        &self,
+        case: &Case,
+        state: &mut ErasedState,
+        at: usize,
+        absent: usize,
+    ) -> Result<Option<String>, Fault> {
+        self.count(1);
+        let view = Seen {
+            absent: Some(absent),
+            ..Seen::new(case, at)
+        };
+        self.fold_seeing(case, state, at, &view)
+            .map(|(refused, _)| refused)
+    }
+
+    fn fold_seeing(
+        &self,
+        case: &Case,
+        state: &mut ErasedState,
+        at: usize,
+        view: &Seen<'_>,
+    ) -> Result<(Option<String>, bool), Fault> {
+        let folded = guarded(Some(at), || self.rule.fold(state, &case.events[at], view))?;
         let refused = match folded {
             Folded::Applied => None,
             Folded::Rejected(why) => Some(why.reason().to_owned()),
@@ -145,7 +176,7 @@ impl Bench {
     /// Whether an event would be refused, without folding it.
     pub(super) fn admit(
         &self,
-        case: &Case<'_>,
+        case: &Case,
         state: &ErasedState,
         at: usize,
     ) -> Result<Option<String>, Fault> {
@@ -157,7 +188,7 @@ impl Bench {
     /// Goes on with these events, in this order.
     pub(super) fn go_on(
         &self,
-        case: &Case<'_>,
+        case: &Case,
         state: &mut ErasedState,
         order: &[usize],
     ) -> Result<BTreeMap<usize, String>, Fault> {
@@ -171,7 +202,7 @@ impl Bench {
     }
 
     /// Folds these events, in this order.
-    pub(super) fn fold(&self, case: &Case<'_>, order: &[usize]) -> Result<Run, Fault> {
+    pub(super) fn fold(&self, case: &Case, order: &[usize]) -> Result<Run, Fault> {
         let mut state = self.init()?;
         let refused = self.go_on(case, &mut state, order)?;
         let state = self.encode(&state)?;
@@ -181,7 +212,7 @@ impl Bench {
     /// What a rule says of two concurrent events, at each place that both touch.
     pub(super) fn decide(
         &self,
-        case: &Case<'_>,
+        case: &Case,
         earlier: usize,
         later: usize,
     ) -> Result<Vec<Decision>, Fault> {
@@ -194,27 +225,25 @@ impl Bench {
 
 /// Calls a rule; a panic of it is a fault.
 pub(super) fn guarded<T>(at: Option<usize>, work: impl FnOnce() -> T) -> Result<T, Fault> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
-        let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
-        let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
-        Fault::Panicked(at, said.unwrap_or_else(|| "without a word".to_owned()))
-    })
+    caught(work).map_err(|said| Fault::Panicked(at, said))
 }
 
 /// What an event's writer had seen, by looking it up.
 struct Seen<'a> {
-    case: &'a Case<'a>,
+    case: &'a Case,
     at: usize,
     past: &'a BTreeSet<usize>,
+    absent: Option<usize>,
     asked: Cell<bool>,
 }
 
 impl<'a> Seen<'a> {
-    fn new(case: &'a Case<'a>, at: usize) -> Self {
+    fn new(case: &'a Case, at: usize) -> Self {
         Self {
             case,
             at,
             past: &case.history.steps[at].past,
+            absent: None,
             asked: Cell::new(false),
         }
     }
@@ -229,6 +258,7 @@ impl View for Seen<'_> {
         self.asked.set(true);
         let footprint = &self.case.footprints[self.at];
         (0..self.at)
+            .filter(|at| self.absent != Some(*at))
             .filter(|at| !self.past.contains(at) && footprint.overlaps(&self.case.footprints[*at]))
             .map(|at| self.case.events[at].clone())
             .collect()

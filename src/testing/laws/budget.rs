@@ -7,10 +7,33 @@ pub struct Budget {
     pub(super) seed: u64,
 }
 
+/// Random histories get no more than so many folded events.
+const RANDOM: u64 = if cfg!(debug_assertions) {
+    30_000
+} else {
+    120_000
+};
+
 impl Budget {
-    /// About so many folded events for each law, about two thirds of them in small histories.
+    /// About so many folded events at most for each law in small histories, and a share of it in
+    /// random ones.
     pub const fn new(steps: u64) -> Self {
         Self { steps, seed: 1 }
+    }
+
+    /// No bound for small histories: all of up to 5 events with up to 4 payloads, whatever that
+    /// takes.
+    pub const fn complete() -> Self {
+        Self::new(u64::MAX)
+    }
+
+    pub(super) const fn small(self) -> u64 {
+        self.steps
+    }
+
+    pub(super) const fn random(self) -> u64 {
+        let share = self.steps / 4;
+        if share < RANDOM { share } else { RANDOM }
     }
 
     /// Another seed, for other random histories.
@@ -25,9 +48,9 @@ impl Default for Budget {
     /// Under 10 seconds for all laws of a small rule with optimisation, under 60 without.
     fn default() -> Self {
         Self::new(if cfg!(debug_assertions) {
-            60_000
+            1_500_000
         } else {
-            400_000
+            4_000_000
         })
     }
 }

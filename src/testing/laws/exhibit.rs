@@ -42,6 +42,14 @@ impl Exhibit {
         }
     }
 
+    /// Some lines.
+    pub(super) fn listed(title: impl Into<String>, lines: Vec<String>) -> Self {
+        Self {
+            title: title.into(),
+            lines,
+        }
+    }
+
     /// The same with another line.
     pub(super) fn and(mut self, line: String) -> Self {
         self.lines.push(line);

@@ -164,6 +164,23 @@ impl History {
         }
     }
 
+    /// What the writer of each event had seen.
+    pub(super) fn pasts(&self) -> Vec<BTreeSet<usize>> {
+        self.steps.iter().map(|step| step.past.clone()).collect()
+    }
+
+    /// The first so many events.
+    pub(super) fn first(&self, events: usize) -> Self {
+        Self {
+            steps: self.steps[..events].to_vec(),
+        }
+    }
+
+    /// Whether the writer of an event had seen all before it.
+    pub(super) fn saw_all(&self, at: usize) -> bool {
+        self.steps[at].past.len() == at
+    }
+
     /// The same events, each by somebody who saw all before it.
     pub(super) fn in_a_row(&self) -> Self {
         let mut steps = self.steps.clone();

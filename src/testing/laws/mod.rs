@@ -29,18 +29,21 @@ mod elsewhere;
 mod exhibit;
 mod history;
 mod law;
+mod path;
+mod quiet;
 mod report;
 mod search;
 pub mod shapes;
 mod shrink;
 mod suite;
+mod walk;
 mod words;
 
 pub use budget::Budget;
 pub use exhibit::Exhibit;
 pub use history::{History, Word};
 pub use law::Law;
-pub use report::{Failure, Report, Trial};
+pub use report::{Failure, Partly, Report, Trial};
 pub use suite::Suite;
 pub use words::{Alphabet, Payloads};
 
@@ -59,11 +62,12 @@ pub fn check(resolver: impl Resolver, payloads: impl Payloads, budget: Budget) -
 ///
 /// It is given a name, how the resolver is made, and where payloads come from: a proptest strategy
 /// whose values can be serialized, or an [`Alphabet`]. After a semicolon may follow what else the
-/// [`Suite`] is told.
+/// [`Suite`] is told. A function `suite` in the module makes the suite; the tests that failures print
+/// call it.
 ///
 /// ```
 /// use anabranch::resolver::Counter;
-/// use anabranch::testing::laws::{Alphabet, Budget};
+/// use anabranch::testing::laws::{Alphabet, Budget, History, Law};
 ///
 /// anabranch::resolver_laws!(counter_laws, Counter, -3i64..3);
 /// anabranch::resolver_laws!(
@@ -72,6 +76,9 @@ pub fn check(resolver: impl Resolver, payloads: impl Payloads, budget: Budget) -
 ///         steps.iter().sum::<i64>()
 ///     })
 /// );
+///
+/// let history = History::new().event("A", [], "01").event("B", [], "21");
+/// small_counter_laws::suite().assert_keeps(Law::Sequence, &history);
 /// ```
 #[macro_export]
 macro_rules! resolver_laws {
@@ -79,21 +86,26 @@ macro_rules! resolver_laws {
         $crate::resolver_laws!($name, $resolver, $payloads; |suite| suite);
     };
     ($name:ident, $resolver:expr, $payloads:expr; |$suite:ident| $told:expr) => {
+        #[allow(dead_code, reason = "what a test calls, where there are tests")]
         mod $name {
             use super::*;
 
+            /// What is tried.
+            pub(super) fn suite() -> $crate::testing::laws::Suite<impl $crate::resolver::Resolver> {
+                let $suite = $crate::testing::laws::Suite::new($resolver, $payloads)
+                    .made_by(concat!(stringify!($name), "::suite()"));
+                $told
+            }
+
             #[test]
             fn determinism_in_another_process() {
-                let $suite = $crate::testing::laws::Suite::new($resolver, $payloads)
-                    .with_name(stringify!($resolver));
-                let told = $told;
-                told.assert_same_elsewhere(concat!(
+                suite().assert_same_elsewhere(concat!(
                     module_path!(),
                     "::determinism_in_another_process"
                 ));
             }
 
-            $crate::resolver_laws!(@laws $resolver, $payloads, $suite, $told;
+            $crate::resolver_laws!(@laws
                 determinism Determinism,
                 purity Purity,
                 totality Totality,
@@ -110,14 +122,11 @@ macro_rules! resolver_laws {
             );
         }
     };
-    (@laws $resolver:expr, $payloads:expr, $suite:ident, $told:expr; $($test:ident $law:ident,)*) => {
+    (@laws $($test:ident $law:ident,)*) => {
         $(
             #[test]
             fn $test() {
-                let $suite = $crate::testing::laws::Suite::new($resolver, $payloads)
-                    .with_name(stringify!($resolver));
-                let told = $told;
-                told.check_law($crate::testing::laws::Law::$law).assert_kept();
+                suite().check_law($crate::testing::laws::Law::$law).assert_kept();
             }
         )*
     };

@@ -1,6 +1,6 @@
 //! What a search found, for programs and for people.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::checks::Finding;
 use super::diagram::draw;
@@ -18,10 +18,78 @@ pub struct Trial {
     pub law: Law,
     /// How many histories were tried.
     pub histories: u64,
+    /// How many long random ones are among them.
+    pub random: u64,
+    /// How many payloads they choose from.
+    pub payloads: usize,
     /// All histories of up to so many events, with all payloads, were tried.
     pub complete_to: usize,
+    /// How many that were.
+    pub complete: u64,
+    /// The sizes beyond that of which some were tried.
+    pub partly: Vec<Partly>,
     /// The smallest history found that breaks it.
     pub failure: Option<Failure>,
+}
+
+/// A size of histories of which not all were tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Partly {
+    /// So many events.
+    pub events: usize,
+    /// How many histories of them were tried.
+    pub tried: u64,
+    /// How many there are; nothing where only parts of a large alphabet were tried.
+    pub of: Option<u64>,
+}
+
+impl Trial {
+    pub(super) const fn new(law: Law, payloads: usize) -> Self {
+        Self {
+            law,
+            histories: 0,
+            random: 0,
+            payloads,
+            complete_to: 0,
+            complete: 0,
+            partly: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// How much was tried, in words.
+    pub fn coverage(&self) -> String {
+        let mut said = format!(
+            "all {} histories of up to {} events with {} payloads",
+            grouped(self.complete),
+            self.complete_to,
+            self.payloads
+        );
+        for partly in &self.partly {
+            let tried = grouped(partly.tried);
+            let of = partly.of.map(|of| format!(" of {}", grouped(of)));
+            let of = of.unwrap_or_default();
+            let _ = write!(said, ", {tried}{of} of {} events", partly.events);
+        }
+        if self.random > 0 {
+            let _ = write!(said, ", {} long ones at random", grouped(self.random));
+        }
+        said
+    }
+}
+
+/// A number for people: `365,568`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 /// What the trial of a rule came to.
@@ -70,8 +138,10 @@ impl fmt::Display for Report {
             };
             writeln!(
                 f,
-                "{} {:12} {verdict:6} {} histories, all of up to {} events",
-                self.resolver, trial.law, trial.histories, trial.complete_to
+                "{} {:12} {verdict:6} {}",
+                self.resolver,
+                trial.law.name(),
+                trial.coverage()
             )?;
         }
         for failure in self.failures() {
@@ -97,7 +167,7 @@ pub struct Failure {
     pub left: Exhibit,
     /// What came of it the other way.
     pub right: Exhibit,
-    expression: String,
+    suite: String,
 }
 
 impl Failure {
@@ -109,22 +179,23 @@ impl Failure {
             what: finding.what,
             left: finding.left,
             right: finding.right,
-            expression: setup.name.clone(),
+            suite: setup.made_by.clone(),
         }
     }
 
-    /// A test that fails until the rule is mended.
+    /// A test that fails until the rule is mended. It calls what makes the suite, see
+    /// [`made_by`](super::Suite::made_by).
     pub fn to_test(&self) -> String {
         let name = self
             .resolver
             .name
             .replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
         format!(
-            "#[test]\nfn {name}_keeps_{law}() {{\n    use anabranch::testing::laws::{{Alphabet, History, Law, Suite}};\n\n    \
+            "#[test]\nfn {name}_keeps_{law}() {{\n    use anabranch::testing::laws::{{History, Law}};\n\n    \
              let history = {history}\n    \
-             Suite::new({rule}, Alphabet::of(&[()])).assert_keeps(Law::{law:?}, &history);\n}}\n",
+             {suite}.assert_keeps(Law::{law:?}, &history);\n}}\n",
             law = self.law,
-            rule = self.expression,
+            suite = self.suite,
             history = self.history.to_source(),
         )
     }

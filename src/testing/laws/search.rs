@@ -2,26 +2,40 @@
 //!
 //! A search follows from the rule, the payloads and the budget, so it finds the same every time.
 
+use std::ops::ControlFlow;
+
 use super::bench::{Bench, Run};
-use super::budget::Budget;
-use super::checks::{Effort, Finding, finding};
+use super::checks::{Effort, Finding, fault, finding, finding_at_newest};
 use super::draws::Draws;
 use super::history::{History, Word};
 use super::law::Law;
-use super::report::{Failure, Trial};
+use super::path::Path;
+use super::report::{Failure, Partly, Trial};
 use super::shapes::{Pasts, all_pasts};
 use super::shrink::shrink;
 use super::suite::Setup;
-use super::words::garbage;
+use super::walk::Walk;
+use super::words::{garbage, twisted};
 
 /// Histories of up to so many events are tried one after the other.
 const SMALL: usize = 5;
+/// So many events or more are tried in a walk, fewer in each way that a law knows.
+const WALKED: usize = 4;
 /// An alphabet of up to so many payloads is tried whole.
 const FEW: usize = 4;
-/// A larger one is tried whole up to so many events; beyond that, parts of it are.
+/// A larger one is tried whole up to so many events; beyond that, parts of it are, and for them there
+/// is so large a part of the budget.
 const WHOLE: usize = 2;
-/// How many parts of a large alphabet are tried.
 const PARTS: usize = 8;
+const FOR_PARTS: u64 = 4;
+/// Where not all can be tried, so large a part of what is left goes into some.
+const FOR_SAMPLES: u64 = 4;
+/// So many shapes are walked to tell what all of them would cost.
+const PROBED: usize = 6;
+/// Up to so many events, the last one may be any garbage.
+const GARBLED: usize = 4;
+/// About so many orders of arrival are tried for a shape, where there are few payloads.
+const TRIES: usize = 256;
 /// Random histories have up to so many events, and replicas.
 const EVENTS: usize = 200;
 const REPLICAS: usize = 8;
@@ -35,7 +49,9 @@ struct Search<'a> {
     law: Law,
     setup: &'a Setup,
     bench: Bench,
+    /// The payloads of the suite, behind them what no rule expects.
     words: Vec<Word>,
+    expected: usize,
     trial: Trial,
     kept: Vec<(History, Run)>,
     found: Option<(History, Finding)>,
@@ -46,18 +62,15 @@ pub(super) fn search(law: Law, setup: &Setup) -> Trial {
     let mut words = setup.words.clone();
     if law == Law::Totality {
         words.extend(garbage());
+        words.extend(twisted(&setup.words));
     }
     let mut search = Search {
         law,
         setup,
         bench: Bench::new(setup.route.clone()),
         words,
-        trial: Trial {
-            law,
-            histories: 0,
-            complete_to: 0,
-            failure: None,
-        },
+        expected: setup.words.len(),
+        trial: Trial::new(law, setup.words.len()),
         kept: Vec::new(),
         found: None,
     };
@@ -74,9 +87,56 @@ pub(super) fn search(law: Law, setup: &Setup) -> Trial {
     search.trial
 }
 
+/// All histories of so many events: the ways to have seen each other, and the words that they choose
+/// from by number. The last event may also have one of the others.
+struct Level {
+    shapes: Vec<Pasts>,
+    events: usize,
+    words: Vec<Word>,
+    others: Vec<Word>,
+}
+
+impl Level {
+    fn total(&self) -> Option<u64> {
+        let inner = u32::try_from(self.events - 1).ok()?;
+        let words = self.words.len().checked_pow(inner)?;
+        let last = self.words.len() + self.others.len();
+        let total = words.checked_mul(last)?.checked_mul(self.shapes.len())?;
+        u64::try_from(total).ok()
+    }
+
+    /// The history of this number: the shape is the last digit, the words are the others.
+    fn numbered(&self, number: usize, apart: bool) -> History {
+        let pasts = &self.shapes[number % self.shapes.len()];
+        let mut rest = number / self.shapes.len();
+        let mut words = Vec::new();
+        for _ in 1..pasts.len() {
+            words.push(self.words[rest % self.words.len()].clone());
+            rest /= self.words.len();
+        }
+        let last = self.words.iter().chain(&self.others).nth(rest);
+        words.extend(last.cloned());
+        History::of_pasts(pasts, &words, apart)
+    }
+
+    /// Numbers that come by every history once, spread over them.
+    fn numbers(&self) -> impl Iterator<Item = usize> + use<> {
+        let total = self.total().and_then(|total| usize::try_from(total).ok());
+        spread(total.unwrap_or(usize::MAX / 2))
+    }
+}
+
+/// Every number below a total once, spread over them.
+fn spread(total: usize) -> impl Iterator<Item = usize> {
+    let stride = coprime(total);
+    let next = move |at: &usize| at.checked_add(stride)?.checked_rem(total);
+    core::iter::successors(Some(0), next).take(total)
+}
+
 impl Search<'_> {
-    fn budget(&self) -> Budget {
-        self.setup.budget
+    /// What is left of a part of the budget.
+    fn left(&self, steps: u64) -> u64 {
+        steps.saturating_sub(self.bench.steps())
     }
 
     /// Tries one history; whether the search may end.
@@ -95,77 +155,155 @@ impl Search<'_> {
         false
     }
 
-    /// How many events the small histories of a law have at most: some laws try many orders or
-    /// rounds of each.
+    /// How many events the small histories of a law have at most: some laws try many rounds of each,
+    /// or add more to it, and a longer past makes outcomes equal by chance, with nothing lost.
     const fn most(&self) -> usize {
         match self.law {
             Law::Growth => 2,
-            // A longer past makes outcomes equal by chance.
             Law::Resolution | Law::Loss => 3,
             _ => SMALL,
         }
     }
 
+    /// The ways to have seen each other that a law says something about.
+    fn shapes(&self, events: usize) -> Vec<Pasts> {
+        let mut shapes = all_pasts(events);
+        let last = events - 1;
+        match self.law {
+            Law::Sequence => shapes.retain(|pasts| pasts[last].len() == last),
+            Law::Loss => shapes.retain(|pasts| last > 0 && !pasts[last].contains(&(last - 1))),
+            _ => {}
+        }
+        shapes
+    }
+
     fn small(&mut self) {
-        let whole: Vec<usize> = (0..self.words.len()).collect();
-        let mut draws = Draws::new(self.budget().seed);
+        let mut draws = Draws::new(self.setup.budget.seed);
+        let budget = self.setup.budget.small();
         for events in 1..=self.most() {
-            let remaining = (self.budget().steps * 2 / 3).saturating_sub(self.bench.steps());
-            let left = u64::try_from(self.most() - events + 1).unwrap_or(1);
-            let share = remaining / left;
-            let alphabets = if whole.len() <= FEW || events <= WHOLE {
-                vec![whole.clone()]
-            } else {
-                (0..PARTS).map(|_| part(&whole, &mut draws)).collect()
-            };
-            let mut complete = alphabets.len() == 1;
-            let each = share / u64::try_from(alphabets.len()).unwrap_or(1);
-            for alphabet in alphabets {
-                let limit = self.bench.steps().saturating_add(each);
-                complete &= self.level(events, &alphabet, limit);
+            let levels = self.levels(events, &mut draws);
+            let parts = u64::try_from(levels.len()).unwrap_or(1).max(1);
+            let (mut tried, mut of) = (0, 0);
+            for level in levels {
+                let share = if parts > 1 { parts * FOR_PARTS } else { 1 };
+                let left = self.left(budget) / share;
+                let before = self.trial.histories;
+                let total = level.total().unwrap_or(u64::MAX);
+                if events < WALKED || !self.walk(&level, left) {
+                    let share = if events > WHOLE { FOR_SAMPLES } else { 1 };
+                    self.sample(&level, self.bench.steps() + left / share);
+                }
                 if self.found.is_some() {
                     return;
                 }
+                tried += self.trial.histories - before;
+                of = total.saturating_add(of);
             }
-            if complete && self.trial.complete_to + 1 == events {
-                self.trial.complete_to = events;
+            self.tell(events, tried, of);
+        }
+    }
+
+    /// Notes how much of a size was tried.
+    fn tell(&mut self, events: usize, tried: u64, of: u64) {
+        let parts = self.expected > FEW && events > WHOLE;
+        if tried == of && !parts && self.trial.complete_to + 1 == events {
+            self.trial.complete_to = events;
+            self.trial.complete += tried;
+        } else {
+            self.trial.partly.push(Partly {
+                events,
+                tried,
+                of: (!parts).then_some(of),
+            });
+        }
+    }
+
+    /// What is tried of a size: all of it, or parts of a large alphabet.
+    fn levels(&self, events: usize, draws: &mut Draws) -> Vec<Level> {
+        let (words, others) = self.words.split_at(self.expected);
+        let level = |words: Vec<Word>, others: &[Word]| Level {
+            shapes: self.shapes(events),
+            events,
+            words,
+            others: others.to_vec(),
+        };
+        if self.expected > FEW && events > WHOLE {
+            let part = |_| level(part(words, draws), &[]);
+            return (0..PARTS).map(part).collect();
+        }
+        let others = if events > GARBLED { &[] } else { others };
+        if events <= WHOLE && self.expected <= FEW {
+            return vec![level(self.words.clone(), &[])];
+        }
+        vec![level(words.to_vec(), others)]
+    }
+
+    /// As many histories of a size as the limit allows, spread over it.
+    fn sample(&mut self, level: &Level, limit: u64) {
+        if level.shapes.is_empty() {
+            return;
+        }
+        for (turn, number) in level.numbers().enumerate() {
+            let over = self.bench.steps() > limit;
+            if over || self.visit(level.numbered(number, turn % 2 == 1)) {
+                return;
             }
         }
     }
 
-    /// All histories of so many events over these words, or as many as the limit allows, spread
-    /// evenly over them; whether it was all.
-    fn level(&mut self, events: usize, alphabet: &[usize], limit: u64) -> bool {
-        let shapes = all_pasts(events);
-        let exponent = u32::try_from(events).unwrap_or(u32::MAX);
-        let Some(total) = alphabet
-            .len()
-            .checked_pow(exponent)
-            .and_then(|words| words.checked_mul(shapes.len()))
-        else {
-            return false;
-        };
-        let stride = coprime(total);
-        let mut at = 0;
-        for number in 0..total {
-            if self.bench.steps() > limit {
+    /// All histories of a size, if so many steps allow; a few shapes are walked to find out. Whether
+    /// nothing is left to try.
+    fn walk(&mut self, level: &Level, steps: u64) -> bool {
+        let inner = u32::try_from(level.events).unwrap_or(u32::MAX);
+        let leaves = level.words.len().saturating_pow(inner).max(1);
+        let tries = (TRIES / leaves).max(1);
+        let (start, before) = (self.bench.steps(), self.trial.histories);
+        let shapes = level.shapes.len();
+        for (walked, number) in spread(shapes).enumerate() {
+            let so_far = self.bench.steps() - start;
+            let all = so_far.saturating_mul(u64::try_from(shapes).unwrap_or(u64::MAX));
+            let few = u64::try_from(walked).unwrap_or(1).max(1);
+            if so_far > steps || (walked == PROBED && all / few > steps) {
+                self.trial.histories = before;
                 return false;
             }
-            let word = |letter: usize| self.words[alphabet[letter]].clone();
-            let history = numbered(&shapes, alphabet.len(), &word, at, number % 2 == 1);
-            if self.visit(history) {
-                return false;
+            let (words, others, apart) = (&level.words, &level.others, number % 2 == 1);
+            let pasts = &level.shapes[number];
+            let walk = Walk::new(&self.bench, pasts, words, others, apart, tries);
+            let Some(mut walk) = walk else {
+                return true;
+            };
+            let (mut turn, mut found) = (0, None);
+            let (law, setup) = (self.law, self.setup);
+            let ended = walk.each(&mut |path: &Path<'_>, folded| {
+                let finding = match folded {
+                    Ok(()) => finding_at_newest(law, setup, path, turn),
+                    Err(failed) => fault(law, failed),
+                };
+                turn += 1;
+                found = finding.map(|finding| (path.case.history.clone(), finding));
+                if found.is_some() {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            });
+            self.trial.histories += u64::try_from(turn).unwrap_or(u64::MAX);
+            if ended.is_break() {
+                self.found = found;
+                return true;
             }
-            at = (at + stride) % total;
         }
         true
     }
 
     fn random(&mut self) {
-        let mut draws = Draws::new(self.budget().seed ^ 0xa5a5);
-        while self.found.is_none() && self.bench.steps() < self.budget().steps {
+        let mut draws = Draws::new(self.setup.budget.seed ^ 0xa5a5);
+        let end = self.bench.steps() + self.setup.budget.random();
+        while self.found.is_none() && self.bench.steps() < end {
             let history = self.drawn(&mut draws);
             self.visit(history);
+            self.trial.random += 1;
         }
     }
 
@@ -211,46 +349,28 @@ impl Search<'_> {
     }
 }
 
-/// The history of this number: the shape is the last digit, the words are the others.
-fn numbered(
-    shapes: &[Pasts],
-    letters: usize,
-    word: &dyn Fn(usize) -> Word,
-    number: usize,
-    apart: bool,
-) -> History {
-    let pasts = &shapes[number % shapes.len()];
-    let mut rest = number / shapes.len();
-    let mut words = Vec::new();
-    for _ in pasts {
-        words.push(word(rest % letters));
-        rest /= letters;
-    }
-    History::of_pasts(pasts, &words, apart)
-}
-
 /// Some histories of up to three events, the same every time.
 pub(super) fn some_small(words: &[Word]) -> Vec<History> {
     let mut some = Vec::new();
     for events in 1..=3 {
-        let shapes = all_pasts(events);
-        let total = shapes.len() * words.len().pow(u32::try_from(events).unwrap_or(1));
-        let (stride, word) = (coprime(total), |letter: usize| words[letter].clone());
-        let number = |turn: usize| turn * stride % total;
-        let turns = 0..total.min(SOME);
-        some.extend(
-            turns.map(|turn| numbered(&shapes, words.len(), &word, number(turn), turn % 2 == 1)),
-        );
+        let level = Level {
+            shapes: all_pasts(events),
+            events,
+            words: words.to_vec(),
+            others: Vec::new(),
+        };
+        let numbers = level.numbers().take(SOME).enumerate();
+        some.extend(numbers.map(|(turn, number)| level.numbered(number, turn % 2 == 1)));
     }
     some
 }
 
 /// Three of these words.
-fn part(whole: &[usize], draws: &mut Draws) -> Vec<usize> {
-    let mut words: Vec<usize> = (0..3).map(|_| whole[draws.below(whole.len())]).collect();
-    words.sort_unstable();
-    words.dedup();
-    words
+fn part(whole: &[Word], draws: &mut Draws) -> Vec<Word> {
+    let mut places: Vec<usize> = (0..3).map(|_| draws.below(whole.len())).collect();
+    places.sort_unstable();
+    places.dedup();
+    places.into_iter().map(|at| whole[at].clone()).collect()
 }
 
 /// A stride that comes by every number below a total.

@@ -42,7 +42,10 @@ pub(super) fn shrink(
         break;
     }
     if law == Law::Sequence {
-        smallest = smallest.in_a_row();
+        let row = smallest.in_a_row();
+        if let Some(finding) = finding(law, setup, &bench, &row, effort) {
+            return (row, finding);
+        }
     }
     (smallest, seen)
 }
@@ -86,7 +89,7 @@ fn candidates<'a>(
 
 /// The same history by as few writers as its pasts allow.
 fn fewer_lanes(history: &History) -> Option<History> {
-    let pasts: Vec<_> = history.steps.iter().map(|step| step.past.clone()).collect();
+    let pasts = history.pasts();
     let words: Vec<Word> = history.steps.iter().map(|step| step.word.clone()).collect();
     let lanes = |history: &History| {
         let writers: BTreeSet<usize> = history.steps.iter().map(|step| step.writer).collect();

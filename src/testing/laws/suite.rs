@@ -1,6 +1,7 @@
 //! A rule on trial: what is tried, with which payloads, how long, and what else is known of it.
 
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,19 +12,19 @@ use super::checks::{Effort, finding};
 use super::elsewhere::elsewhere;
 use super::history::{History, Word};
 use super::law::Law;
-use super::report::{Failure, Report};
+use super::report::{Failure, Report, Trial};
 use super::search::search;
 use super::words::Payloads;
 use crate::event::{Payload, cbor};
 use crate::resolver::{ErasedState, Resolver, ResolverId, Route};
 
-type Reducer = dyn Fn(&[Payload]) -> Option<Vec<u8>> + Send + Sync;
+pub(super) type Reducer = dyn Fn(&[Payload]) -> Option<Vec<u8>> + Send + Sync;
 type Holds = dyn Fn(&ErasedState) -> bool + Send + Sync;
 
 /// A suite without the type of its rule.
 pub(super) struct Setup {
     pub(super) route: Route,
-    pub(super) name: String,
+    pub(super) made_by: String,
     pub(super) words: Vec<Word>,
     pub(super) resolutions: Vec<Word>,
     pub(super) reducer: Option<Box<Reducer>>,
@@ -79,7 +80,7 @@ impl<R: Resolver> Suite<R> {
         assert!(!words.is_empty(), "a rule is tried with payloads");
         let setup = Setup {
             route: Route::new(resolver),
-            name: "YourResolver::new()".to_owned(),
+            made_by: "your_suite()".to_owned(),
             words,
             resolutions: Vec::new(),
             reducer: None,
@@ -100,10 +101,11 @@ impl<R: Resolver> Suite<R> {
         self
     }
 
-    /// How the rule is made, in Rust, for the test that a failure prints.
+    /// The call, in Rust, that makes this suite: the test that a failure prints makes it so.
+    /// `cart_laws::suite()` where [`resolver_laws!`](crate::resolver_laws) does.
     #[must_use]
-    pub fn with_name(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.setup.name);
+    pub fn made_by(mut self, call: &str) -> Self {
+        call.clone_into(&mut self.setup.made_by);
         self
     }
 
@@ -161,23 +163,54 @@ impl<R: Resolver> Suite<R> {
     }
 
     fn check_laws(&self, laws: &[Law]) -> Report {
-        let concerned = laws.iter().filter(|law| self.setup.concerns(**law));
+        let concerned = laws.iter().copied();
         Report {
             resolver: self.setup.resolver_id(),
-            trials: concerned.map(|law| search(*law, &self.setup)).collect(),
+            trials: trials(
+                concerned.filter(|law| self.setup.concerns(*law)).collect(),
+                &self.setup,
+            ),
         }
     }
 
-    /// Holds the rule to [`Law::Determinism`] against another process, with another hash seed, time
-    /// zone and locale: the program is started again for the test of this name, which must come by
-    /// here. The name is a path that begins with the crate, as `module_path!` says it.
+    /// Holds the rule to [`Law::Determinism`] against another process: the program is started again
+    /// for the test of this name, which must come by here. The name is a path that begins with the
+    /// crate, as `module_path!` says it; behind a `#` may follow which of several places in that test
+    /// is meant. See [`failure_elsewhere`](Self::failure_elsewhere).
     ///
     /// # Panics
-    /// If the other process comes to another state, or has no such test. Where none can be started, nothing is compared.
+    /// If the other process comes to another state, or has no such test. Where none can be started,
+    /// nothing is compared.
     pub fn assert_same_elsewhere(&self, test: &str) {
-        if let Some(failure) = elsewhere(&self.setup, test) {
+        if let Some(failure) = self.failure_elsewhere(test) {
             panic!("{failure}");
         }
+    }
+
+    /// Compares with another process, which has another hash seed, time zone, locale, environment,
+    /// directory, process id and addresses, folds a second later, in another thread and in another
+    /// order, with a rule that was made anew; what differs.
+    ///
+    /// The program is started again and must come by here, before it reads its arguments: there the
+    /// second process answers and ends. The name tells one such place in a program from another; in
+    /// tests it is that of the test.
+    ///
+    /// ```no_run
+    /// use anabranch::resolver::Counter;
+    /// use anabranch::testing::laws::{Alphabet, Suite};
+    ///
+    /// fn main() {
+    ///     let suite = Suite::new(Counter, Alphabet::of(&[1, -2]));
+    ///     if let Some(failure) = suite.failure_elsewhere("counter") {
+    ///         println!("{failure}");
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// If the other process does not come by here.
+    pub fn failure_elsewhere(&self, name: &str) -> Option<Failure> {
+        elsewhere(&self.setup, name)
     }
 
     /// Tries one law in one history; the failure, if it is broken there.
@@ -196,4 +229,33 @@ impl<R: Resolver> Suite<R> {
             panic!("{failure}");
         }
     }
+}
+
+/// Tries laws side by side, as many at a time as there are processors. Whether a rule remembers
+/// anything is found out first and alone, as one that does is no longer told apart from its double.
+fn trials(laws: Vec<Law>, setup: &Setup) -> Vec<Trial> {
+    let (alone, mut together): (Vec<Law>, Vec<Law>) =
+        laws.into_iter().partition(|law| *law <= Law::Purity);
+    let mut trials: Vec<Trial> = alone.iter().map(|law| search(*law, setup)).collect();
+    // The dearest begins; it stands last in the order of causes.
+    together.reverse();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mine = core::iter::from_fn(|| together.get(next.fetch_add(1, Ordering::Relaxed)));
+        mine.map(|law| search(*law, setup)).collect::<Vec<Trial>>()
+    };
+    let done = std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..threads.min(together.len()))
+            .map(|_| scope.spawn(work))
+            .collect();
+        let mut done = work();
+        for worker in workers {
+            done.extend(worker.join().expect("a search that does not panic"));
+        }
+        done
+    });
+    trials.extend(done);
+    trials.sort_by_key(|trial| trial.law);
+    trials
 }

@@ -4,12 +4,13 @@
 
 use std::fmt::Debug;
 
+use ciborium::Value;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde::Serialize;
 
 use super::history::Word;
-use crate::event::Payload;
+use crate::event::{Payload, cbor};
 
 /// Where the payloads of a search come from. Implemented for every proptest strategy whose values
 /// can be written, and for [`Alphabet`].
@@ -129,4 +130,83 @@ pub(super) fn garbage() -> Vec<Word> {
     let words = bytes.iter().map(|bytes| bytes.to_vec()).chain([deep]);
     let payload = |bytes: Vec<u8>| Payload::from_bytes(bytes.into()).ok();
     words.filter_map(payload).map(Word::of_payload).collect()
+}
+
+/// How many payloads are made by twisting others.
+const TWISTED: usize = 48;
+
+/// Payloads of almost the form that a rule expects: one value in each is an extreme one of its kind,
+/// of another kind, or gone.
+pub(super) fn twisted(words: &[Word]) -> Vec<Word> {
+    let mut twisted: Vec<Word> = Vec::new();
+    let read = |word: &Word| cbor::from_slice::<Value>(word.payload.as_bytes()).ok();
+    let mut forms: Vec<Vec<Value>> = words
+        .iter()
+        .filter_map(read)
+        .map(|it| twists(&it))
+        .collect();
+    // One of each word in turn, so that none takes all the room.
+    while twisted.len() < TWISTED && forms.iter().any(|forms| !forms.is_empty()) {
+        for form in forms.iter_mut().filter_map(Vec::pop) {
+            let payload = Payload::encode(&form).ok().map(Word::of_payload);
+            let is_new = |word: &Word| {
+                let mut known = words.iter().chain(&twisted);
+                known.all(|known| known.payload != word.payload)
+            };
+            twisted.extend(payload.filter(is_new));
+        }
+    }
+    twisted.truncate(TWISTED);
+    twisted
+}
+
+/// The value with one thing in it twisted, in each way; the extremes come last.
+fn twists(value: &Value) -> Vec<Value> {
+    let integers = |all: &[i128]| {
+        let integer = |number: &i128| ciborium::value::Integer::try_from(*number).ok();
+        all.iter().filter_map(integer).map(Value::Integer).collect()
+    };
+    match value {
+        Value::Integer(_) => integers(&[
+            -1,
+            0,
+            255,
+            i128::from(i32::MAX),
+            i128::from(i32::MIN),
+            i128::from(u64::MAX),
+            i128::from(i64::MIN),
+            i128::from(i64::MAX),
+        ]),
+        Value::Float(_) => [0.0, -0.0, f64::MAX, f64::MIN, f64::INFINITY, f64::NAN]
+            .map(Value::Float)
+            .to_vec(),
+        Value::Text(_) => ["", "\u{0}", "İ", "a\u{301}", "a/b", "🦀"]
+            .map(|text| Value::Text(text.to_owned()))
+            .to_vec(),
+        Value::Bytes(_) => vec![Value::Bytes(vec![0; 300]), Value::Bytes(Vec::new())],
+        Value::Array(items) => {
+            let mut all = vec![Value::Array(Vec::new())];
+            for (at, item) in items.iter().enumerate() {
+                all.extend(twists(item).into_iter().map(|twisted| {
+                    let mut items = items.clone();
+                    items[at] = twisted;
+                    Value::Array(items)
+                }));
+            }
+            all
+        }
+        Value::Map(entries) => {
+            let mut all = vec![Value::Map(Vec::new())];
+            for (at, (_, value)) in entries.iter().enumerate() {
+                all.extend(twists(value).into_iter().map(|twisted| {
+                    let mut entries = entries.clone();
+                    entries[at].1 = twisted;
+                    Value::Map(entries)
+                }));
+            }
+            all
+        }
+        Value::Bool(flag) => vec![Value::Bool(!flag)],
+        _ => vec![Value::Null],
+    }
 }

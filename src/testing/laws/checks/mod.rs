@@ -1,4 +1,4 @@
-//! What each law demands of one history.
+//! What each law demands of one history, or of the newest event of one.
 //!
 //! A check is given a history and says whether the rule keeps the law there; that is all it knows.
 //! A fault of the rule that is another law's business stops it without a finding.
@@ -12,6 +12,7 @@ use super::bench::{Bench, Fault, Run};
 use super::exhibit::Exhibit;
 use super::history::History;
 use super::law::Law;
+use super::path::Path;
 use super::suite::Setup;
 
 /// A law that is broken, as seen in one history.
@@ -28,13 +29,13 @@ pub(super) struct Finding {
 /// Why a check ended early.
 pub(super) enum Stop {
     Broken(Box<Finding>),
-    /// The rule failed in a way that is another law's business.
-    Fault,
+    /// The rule failed, which is some law's business.
+    Fault(Fault),
 }
 
 impl From<Fault> for Stop {
-    fn from(_: Fault) -> Self {
-        Self::Fault
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
     }
 }
 
@@ -60,22 +61,91 @@ pub(super) fn finding(
     let checked = match law {
         Law::Determinism => purity::determinism(bench, history, effort),
         Law::Purity => purity::purity(bench, history),
-        Law::Totality => purity::totality(bench, history),
-        Law::StateSplit => state::split(bench, history),
         Law::Rollback => state::rollback(bench, history),
         Law::Growth => state::growth(bench, history),
         Law::Footprint => order::footprint(bench, history),
         Law::Commutation => order::commutation(bench, history),
         Law::Delivery => order::delivery(bench, history),
         Law::Sequence => meaning::sequence(setup, bench, history),
-        Law::Loss => meaning::loss(bench, history),
         Law::Resolution => meaning::resolution(setup, bench, history),
-        Law::Invariants => meaning::invariants(setup, bench, history),
+        Law::Totality | Law::StateSplit | Law::Loss | Law::Invariants => {
+            follow(bench, history, |path| of_newest(law, setup, path))
+        }
     };
-    match checked {
-        Err(Stop::Broken(finding)) => Some(*finding),
-        _ => None,
+    seen(law, checked)
+}
+
+/// Whether the rule keeps a law at the newest event of a path, where it kept it before; `turn`
+/// chooses among what is not tried in full.
+pub(super) fn finding_at_newest(
+    law: Law,
+    setup: &Setup,
+    path: &Path<'_>,
+    turn: usize,
+) -> Option<Finding> {
+    let checked = match law {
+        Law::Delivery => order::delivery_of_newest(path, turn),
+        _ => of_newest(law, setup, path),
+    };
+    seen(law, checked)
+}
+
+fn of_newest(law: Law, setup: &Setup, path: &Path<'_>) -> Checked {
+    match law {
+        Law::Determinism => purity::determinism_of_newest(path),
+        Law::Purity => purity::purity_of_newest(path),
+        Law::Totality => purity::totality_of_newest(path),
+        Law::StateSplit => state::split_of_newest(path),
+        Law::Rollback => state::rollback_of_newest(path),
+        Law::Footprint => order::footprint_of_newest(path),
+        Law::Commutation => order::commutation_of_newest(path),
+        Law::Sequence => meaning::sequence_of_newest(setup, path),
+        Law::Loss => meaning::loss_of_newest(path),
+        Law::Invariants => meaning::invariants_of_newest(setup, path),
+        // These take a history as a whole.
+        Law::Delivery | Law::Growth | Law::Resolution => Ok(()),
     }
+}
+
+/// What a fault of the rule means for a law.
+pub(super) fn fault(law: Law, fault: Fault) -> Option<Finding> {
+    seen(law, Err(fault.into()))
+}
+
+fn seen(law: Law, checked: Checked) -> Option<Finding> {
+    let (what, left, right) = match (law, checked.err()?) {
+        (_, Stop::Broken(finding)) => return Some(*finding),
+        (Law::Totality, Stop::Fault(Fault::Panicked(at, said))) => {
+            let place = at.map(|at| format!(" at event {}", at + 1));
+            (
+                format!("the rule panics{}", place.unwrap_or_default()),
+                Exhibit::said("expected", "a state or a rejection"),
+                Exhibit::said("found", format!("panic: {said}")),
+            )
+        }
+        (Law::StateSplit, Stop::Fault(Fault::Unwritable(why))) => (
+            "the state cannot be written".to_owned(),
+            Exhibit::said("expected", "canonical CBOR"),
+            Exhibit::said("found", why),
+        ),
+        (Law::StateSplit, Stop::Fault(Fault::Unreadable(bytes, why))) => (
+            "a state cannot be read back".to_owned(),
+            Exhibit::cbor("written", &bytes),
+            Exhibit::said("read", why),
+        ),
+        (_, Stop::Fault(_)) => return None,
+    };
+    Some(Finding { what, left, right })
+}
+
+/// Folds a history event by event, with a look at each.
+fn follow(bench: &Bench, history: &History, mut look: impl FnMut(&Path<'_>) -> Checked) -> Checked {
+    let mut path = Path::new(bench, bench.case(history)?)?;
+    for _ in 0..history.len() {
+        path.push()?;
+        look(&path)?;
+    }
+    Ok(())
 }
 
 fn broken(what: impl Into<String>, left: Exhibit, right: Exhibit) -> Stop {

@@ -5,58 +5,96 @@ use std::collections::BTreeMap;
 use super::super::bench::{Bench, Case, Fault, Run};
 use super::super::draws::Draws;
 use super::super::exhibit::Exhibit;
-use super::super::history::{History, aggregate};
+use super::super::history::History;
+use super::super::path::Path;
 use super::super::shapes::all_arrivals;
-use super::{Checked, broken, numbers, shown};
+use super::{Checked, Stop, broken, follow, numbers, shown};
 use crate::merge::{Outcome, Timeline, Unguarded};
 use crate::resolver::{ErasedState, Footprint, Key, Piece};
 
 /// So many events are tried in all orders; of more, some orders are drawn.
 const FEW: usize = 5;
+/// So many events of a longer history are moved, and so many orders of arrival are drawn for it.
+const MOVES: usize = 4;
+const DRAWN_ORDERS: usize = 2;
 
 /// An event folded behind others that touch none of its keys changes nothing by it, and nothing
 /// outside an event's keys changes when it is folded.
 pub(super) fn footprint(bench: &Bench, history: &History) -> Checked {
+    if history.len() <= FEW {
+        return follow(bench, history, footprint_of_newest);
+    }
+    follow(bench, history, inside_only)?;
     let case = bench.case(history)?;
     let order = case.order();
-    inside_only(bench, &case)?;
     let expected = bench.fold(&case, &order)?;
     let mut draws = drawing(history);
-    let mut tried = 0;
-    for at in 0..order.len() {
-        let end = last_place(&case, at);
-        if end == at || (order.len() > FEW && (tried >= 4 || draws.one_in(2))) {
-            continue;
+    let places = order.iter().map(|at| (*at, last_place(&case, *at)));
+    let mut ends: Vec<(usize, usize)> = places.filter(|(at, end)| end > at).collect();
+    while ends.len() > MOVES {
+        ends.swap_remove(draws.below(ends.len()));
+    }
+    for (at, end) in ends {
+        let moved = [&order[..at], &order[at + 1..=end], &[at], &order[end + 1..]].concat();
+        let found = bench.fold(&case, &moved)?;
+        if !found.agrees(&expected) {
+            return Err(mattered(&order, &expected, &moved, &found, at, end));
         }
-        tried += 1;
-        let places = if order.len() > FEW {
-            end..=end
-        } else {
-            at + 1..=end
+    }
+    Ok(())
+}
+
+fn mattered(
+    order: &[usize],
+    expected: &Run,
+    moved: &[usize],
+    found: &Run,
+    at: usize,
+    end: usize,
+) -> Stop {
+    broken(
+        format!(
+            "event {} shares no key with {}, and yet their order matters",
+            at + 1,
+            numbers(&order[at + 1..=end]),
+        ),
+        shown(format!("folded as {}", numbers(order)), expected),
+        shown(format!("folded as {}", numbers(moved)), found),
+    )
+}
+
+/// The newest event, and those that can be folded behind it for all that footprints say.
+pub(super) fn footprint_of_newest(path: &Path<'_>) -> Checked {
+    inside_only(path)?;
+    for at in 0..path.last() {
+        let case = &path.case;
+        let apart = |later| {
+            case.history.concurrent(at, later)
+                && !case.footprints[at].overlaps(&case.footprints[later])
         };
-        for place in places {
-            let moved = [
-                &order[..at],
-                &order[at + 1..=place],
-                &[at],
-                &order[place + 1..],
-            ]
-            .concat();
-            let found = bench.fold(&case, &moved)?;
-            if !found.agrees(&expected) {
-                return Err(broken(
-                    format!(
-                        "event {} shares no key with {}, and yet their order matters",
-                        at + 1,
-                        numbers(&order[at + 1..=place]),
-                    ),
-                    shown(format!("folded as {}", numbers(&order)), &expected),
-                    shown(format!("folded as {}", numbers(&moved)), &found),
+        if (at + 1..path.len()).all(apart) {
+            let found = path.behind(at)?;
+            if !path.agrees(&found) {
+                let (order, moved) = behind(path, at);
+                return Err(mattered(
+                    &order,
+                    &path.run(),
+                    &moved,
+                    &found,
+                    at,
+                    path.last(),
                 ));
             }
         }
     }
     Ok(())
+}
+
+/// The order of a path, and the one with an event behind all others.
+fn behind(path: &Path<'_>, at: usize) -> (Vec<usize>, Vec<usize>) {
+    let order: Vec<usize> = (0..path.len()).collect();
+    let moved = [&order[..at], &order[at + 1..], &[at]].concat();
+    (order, moved)
 }
 
 /// Numbers that follow from a history.
@@ -65,7 +103,7 @@ fn drawing(history: &History) -> Draws {
 }
 
 /// The last place that an event may be folded at for all that footprints say.
-fn last_place(case: &Case<'_>, at: usize) -> usize {
+fn last_place(case: &Case, at: usize) -> usize {
     let apart = |later: &usize| {
         case.history.concurrent(at, *later)
             && !case.footprints[at].overlaps(&case.footprints[*later])
@@ -73,30 +111,31 @@ fn last_place(case: &Case<'_>, at: usize) -> usize {
     at + (at + 1..case.events.len()).take_while(apart).count()
 }
 
-fn inside_only(bench: &Bench, case: &Case<'_>) -> Checked {
-    let mut state = bench.init()?;
-    for at in case.order() {
-        let before = pieces(bench, &state)?;
-        bench.step(case, &mut state, at)?;
-        let after = pieces(bench, &state)?;
-        let outside = |piece: &&Piece| {
-            // A leaf may make way for something written below it.
-            let key = Key::branch(piece.key.path.iter().cloned());
-            !case.footprints[at].overlaps(&Footprint::Keys(vec![key]))
-        };
-        let (before, after): (Vec<_>, Vec<_>) = (
-            before.iter().filter(outside).collect(),
-            after.iter().filter(outside).collect(),
-        );
-        if before != after {
-            return Err(broken(
-                format!("event {} changes what lies outside its footprint", at + 1),
-                listed("outside, before it", &before),
-                listed("outside, after it", &after),
-            ));
-        }
+fn inside_only(path: &Path<'_>) -> Checked {
+    let (bench, last) = (path.bench, path.last());
+    let footprint = &path.case.footprints[last];
+    if **footprint == Footprint::Everything {
+        return Ok(());
     }
-    Ok(())
+    let outside = |piece: &&Piece| {
+        // A leaf may make way for something written below it.
+        let key = Key::branch(piece.key.path.iter().cloned());
+        !footprint.overlaps(&Footprint::Keys(vec![key]))
+    };
+    let before = pieces(bench, &path.before(last).state)?;
+    let after = pieces(bench, &path.newest().state)?;
+    let (before, after): (Vec<_>, Vec<_>) = (
+        before.iter().filter(outside).collect(),
+        after.iter().filter(outside).collect(),
+    );
+    if before == after {
+        return Ok(());
+    }
+    Err(broken(
+        format!("event {} changes what lies outside its footprint", last + 1),
+        listed("outside, before it", &before),
+        listed("outside, after it", &after),
+    ))
 }
 
 fn pieces(bench: &Bench, state: &ErasedState) -> Result<Vec<Piece>, Fault> {
@@ -109,10 +148,7 @@ fn listed(title: &str, pieces: &[&Piece]) -> Exhibit {
         let value = super::super::exhibit::one_line(&piece.value);
         format!("{}: {value}", piece.key.path.join("/"))
     };
-    Exhibit {
-        title: title.to_owned(),
-        lines: pieces.iter().map(line).collect(),
-    }
+    Exhibit::listed(title, pieces.iter().map(line).collect())
 }
 
 /// Where a rule claims that concurrent events commute, they do: whatever the order in which they are
@@ -137,9 +173,26 @@ pub(super) fn commutation(bench: &Bench, history: &History) -> Checked {
     Ok(())
 }
 
+/// The newest event, and those that can be folded behind it. What is folded behind all others is
+/// preceded by a shorter history, in which the claim was seen to hold: so this covers all orders.
+pub(super) fn commutation_of_newest(path: &Path<'_>) -> Checked {
+    for at in 0..path.last() {
+        let asked = |at: usize| path.after(at).asked;
+        let free = |later| path.case.history.concurrent(at, later) && !asked(later);
+        if !asked(at) && (at + 1..path.len()).all(free) {
+            let found = path.behind(at)?;
+            if !path.agrees(&found) {
+                let (order, moved) = behind(path, at);
+                return differ(&order, &path.run(), &moved, &found);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// What must be folded before each event: its past, and where one of two asked for rivals, the
 /// engine keeps both in their places.
-fn bound(bench: &Bench, case: &Case<'_>) -> Result<Vec<Vec<usize>>, Fault> {
+fn bound(bench: &Bench, case: &Case) -> Result<Vec<Vec<usize>>, Fault> {
     let mut state = bench.init()?;
     let mut asked = Vec::new();
     for at in case.order() {
@@ -155,7 +208,7 @@ fn bound(bench: &Bench, case: &Case<'_>) -> Result<Vec<Vec<usize>>, Fault> {
 }
 
 /// Goes through all sets of events that can have been folded; each must have one state.
-fn in_all_orders(bench: &Bench, case: &Case<'_>, bound: &[Vec<usize>]) -> Checked {
+fn in_all_orders(bench: &Bench, case: &Case, bound: &[Vec<usize>]) -> Checked {
     type Reached = (Vec<usize>, ErasedState, BTreeMap<usize, String>, Vec<u8>);
     let init = bench.init()?;
     let written = bench.encode(&init)?;
@@ -223,7 +276,7 @@ fn drawn_order(events: usize, bound: &[Vec<usize>], draws: &mut Draws) -> Vec<us
 pub(super) fn delivery(bench: &Bench, history: &History) -> Checked {
     let case = bench.case(history)?;
     let expected = bench.fold(&case, &case.order())?;
-    let pasts: Vec<_> = history.steps.iter().map(|step| step.past.clone()).collect();
+    let pasts = history.pasts();
     let mut draws = drawing(history);
     let arrivals = if history.len() < FEW {
         all_arrivals(&pasts)
@@ -232,43 +285,75 @@ pub(super) fn delivery(bench: &Bench, history: &History) -> Checked {
             .iter()
             .map(|past| past.iter().copied().collect())
             .collect();
-        (0..2)
+        (0..DRAWN_ORDERS)
             .map(|_| drawn_order(history.len(), &bound, &mut draws))
             .collect()
     };
     for arrival in arrivals {
         for eager in [true, false] {
-            let found = arrive(bench, &case, &arrival, eager, &mut draws)?;
-            if !found.agrees(&expected) {
-                let batches = if eager { "one by one" } else { "in batches" };
-                return Err(broken(
-                    "what is seen depends on how the events came",
-                    shown("folded in canonical order", &expected),
-                    shown(format!("came as {}, {batches}", numbers(&arrival)), &found),
-                ));
-            }
+            arrives(bench, &case, &expected, &arrival, eager, &mut draws)?;
         }
     }
     Ok(())
 }
 
+/// The same of a whole path: few events in all orders, more in those whose turn it is, so that each
+/// order has its turn with some payloads.
+pub(super) fn delivery_of_newest(path: &Path<'_>, turn: usize) -> Checked {
+    let (arrivals, expected) = (path.arrivals(), path.run());
+    let mut draws = Draws::new(u64::try_from(turn).unwrap_or(0));
+    let all = arrivals.len();
+    let some = if path.len() < FEW { all } else { path.tries() };
+    for number in 0..some.min(all) {
+        let number = turn * some + number;
+        let arrival = &arrivals[(number + number / all) % all];
+        let eager = draws.one_in(2);
+        arrives(
+            path.bench, &path.case, &expected, arrival, eager, &mut draws,
+        )?;
+    }
+    Ok(())
+}
+
+fn arrives(
+    bench: &Bench,
+    case: &Case,
+    expected: &Run,
+    arrival: &[usize],
+    eager: bool,
+    draws: &mut Draws,
+) -> Checked {
+    let found = arrive(bench, case, arrival, eager, draws)?;
+    if found.agrees(expected) {
+        return Ok(());
+    }
+    let batches = if eager { "one by one" } else { "in batches" };
+    Err(broken(
+        "what is seen depends on how the events came",
+        shown("folded in canonical order", expected),
+        shown(format!("came as {}, {batches}", numbers(arrival)), &found),
+    ))
+}
+
 fn arrive(
     bench: &Bench,
-    case: &Case<'_>,
+    case: &Case,
     arrival: &[usize],
     eager: bool,
     draws: &mut Draws,
 ) -> Result<Run, Fault> {
-    bench.count(3 * arrival.len());
+    bench.count(arrival.len());
     super::super::bench::guarded(None, || {
-        let mut timeline = Timeline::new(aggregate(), Some(bench.route.clone()));
+        let mut timeline = Timeline::new(bench.aggregate.clone(), Some(bench.route.clone()));
         for (number, at) in arrival.iter().enumerate() {
             timeline.integrate(case.events[*at].clone(), None);
             if eager || draws.one_in(3) {
                 timeline.fold(&Unguarded);
             }
-            let again = arrival[draws.below(number + 1)];
-            timeline.integrate(case.events[again].clone(), None);
+            if draws.one_in(2) {
+                let again = arrival[draws.below(number + 1)];
+                timeline.integrate(case.events[again].clone(), None);
+            }
         }
         timeline.fold(&Unguarded);
         let reason = |at: usize| match timeline.outcome(case.events[at].id()) {

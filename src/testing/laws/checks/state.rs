@@ -1,113 +1,104 @@
 //! What a state must endure: being written, being copied, being overwritten.
 
-use super::super::bench::{Bench, Fault, Run};
+use super::super::bench::{Bench, Run};
 use super::super::exhibit::Exhibit;
 use super::super::history::History;
-use super::{Checked, Stop, broken, shown};
+use super::super::path::Path;
+use super::{Checked, broken, shown};
 use crate::event::cbor;
 
 /// A state that is written and read back goes on as if nothing had been.
-pub(super) fn split(bench: &Bench, history: &History) -> Checked {
-    let case = bench.case(history)?;
-    let order = case.order();
-    let straight = readable(bench.fold(&case, &order))?;
-    let mut refused = std::collections::BTreeMap::new();
-    let mut bytes = bench.encode(&bench.init()?)?;
-    for at in order {
-        let mut state = readable(bench.decode(&bytes))?;
-        let again = bench.encode(&state)?;
-        if again != bytes {
-            return Err(broken(
-                format!(
-                    "the state before event {} changes by being written and read",
-                    at + 1
-                ),
-                Exhibit::cbor("written", &bytes),
-                Exhibit::cbor("read and written again", &again),
-            ));
-        }
-        if let Some(why) = bench.step(&case, &mut state, at)? {
-            refused.insert(at, why);
-        }
-        bytes = readable(bench.encode(&state))?;
-    }
+pub(super) fn split_of_newest(path: &Path<'_>) -> Checked {
+    let (bench, last) = (path.bench, path.last());
+    let before = path.before(last);
+    let mut state = bench.decode(&before.written)?;
+    rewritten(&bench.encode(&state)?, &before.written)?;
+    let refused = bench.step(&path.case, &mut state, last)?;
     let stored = Run {
-        state: bytes,
-        refused,
+        state: bench.encode(&state)?,
+        refused: refused.map(|why| (last, why)).into_iter().collect(),
     };
-    if straight != stored {
+    let newest = path.newest();
+    let kept = Run {
+        state: newest.written.clone(),
+        refused: newest
+            .refused
+            .clone()
+            .map(|why| (last, why))
+            .into_iter()
+            .collect(),
+    };
+    if kept != stored {
         return Err(broken(
-            "a state that was written and read between events goes on differently",
-            shown("kept in memory", &straight),
+            format!(
+                "a state that is written and read before event {} goes on differently",
+                last + 1
+            ),
+            shown("kept in memory", &kept),
             shown("written and read", &stored),
         ));
     }
-    let again = bench.encode(&readable(bench.decode(&stored.state))?)?;
-    if again != stored.state || !cbor::is_canonical(&again) {
-        return Err(broken(
-            "the state changes by being written and read",
-            Exhibit::cbor("written", &stored.state),
-            Exhibit::cbor("read and written again", &again),
-        ));
-    }
-    Ok(())
+    bench.present(&newest.state)?;
+    rewritten(
+        &bench.encode(&bench.decode(&newest.written)?)?,
+        &newest.written,
+    )
 }
 
-/// A state that cannot be written or read is this law's business.
-fn readable<T>(tried: Result<T, Fault>) -> Result<T, Stop> {
-    tried.map_err(|fault| match fault {
-        Fault::Unwritable(why) => broken(
-            "the state cannot be written",
-            Exhibit::said("expected", "canonical CBOR"),
-            Exhibit::said("found", why),
+fn rewritten(again: &[u8], written: &[u8]) -> Checked {
+    if again == written && cbor::is_canonical(written) {
+        return Ok(());
+    }
+    Err(broken(
+        "the state changes by being written and read",
+        Exhibit::cbor("written", written),
+        Exhibit::cbor("read and written again", again),
+    ))
+}
+
+/// The state that the newest event was folded into a copy of is as it was.
+pub(super) fn rollback_of_newest(path: &Path<'_>) -> Checked {
+    let before = path.before(path.last());
+    let now = path.bench.encode(&before.state)?;
+    unchanged(path.last(), &before.written, &now)
+}
+
+fn unchanged(from: usize, written: &[u8], now: &[u8]) -> Checked {
+    if written == now {
+        return Ok(());
+    }
+    Err(broken(
+        format!(
+            "a copy made before event {} changes with the original",
+            from + 1
         ),
-        Fault::Unreadable(bytes, why) => broken(
-            "a state cannot be read back",
-            Exhibit::cbor("written", &bytes),
-            Exhibit::said("read", why),
-        ),
-        fault @ Fault::Panicked(..) => fault.into(),
-    })
+        Exhibit::cbor("the copy when it was made", written),
+        Exhibit::cbor("the copy afterwards", now),
+    ))
 }
 
 /// A copy of the state, taken anywhere, is not changed by what is folded into the original, and
 /// replaying the rest onto it gives the same.
 pub(super) fn rollback(bench: &Bench, history: &History) -> Checked {
-    let case = bench.case(history)?;
-    let order = case.order();
-    let mut state = bench.init()?;
-    let mut kept = Vec::new();
-    let every = (order.len() / 8).max(1);
-    for at in &order {
-        if at % every == 0 {
-            let copy = bench.copy(&state)?;
-            let written = bench.encode(&copy)?;
-            kept.push((*at, copy, written));
-        }
-        bench.step(&case, &mut state, *at)?;
+    let mut path = Path::new(bench, bench.case(history)?)?;
+    for _ in 0..history.len() {
+        path.push()?;
     }
-    let straight = bench.encode(&state)?;
-    for (from, mut copy, written) in kept {
-        let now = bench.encode(&copy)?;
-        if now != written {
-            return Err(broken(
-                format!(
-                    "a copy made before event {} changes with the original",
-                    from + 1
-                ),
-                Exhibit::cbor("the copy when it was made", &written),
-                Exhibit::cbor("the copy afterwards", &now),
-            ));
-        }
-        bench.go_on(&case, &mut copy, &order[from..])?;
+    let order = path.case.order();
+    let every = (order.len() / 8).max(1);
+    for from in order.iter().copied().step_by(every) {
+        let before = path.before(from);
+        unchanged(from, &before.written, &bench.encode(&before.state)?)?;
+        let mut copy = bench.copy(&before.state)?;
+        bench.go_on(&path.case, &mut copy, &order[from..])?;
         let replayed = bench.encode(&copy)?;
-        if replayed != straight {
+        if replayed != path.newest().written {
             return Err(broken(
                 format!(
                     "replaying from event {} on comes to something else",
                     from + 1
                 ),
-                Exhibit::cbor("folded once", &straight),
+                Exhibit::cbor("folded once", &path.newest().written),
                 Exhibit::cbor("rolled back and replayed", &replayed),
             ));
         }
