@@ -20,8 +20,6 @@ use super::suite::Setup;
 
 /// How the name of the file begins.
 const ASKED: &str = "anabranch-laws-elsewhere-";
-/// So long the second process waits, so that a clock that counts seconds has gone on.
-const A_SECOND: Duration = Duration::from_millis(1_100);
 /// So much is allocated there first, for other addresses.
 const SHIFT: usize = 1 << 20;
 
@@ -89,7 +87,8 @@ fn answer(setup: &Setup, histories: &[History], file: &Path) -> ! {
     let _ = std::env::set_current_dir(std::env::temp_dir());
     let shift = vec![1u8; SHIFT];
     let (_open, nothing) = mpsc::channel::<()>();
-    let _ = nothing.recv_timeout(A_SECOND);
+    // A clock that counts seconds has gone on by then.
+    let _ = nothing.recv_timeout(Duration::from_millis(1_100));
     let fold = || -> Vec<String> { histories.iter().rev().map(|it| told(setup, it)).collect() };
     let mut there = std::thread::scope(|scope| scope.spawn(fold).join())
         .expect("folds whose panics are caught");
