@@ -12,8 +12,8 @@ use anabranch::event::{
 };
 use anabranch::log::{Cursor, Entry, EntryKind, Epoch, Epochs, Received};
 use anabranch::protocol::{
-    CloseCode, Direction, Input, KnownPeer, Lineage, Local, Output, Phase, Prepared, Reason,
-    Remedy, Role, Session, SessionOptions, Standing, decode_frame,
+    CloseCode, Digests, Direction, Input, KnownPeer, Lineage, Local, Output, Phase, Prepared,
+    Reason, Remedy, Role, Round, Session, SessionOptions, Standing, decode_frame,
 };
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -136,6 +136,10 @@ impl Owner {
                 reason: "stop".into(),
             },
             (0x23, _) => Input::Appended(Arc::new(Prepared::new(EPOCH, 3, 3, Vec::new()))),
+            (0x24, _) => Input::Digests(Digests {
+                round: Round::Ask,
+                entries: Vec::new(),
+            }),
             (kind, body) => {
                 let kind = 0x10 | kind & 0x0f;
                 let mut frame = vec![kind];

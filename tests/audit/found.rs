@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use anabranch::engine::Finding;
 use anabranch::merge::{BrokenLaw, Shortcut, Shortcuts};
 use anabranch::store::MemoryStore;
+use futures::StreamExt;
 
 use crate::rules::{false_claim, forgetful, hash_set, local, small_footprint};
 use crate::{digest, only, open, record, replica};
@@ -92,6 +93,25 @@ async fn a_footprint_that_is_too_small_is_switched_off_and_the_state_healed() {
     let health = phone.health().await;
     assert!(health.divergences.is_empty() && !health.is_well());
     assert_eq!(health.distrusted[0].shortcuts, Shortcut::Footprint.into());
+}
+
+#[tokio::test]
+async fn a_false_shortcut_is_found_without_any_peer() {
+    let laptop = replica(small_footprint(), 0).await;
+    let phone = replica(small_footprint(), 10).await;
+    record(&laptop, "places/1", &"a").await;
+    record(&phone, "places/1", &"b").await;
+    digest(&phone, "places/1").await;
+    let commits: Vec<_> = laptop.commits().map(Result::unwrap).collect().await;
+    phone.ingest(commits).await.unwrap();
+    let wrong = digest(&phone, "places/1").await;
+    // Whatever comes next.
+    record(&phone, "places/2", &"a").await;
+    let health = phone.health().await;
+    let found = only(&health);
+    assert_eq!((found.ours, found.peer), (wrong, None));
+    assert_eq!(found.replayed, Some(digest(&phone, "places/1").await));
+    assert!(found.is_healed && health.audits == 1);
 }
 
 #[tokio::test]

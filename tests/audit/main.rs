@@ -13,6 +13,7 @@ mod rules;
 mod shown;
 mod spared;
 mod star;
+mod timelines;
 mod told;
 
 use anabranch::clock::Now;

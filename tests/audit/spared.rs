@@ -4,12 +4,12 @@ use anabranch::event::Draft;
 use anabranch::replica::Replica;
 use anabranch::replica::environment::OperatingSystem;
 use anabranch::resolver::{
-    AddWinsSet, Counter, FieldEdit, FieldMerge, FirstWriteWins, LastWriteWins, Manual, MultiValue,
-    Registry, SetEdit,
+    AddWinsSet, Counter, FieldEdit, FieldMerge, FirstWriteWins, FoldFn, LastWriteWins, Manual,
+    MultiValue, Registry, SetEdit,
 };
 use anabranch::store::MemoryStore;
 
-use crate::Ahead;
+use crate::{Ahead, digest, record, replica};
 
 fn registry() -> Registry {
     let registry = Registry::new().with("doc", FieldMerge).unwrap();
@@ -101,6 +101,26 @@ async fn open(store: &MemoryStore, number: u64) -> Replica {
         .open()
         .await
         .unwrap()
+}
+
+#[tokio::test]
+async fn versions_of_a_rule_are_not_compared_with_each_other() {
+    let rule = |version: u32| {
+        let add = move |sum: &mut u64, step: &u64| *sum += step * u64::from(version);
+        FoldFn::reducer("sum", version, |_| 0u64, add)
+    };
+    let (old, new) = (replica(rule(1), 0).await, replica(rule(2), 0).await);
+    let (hub, other) = (replica(rule(1), 0).await, replica(rule(2), 0).await);
+    record(&old, "sum/1", &5u64).await;
+    for replica in [&old, &new, &other] {
+        replica.sync(&hub).await.unwrap();
+    }
+    assert_ne!(digest(&old, "sum/1").await, digest(&new, "sum/1").await);
+    for replica in [&old, &new, &hub, &other] {
+        assert!(replica.health().await.is_well());
+    }
+    assert_eq!(old.health().await.comparisons, 1);
+    assert_eq!(new.health().await.comparisons, 0);
 }
 
 #[tokio::test]

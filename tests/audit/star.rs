@@ -8,6 +8,17 @@ use anabranch::store::MemoryStore;
 use crate::rules::local;
 use crate::{only, record, replica};
 
+#[tokio::test]
+async fn both_ends_of_a_sync_learn_that_they_agree() {
+    let (laptop, phone) = (replica(Counter, 0).await, replica(Counter, 0).await);
+    record(&laptop, "sum/1", &5).await;
+    laptop.sync(&phone).await.unwrap();
+    for replica in [&laptop, &phone] {
+        let health = replica.health().await;
+        assert!(health.is_well() && health.comparisons == 1);
+    }
+}
+
 async fn hub() -> Replica {
     let hub = Replica::builder(MemoryStore::new()).registry(Registry::new());
     hub.open().await.unwrap()

@@ -5,7 +5,7 @@ use super::{Divergence, Finding, Suspicion};
 use crate::engine::{Effect, Engine};
 use crate::event::AggregateId;
 use crate::limits::{REPLAYS_MAX, REPLAYS_OF_FEW};
-use crate::merge::{Evidence, Guard, Replay, Shortcuts, Standing, Timeline};
+use crate::merge::{Evidence, Guard, Replay, Shortcut, Shortcuts, Standing, Timeline};
 use crate::resolver::Route;
 
 /// What folding everything anew, several times, came to.
@@ -116,14 +116,15 @@ impl Engine {
         let guard = self.guard.clone();
         let look = |timeline: &mut Timeline| (timeline.false_shortcuts(suspects, &*guard), 0);
         let (shown, evidence) = self.cache.with(aggregate, look).unwrap_or_default();
-        let off = if shown.is_empty() { suspects } else { shown };
+        let off = blamed(shown, suspects);
         self.distrust(route, off, true);
         self.fold(aggregate);
-        let now = self.standing(aggregate).map(|(standing, _)| standing.state);
+        let now = self.standing(aggregate).map(|(standing, _)| standing);
         let finding = Finding::FalseShortcut(off);
         let mut found = divergence(aggregate, suspicion, route, finding, evidence);
         found.replayed = Some(replay.digest());
-        found.is_healed = now.is_some();
+        found.is_healed =
+            now.is_some_and(|now| now.set != replay.set || now.state == replay.digest());
         self.cache.save_soon(aggregate);
         self.audit.moved.note(aggregate);
         self.found(found);
@@ -147,6 +148,18 @@ impl Engine {
             (standing.map(|standing| (standing, timeline.used())), 0)
         };
         self.cache.with(aggregate, look).flatten()
+    }
+}
+
+/// Which shortcuts are switched off: those that were seen to fail. Where none was, a state that had been
+/// stored is blamed on that, and folded from the start from now on; then the others show by themselves.
+fn blamed(shown: Shortcuts, suspects: Shortcuts) -> Shortcuts {
+    if !shown.is_empty() {
+        shown
+    } else if suspects.has(Shortcut::StoredFold) {
+        Shortcut::StoredFold.into()
+    } else {
+        suspects
     }
 }
 

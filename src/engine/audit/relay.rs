@@ -80,3 +80,55 @@ impl Relay {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Digest, SetHash};
+
+    fn standing(set: u8, state: u8) -> Standing {
+        Standing {
+            events: 1,
+            set: SetHash::from_bytes([set; 16]),
+            fingerprint: Digest::from_bytes([0; 16]),
+            state: Digest::from_bytes([state; 16]),
+        }
+    }
+
+    #[test]
+    fn who_was_told_that_somebody_differs_is_told_when_nobody_does_any_more() {
+        let name = AggregateId::new("a/1").unwrap();
+        let mut relay = Relay::default();
+        let mut hear = |peer: u64, set, state| {
+            let (peer, link) = (ReplicaId::new(peer, 0), LinkId(peer));
+            let met = relay.hear(&name, standing(set, state), peer, link)?;
+            let concerns: alloc::vec::Vec<u64> = met.concerns.iter().map(|link| link.0).collect();
+            Some((met.other.state.to_bytes()[0], concerns))
+        };
+        assert_eq!(hear(1, 1, 7), None);
+        assert_eq!(
+            hear(1, 1, 7),
+            None,
+            "one peer is compared with itself by nobody"
+        );
+        assert_eq!(hear(2, 2, 8), None, "of other events nothing can be said");
+        assert_eq!(hear(1, 2, 8), Some((8, alloc::vec![])));
+        assert_eq!(hear(2, 2, 9), Some((8, alloc::vec![1, 2])));
+        assert_eq!(hear(3, 2, 8), Some((9, alloc::vec![2, 3])));
+        assert_eq!(hear(2, 2, 8), Some((8, alloc::vec![1, 2, 3])));
+        assert_eq!(hear(1, 2, 8), Some((8, alloc::vec![])));
+    }
+
+    #[test]
+    fn no_more_is_remembered_than_is_allowed() {
+        let mut relay = Relay::default();
+        for number in 0..RELAYED_MAX + 10 {
+            let name = AggregateId::new(&alloc::format!("a/{number}")).unwrap();
+            relay.hear(&name, standing(1, 1), ReplicaId::new(1, 0), LinkId(1));
+        }
+        assert_eq!(
+            (relay.held.len(), relay.order.len()),
+            (RELAYED_MAX, RELAYED_MAX)
+        );
+    }
+}
