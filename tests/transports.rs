@@ -1,6 +1,15 @@
 //! Every carrier against every promise, over real sockets where it has sockets.
 #![cfg(all(feature = "testing", feature = "websocket"))]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod transports {
+    mod planted;
+    mod wrong_carrier;
+}
 
 use std::time::Duration;
 

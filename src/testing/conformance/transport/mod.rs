@@ -11,6 +11,10 @@
     reason = "a broken promise is a panic"
 )]
 
+mod many;
+mod parting;
+mod resuming;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -20,6 +24,14 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, join};
 use tokio::time::{sleep, timeout};
 
+pub use self::many::{
+    a_slow_reader_holds_up_no_other_connection, many_connections_keep_to_themselves,
+};
+pub use self::parting::{
+    a_link_that_is_dropped_half_by_half_is_closed, a_long_reason_does_not_hold_up_its_code,
+    closes_that_cross_end_both_ends,
+};
+pub use self::resuming::a_sync_is_resumed_over_the_next_connection;
 use crate::limits::{FRAME_BYTES_MAX, PROMISE_MS, STALL_MS};
 use crate::protocol::CloseCode;
 use crate::transport::{Incoming, Link, LinkReceiver, LinkSender, TransportError};
@@ -53,6 +65,7 @@ macro_rules! transport_conformance {
 
             $crate::transport_conformance!(@promises $carrier;
                 frames_arrive_whole_and_in_order
+                frames_go_back_and_forth_at_once
                 both_directions_flow_at_once
                 a_cut_connection_ends_and_a_new_one_works
                 a_reader_that_stops_holds_the_sender_up
@@ -64,6 +77,12 @@ macro_rules! transport_conformance {
                 a_dropped_link_closes_the_other_end
                 a_dropped_receive_loses_nothing
                 a_dropped_send_ends_the_connection
+                a_link_that_is_dropped_half_by_half_is_closed
+                closes_that_cross_end_both_ends
+                a_long_reason_does_not_hold_up_its_code
+                many_connections_keep_to_themselves
+                a_slow_reader_holds_up_no_other_connection
+                a_sync_is_resumed_over_the_next_connection
             );
         }
     };
@@ -183,6 +202,26 @@ pub async fn frames_arrive_whole_and_in_order(carrier: &mut impl Carrier) {
         }
     };
     join(send, receive).await;
+}
+
+/// What one end has sent arrives though nothing follows it, and an end that waits is woken by it.
+pub async fn frames_go_back_and_forth_at_once(carrier: &mut impl Carrier) {
+    let (mut near, mut far) = carrier.connect().await;
+    let answer = async {
+        for number in 0..200 {
+            expect_frame(&mut *far.receiver, &frame(number, 100)).await;
+            let back = vec![frame(number, 50)];
+            far.sender.send(back).await.expect("sent");
+        }
+    };
+    let ask = async {
+        for number in 0..200 {
+            let there = vec![frame(number, 100)];
+            near.sender.send(there).await.expect("sent");
+            expect_frame(&mut *near.receiver, &frame(number, 50)).await;
+        }
+    };
+    join(ask, answer).await;
 }
 
 /// Both ends stream at the same time, each more than the connection holds.
@@ -311,23 +350,30 @@ pub async fn a_held_up_sender_keeps_nobody_from_receiving(carrier: &mut impl Car
     sending.await.expect("the sender goes on");
 }
 
-/// A frame above the bound does not arrive; both ends learn why.
+/// A frame above the bound does not arrive; both ends learn why, whichever of them sent it.
 pub async fn a_frame_above_the_bound_closes_with_1009(carrier: &mut impl Carrier) {
-    let (mut near, mut far) = carrier.connect().await;
-    near.sender.send(vec![frame(1, 10)]).await.expect("sent");
-    let large = frame(2, FRAME_BYTES_MAX + 1);
-    let (sent, (frames, code, _)) =
-        join(near.sender.send(vec![large]), read_out(&mut *far.receiver)).await;
-    let bytes = FRAME_BYTES_MAX + 1;
-    assert_eq!(
-        sent,
-        Err(TransportError::FrameTooLarge {
-            bytes,
-            max: FRAME_BYTES_MAX
-        })
-    );
-    assert_eq!((frames, code), (1, Some(CloseCode::TOO_BIG)));
-    assert!(near.sender.send(vec![frame(3, 10)]).await.is_err());
+    for dialer_sends in [true, false] {
+        let (near, far) = carrier.connect().await;
+        let (mut near, mut far) = if dialer_sends {
+            (near, far)
+        } else {
+            (far, near)
+        };
+        near.sender.send(vec![frame(1, 10)]).await.expect("sent");
+        let large = frame(2, FRAME_BYTES_MAX + 1);
+        let (sent, (frames, code, _)) =
+            join(near.sender.send(vec![large]), read_out(&mut *far.receiver)).await;
+        let bytes = FRAME_BYTES_MAX + 1;
+        assert_eq!(
+            sent,
+            Err(TransportError::FrameTooLarge {
+                bytes,
+                max: FRAME_BYTES_MAX
+            })
+        );
+        assert_eq!((frames, code), (1, Some(CloseCode::TOO_BIG)));
+        assert!(near.sender.send(vec![frame(3, 10)]).await.is_err());
+    }
 }
 
 /// A goodbye comes after everything that was sent before it, with its code and its reason.
