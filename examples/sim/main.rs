@@ -1,44 +1,118 @@
-//! Many seeds.
-use anabranch::testing::sim::{FaultCounts, Simulation};
+//! The whole system in one thread, from as many seeds as you like: what goes wrong, how often, and
+//! whether everything was equal in the end.
+//!
+//! `cargo run --release --features testing --example sim -- --help`
 
-fn main() {
-    let mut args = std::env::args()
-        .skip(1)
-        .filter_map(|n| n.parse::<u64>().ok());
-    let first: u64 = args.next().unwrap_or(0);
-    let n: u64 = args.next().unwrap_or(1000);
-    let simulation = Simulation::new();
-    if n == 1 {
-        let (outcome, trace) = simulation.run_traced(first);
-        print!("{trace}");
-        println!("{outcome:?}");
-        return;
-    }
-    let (mut ops, mut steps, mut ms) = (0, 0, 0);
-    let mut counts = FaultCounts::default();
-    let mut failed = 0;
-    for seed in first..first + n {
-        let outcome = simulation.run(seed);
-        ops += outcome.operations;
-        steps += outcome.steps;
-        ms += outcome.simulated_ms;
-        counts.add(&outcome.faults);
-        if let Some(what) = outcome.failure {
-            failed += 1;
-            println!(
-                "{seed}: {}",
-                what.chars()
-                    .take(300)
-                    .collect::<String>()
-                    .replace('\n', " ")
-            );
+mod arguments;
+mod telling;
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anabranch::testing::sim::{Finding, Simulation, Sweep};
+
+use crate::arguments::{Arguments, Wish};
+use crate::telling::Watch;
+
+/// A run of fewer seeds may leave a rare fault out.
+const ENOUGH: u64 = 1_000;
+
+fn main() -> ExitCode {
+    match arguments::read(std::env::args().skip(1)) {
+        Ok(Wish::Help) => {
+            print!("{}", arguments::HELP);
+            ExitCode::SUCCESS
+        }
+        Ok(Wish::One { seed, trace }) => one(seed, trace),
+        Ok(Wish::Many(arguments)) => many(&arguments),
+        Err(what) => {
+            eprintln!("{what}\n\n{}", arguments::HELP);
+            ExitCode::from(2)
         }
     }
-    for (fault, times) in counts.iter() {
-        println!("{times:>9} {fault}");
-    }
+}
+
+fn one(seed: u64, is_traced: bool) -> ExitCode {
+    let simulation = Simulation::new();
+    let outcome = if is_traced {
+        let (outcome, trace) = simulation.run_traced(seed);
+        print!("{trace}");
+        outcome
+    } else {
+        simulation.run(seed)
+    };
     println!(
-        "{failed} failed, {ops} operations, {steps} steps, {} s",
-        ms / 1000
+        "seed {seed}: {} operations, {} steps, {} s simulated, trace {:016x}",
+        outcome.operations,
+        outcome.steps,
+        outcome.simulated_ms / 1_000,
+        outcome.trace
     );
+    for (fault, times) in outcome.faults.iter().filter(|(_, times)| *times > 0) {
+        println!("{times:>8}  {fault}");
+    }
+    match outcome.failure {
+        None => ExitCode::SUCCESS,
+        Some(what) => {
+            println!("{what}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn many(arguments: &Arguments) -> ExitCode {
+    // What fails is told at the end; a backtrace of each would bury it.
+    std::panic::set_hook(Box::new(|_| ()));
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/seeds.txt");
+    let kept = std::fs::read_to_string(&file).unwrap_or_default();
+    let watch = Watch::start();
+    let last = arguments.first.saturating_add(arguments.seeds);
+    let report = Sweep::new(Simulation::new(), arguments.first..last)
+        .with_jobs(arguments.jobs)
+        .replaying(&kept)
+        .run(|report| watch.tell(report, arguments.seeds));
+    watch.end();
+    for finding in &report.failures {
+        keep(&file, &kept, finding);
+    }
+    let missing: Vec<&str> = report.faults.missing().map(|fault| fault.name()).collect();
+    let lacks = report.seeds >= ENOUGH && !missing.is_empty();
+    if arguments.json {
+        println!("{}", watch.json(&report));
+    } else {
+        watch.table(&report);
+        for finding in &report.failures {
+            println!("{}", telling::repeat(finding.seed));
+        }
+        if lacks {
+            println!("never happened: {}", missing.join(", "));
+        }
+    }
+    if lacks || !report.failures.is_empty() {
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+/// A seed that found something is replayed by every run from now on.
+fn keep(file: &Path, kept: &str, finding: &Finding) {
+    let name = finding.seed.to_string();
+    if kept
+        .lines()
+        .any(|line| line.split_whitespace().next() == Some(&name))
+    {
+        return;
+    }
+    let what = finding.what.lines().next().unwrap_or_default();
+    let what: String = what.chars().take(160).collect();
+    let appended = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(file)
+        .and_then(|mut file| writeln!(file, "{name} {what}"));
+    if let Err(error) = appended {
+        eprintln!("{}: {error}", file.display());
+    }
 }

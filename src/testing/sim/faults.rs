@@ -106,7 +106,7 @@ faults! {
     OldBasis "write on an old reading",
     /// A commit is larger than a batch.
     LargeCommit "large commit",
-    /// A subscriber reads long after more has happened than one change can name.
+    /// A subscriber reads so late that one change stands for many events.
     SlowWatcher "slow watcher",
     /// A subscriber goes on from its cursor after a restart.
     ResumedTail "tail resumed after a restart",

@@ -36,6 +36,7 @@ mod faults;
 mod network;
 mod outcome;
 mod plan;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -49,6 +50,7 @@ pub use cast::Cast;
 pub use draws::Draws;
 pub use faults::{Fault, FaultCounts};
 pub use outcome::Outcome;
+pub use sweep::{Finding, Sweep, SweepReport};
 
 use self::world::World;
 

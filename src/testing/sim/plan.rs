@@ -216,8 +216,8 @@ fn range(fault: Fault) -> (u64, u64) {
         Fault::SlowLink | Fault::DialRefused | Fault::SecondLink => (WHOLE / 50, WHOLE / 4),
         Fault::TruncatedFrame | Fault::CorruptFrame => (WHOLE / 5_000, WHOLE / 200),
         Fault::OldBasis | Fault::Garbage | Fault::UnknownType => (WHOLE / 100, WHOLE / 4),
-        Fault::LargeCommit => (WHOLE / 40_000, WHOLE / 2_000),
-        Fault::Clone | Fault::BitFlip | Fault::HubAway => (WHOLE / 200, WHOLE / 20),
+        Fault::LargeCommit => (WHOLE / 20_000, WHOLE / 1_000),
+        Fault::BitFlip | Fault::HubAway => (WHOLE / 200, WHOLE / 20),
         _ => (WHOLE / 50, WHOLE),
     }
 }

@@ -5,6 +5,8 @@ use crate::log::{EntryKind, ReadLimit};
 use crate::testing::sim::faults::Fault;
 use crate::testing::sim::world::node::Tailer;
 
+/// Events that one change stands for only where nobody has read for long.
+const MANY: u64 = 8;
 /// Readings of a watch that no run comes near.
 const ROUNDS: usize = 100_000;
 
@@ -29,8 +31,8 @@ impl World {
                         let safe = |id: &EventId| at.disk.has_durably(*id);
                         assert!(change.causes.iter().all(safe), "{change:?} is not durable");
                     }
+                    is_slow |= change.events >= MANY && !watcher.reads;
                     if change.events > change.causes.len() as u64 {
-                        is_slow = true;
                         watcher.crowded.insert(change.aggregate.clone());
                     }
                     watcher.told.extend(change.causes);
@@ -40,7 +42,6 @@ impl World {
                         is_damaged = true;
                         break;
                     };
-                    is_slow = true;
                     engine.watch_page(watch, &page);
                 }
                 Watched::Idle => break,
