@@ -10,6 +10,7 @@ mod doubles {
     mod clock;
     mod every_frame;
     mod every_operation;
+    mod faults;
     mod link;
     mod recorder;
     mod store;

@@ -7,13 +7,37 @@ use anabranch::transport::in_process::InProcess;
 use anabranch::{MemoryStore, Replica};
 use futures::StreamExt;
 
-use super::world::{clock, dialing, note, over, settle, soon};
+use super::world::{clock, note, over, rules, settle, soon};
 
 /// Who is behind the script: the end that dials, or the one that listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Dialer,
     Listener,
+}
+
+/// What both have written before they meet: several batches in each direction, and a commit larger
+/// than a frame.
+struct Written([MemoryStore; 2]);
+
+impl Written {
+    async fn new() -> Self {
+        let disks = [(); 2].map(|()| MemoryStore::new());
+        for (number, disk) in disks.iter().enumerate() {
+            let replica = over(disk.clone()).await;
+            for batch in 0..3 {
+                let text = format!("{number} wrote {batch}");
+                replica.record(note("note/1", &text)).await.unwrap();
+            }
+            let large = (0..6).map(|part| {
+                let text = format!("{number} {part} {}", "x".repeat(180_000));
+                note(&format!("large/{part}"), &text)
+            });
+            replica.record_all(large.collect()).await.unwrap();
+            replica.close().await.unwrap();
+        }
+        Self(disks)
+    }
 }
 
 struct Story {
@@ -23,9 +47,10 @@ struct Story {
 }
 
 impl Story {
-    async fn begin(end: End) -> Self {
+    async fn begin(written: &Written, end: End) -> Self {
+        let [phone, hub] = &written.0;
         let (network, faults) = (InProcess::new(), LinkFaults::new());
-        let hub = over(MemoryStore::new()).await;
+        let hub = over(hub.copy()).await;
         let mut listener = network.listen("hub").unwrap();
         let (serving, script) = (hub.clone(), faults.clone());
         tokio::spawn(async move {
@@ -38,27 +63,12 @@ impl Story {
                 serving.accept(link).await;
             }
         });
-        let phone = match end {
-            End::Dialer => {
-                let transport = FaultyTransport::new(network, faults.clone());
-                dialing(transport, clock(1)).await
-            }
-            End::Listener => dialing(network, clock(1)).await,
+        let builder = Replica::builder(phone.copy()).registry(rules());
+        let builder = match end {
+            End::Dialer => builder.transport(FaultyTransport::new(network, faults.clone())),
+            End::Listener => builder.transport(network),
         };
-        for (number, replica) in [&phone, &hub].into_iter().enumerate() {
-            // Several batches in each direction, one commit larger than a frame among them.
-            for batch in 0..3 {
-                let text = format!("{number} wrote {batch}");
-                replica.record(note("note/1", &text)).await.unwrap();
-            }
-            let large: Vec<_> = (0..6)
-                .map(|part| {
-                    let text = format!("{number} {part} {}", "x".repeat(200_000));
-                    note(&format!("large/{part}"), &text)
-                })
-                .collect();
-            replica.record_all(large).await.unwrap();
-        }
+        let phone = builder.environment(clock(1)).open().await.unwrap();
         Self { phone, hub, faults }
     }
 
@@ -80,11 +90,12 @@ impl Story {
 
 #[tokio::test]
 async fn a_sync_that_is_cut_after_any_frame_in_any_direction_is_made_up_for() {
+    let written = Written::new().await;
     let (mut runs, mut ended_early) = (0, 0);
     for end in [End::Dialer, End::Listener] {
         for direction in [Direction::Outgoing, Direction::Incoming] {
             for frames in 0.. {
-                let story = Story::begin(end).await;
+                let story = Story::begin(&written, end).await;
                 story.faults.put(1, direction, frames, LinkFault::Cut);
                 let first = soon(story.phone.sync("mem://hub")).await;
                 settle().await;
@@ -109,9 +120,10 @@ async fn a_sync_that_is_cut_after_any_frame_in_any_direction_is_made_up_for() {
 
 #[tokio::test]
 async fn a_frame_that_was_changed_on_the_way_is_never_taken_for_what_was_sent() {
+    let written = Written::new().await;
     for direction in [Direction::Outgoing, Direction::Incoming] {
         for frames in 0.. {
-            let story = Story::begin(End::Dialer).await;
+            let story = Story::begin(&written, End::Dialer).await;
             story.faults.put(1, direction, frames, LinkFault::Corrupt);
             let first = soon(story.phone.sync("mem://hub")).await;
             settle().await;
