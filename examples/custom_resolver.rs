@@ -1,243 +1,82 @@
-//! A rule of one's own: a shop with two tills and no network between them. Each sells what it sees on
-//! the shelf; both sell the last lamp. When they meet, one cart is refused, the same one on both.
+//! A rule of one's own, from the first draft to the replicas: it has a subtle mistake, the harness shows
+//! in which history, the mistake is mended, and the rule goes to work in a shop with two tills.
 //!
-//! `cargo run --example custom_resolver`
+//! `cargo run --features testing --example custom_resolver`
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+#[path = "custom_resolver/rule.rs"]
+mod rule;
+#[path = "custom_resolver/shop.rs"]
+mod shop;
+
 use std::error::Error;
 
-use anabranch::event::{AggregateId, EventId, cbor};
-use anabranch::merge::{Outcome, Party, RaceQuery, Wording};
-use anabranch::resolver::{Footprint, Key, ResolverId, Verdict};
-use anabranch::{Context, Draft, Registry, Rejection, Replica, Resolver};
-use serde::{Deserialize, Serialize};
+use anabranch::resolver::Resolver;
+use anabranch::testing::laws::{Alphabet, Budget, Law, Suite};
 
-/// What one event says. Payloads are whatever serde can read and write.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Move {
-    Delivered { items: Items },
-    Sold { to: String, items: Items },
-}
+use rule::{Move, Stock, items};
 
-/// How many of each. A state holds no hash map, and a payload need not: the order of a `BTreeMap` is
-/// the same everywhere.
-type Items = BTreeMap<String, u32>;
-
-impl Move {
-    fn items(&self) -> &Items {
-        match self {
-            Self::Delivered { items } | Self::Sold { items, .. } => items,
-        }
-    }
-}
-
-/// What the moves add up to: what is left of each item.
-#[derive(Clone, Default, Serialize, Deserialize)]
-struct Shelf(Items);
-
-/// The rule: a cart is sold whole or not at all, and nothing is sold that is not there.
-struct Stock;
-
-impl Resolver for Stock {
-    type State = Shelf;
-    type Payload = Move;
-
-    /// The version is raised whenever the same events would give another state.
-    fn id(&self) -> ResolverId {
-        ResolverId::new("stock", 1)
-    }
-
-    fn init(&self, _: &AggregateId) -> Shelf {
-        Shelf::default()
-    }
-
-    /// May refuse an event. It looks at nothing but its arguments, so every replica refuses the same.
-    fn admit(&self, stock: &Shelf, moved: &Move, _: &Context<'_, Move>) -> Result<(), Rejection> {
-        let Move::Sold { items, .. } = moved else {
-            return Ok(());
-        };
-        for (item, wanted) in items {
-            let left = stock.0.get(item).copied().unwrap_or_default();
-            if left < *wanted {
-                return Err(Rejection::new(format!(
-                    "{item}: {wanted} wanted, {left} left"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    /// Folds an event that was admitted. It must not panic, whatever the payload says.
-    fn apply(&self, stock: &mut Shelf, moved: &Move, _: &Context<'_, Move>) {
-        for (item, pieces) in moved.items() {
-            let left = stock.0.entry(item.clone()).or_default();
-            *left = match moved {
-                Move::Delivered { .. } => left.saturating_add(*pieces),
-                Move::Sold { .. } => left.saturating_sub(*pieces),
-            };
-        }
-    }
-
-    /// What an event reads or writes: its items. Moves of different items never race, and a late one
-    /// costs nothing where nobody has touched its items since. Left out, everything races.
-    fn footprint(&self, moved: &Move) -> Footprint {
-        let key = |item: &String| Key::leaf([item.as_str()]);
-        Footprint::Keys(moved.items().keys().map(key).collect())
-    }
-
-    /// What to tell people of two moves of one item that did not know of each other: where neither
-    /// was refused, both counted. No state depends on it.
-    fn judge(&self, _: &Move, _: &Move) -> Verdict {
-        Verdict::Merged
-    }
-
-    /// What a move says of one item.
-    fn value_at(&self, key: &Key, moved: &Move) -> Option<Vec<u8>> {
-        let pieces = moved.items().get(key.path.first()?)?;
-        cbor::to_vec(pieces).ok()
-    }
-
-    fn rule_at(&self, _: &Key) -> Cow<'static, str> {
-        Cow::Borrowed("first come, first served")
-    }
-}
-
-/// How an explanation words what only this program knows.
-struct Words;
-
-impl Wording for Words {
-    fn writer(&self, party: &Party) -> String {
-        match party.event.payload().decode() {
-            Ok(Move::Sold { to, .. }) => to,
-            _ => "the depot".into(),
-        }
-    }
-
-    fn time(&self, written_ms: u64) -> String {
-        let minutes = written_ms / 60_000 % (24 * 60);
-        format!("{:02}:{:02}", minutes / 60, minutes % 60)
-    }
-
-    fn value(&self, cbor: &[u8]) -> String {
-        cbor::from_slice::<u32>(cbor).map_or("something".into(), |pieces| pieces.to_string())
-    }
-}
-
-const SHELF: &str = "shelf/1";
-
-fn items<const N: usize>(items: [(&str, u32); N]) -> Items {
-    items.map(|(item, pieces)| (item.into(), pieces)).into()
-}
-
-fn sold<const N: usize>(to: &str, cart: [(&str, u32); N]) -> Result<Draft, Box<dyn Error>> {
-    let items = items(cart);
-    let to = to.into();
-    Ok(Draft::new(SHELF, "sold", &Move::Sold { to, items })?)
+/// How the rule is tried: with a few moves that get in each other's way. In a crate of its own,
+/// `resolver_laws!(stock_laws, Stock::MENDED, moves())` makes a test of each law.
+fn on_trial(rule: Stock) -> Suite<impl Resolver> {
+    let sold = |to: &str, cart| Move::Sold {
+        to: to.into(),
+        items: cart,
+    };
+    let moves = [
+        Move::Delivered {
+            items: items([("lamp", 1), ("tea", 2)]),
+        },
+        sold("Ann", items([("lamp", 1), ("tea", 1)])),
+        sold("Bob", items([("lamp", 1)])),
+    ];
+    Suite::new(rule, Alphabet::of(&moves))
+        .with_budget(Budget::new(if cfg!(debug_assertions) {
+            20_000
+        } else {
+            400_000
+        }))
+        .made_by("on_trial(Stock::FIRST_DRAFT)")
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let rules = Registry::new().with("shelf", Stock)?;
-    let door = Replica::in_memory(rules.clone()).await?;
-    let yard = Replica::in_memory(rules).await?;
+    let mended = on_trial(Stock::MENDED);
+    // Where this is the second process of the comparison, it answers here and ends.
+    let elsewhere = mended.failure_elsewhere("mended");
 
-    let items = items([("lamp", 1), ("tea", 5)]);
-    let delivery = Draft::new(SHELF, "delivered", &Move::Delivered { items })?;
-    door.record(delivery).await?;
-    door.sync(&yard).await?;
-    println!("a delivery, known at both tills");
-    tell(&[("door", &door), ("yard", &yard)]).await?;
+    println!("1. The first draft on trial. It claims that sales commute.\n");
+    let report = on_trial(Stock::FIRST_DRAFT).check();
+    let failure = report
+        .failures()
+        .next()
+        .ok_or("the mistake slipped through")?;
+    assert_eq!(failure.law, Law::Commutation);
+    println!("{failure}");
 
-    // From here on neither till hears of the other, and each is right by what it knows.
-    door.record(sold("Ann", [("lamp", 1), ("tea", 2)])?).await?;
-    yard.record(sold("Bob", [("lamp", 1)])?).await?;
-    yard.record(sold("Cid", [("tea", 3)])?).await?;
-    println!("\napart: Ann buys at the door, Bob and Cid in the yard");
-    tell(&[("door", &door), ("yard", &yard)]).await?;
-
-    // What a till's own rule refuses as things stand is not written at all.
-    match door.record(sold("Dan", [("lamp", 1)])?).await {
-        Ok(_) => return Err("a second lamp was sold at the door".into()),
-        Err(refused) => println!("\nthe door refuses Dan at once: {refused}"),
-    }
-
-    // Both sold the lamp. The order that all replicas share says which cart came first.
-    let report = door.sync(&yard).await?;
-    println!("\nthey meet: {report}");
-    tell(&[("door", &door), ("yard", &yard)]).await?;
-    assert_eq!(door.digest(SHELF).await?, yard.digest(SHELF).await?);
-
-    println!("\nwhat became of each cart");
-    let (at_door, in_yard) = (fates(&door).await?, fates(&yard).await?);
-    assert_eq!(at_door, in_yard, "both tills refuse the same");
-    for (_, buyer, refused) in &at_door {
-        match refused {
-            None => println!("  {buyer}: sold"),
-            Some(why) => println!("  {buyer}: refused at both tills, {why}"),
-        }
-    }
-    let refused: Vec<&str> = at_door
-        .iter()
-        .filter(|(_, _, refused)| refused.is_some())
-        .map(|(_, buyer, _)| buyer.as_str())
-        .collect();
-    assert!(
-        refused == ["Ann"] || refused == ["Bob"],
-        "one lamp, one buyer"
-    );
-
-    // Cid's tea was never in question. A cart is sold whole, so if Ann's was refused, her tea is left.
-    let shelf: Shelf = door.state(SHELF).await?.unwrap_or_default();
-    let tea = if refused == ["Ann"] { 2 } else { 0 };
-    assert_eq!(
-        shelf.0,
-        BTreeMap::from([("lamp".into(), 0), ("tea".into(), tea)])
-    );
-    explain(&yard).await?;
     println!(
-        "\n{} is told so; the event stays in the log of both",
-        refused.join(", ")
+        "2. How to read it. Each lane is a till, time runs down, and as there is no arrow neither"
     );
-    Ok(())
-}
+    println!(
+        "   had heard of the other. In the order that all replicas share the sale is first, and"
+    );
+    println!(
+        "   is refused: there was no lamp yet. A replica that takes the claim at its word may"
+    );
+    println!(
+        "   fold the delivery first, and sell. Sales that are admitted commute; who is admitted"
+    );
+    println!("   depends on the order. The mend is to claim nothing.\n");
 
-/// What was contested, item by item, in words: from `footprint`, `judge` and `value_at` above.
-async fn explain(yard: &Replica) -> Result<(), Box<dyn Error>> {
-    println!("\nwhy, as the yard explains it");
-    let told = yard.explain(SHELF, RaceQuery::default()).await?;
-    let told = told.ok_or("there is no shelf")?;
-    for race in &told.races {
-        for sentence in race.sentences(&Words) {
-            println!("  {sentence}");
-        }
+    println!("3. The mended rule on trial, in this process and in another one.\n");
+    let report = mended.check();
+    println!("{report}");
+    if let Some(failure) = elsewhere {
+        return Err(failure.to_string().into());
     }
-    assert_eq!(told.races.len(), 2, "the lamp, and the tea");
-    Ok(())
-}
+    if !report.is_kept() {
+        return Err("the mended rule breaks a law".into());
+    }
 
-/// Every sale in the order that all replicas share: its id, the buyer, and why it was refused.
-async fn fates(till: &Replica) -> Result<Vec<(EventId, String, Option<String>)>, Box<dyn Error>> {
-    let mut fates = Vec::new();
-    for told in till.history(SHELF).await? {
-        let Move::Sold { to, .. } = told.event.payload().decode()? else {
-            continue;
-        };
-        let refused = match told.outcome {
-            Some(Outcome::Rejected(why)) => Some(why.to_string()),
-            _ => None,
-        };
-        fates.push((told.event.id(), to, refused));
-    }
-    Ok(fates)
-}
-
-async fn tell(tills: &[(&str, &Replica)]) -> Result<(), Box<dyn Error>> {
-    for (name, till) in tills {
-        let shelf: Shelf = till.state(SHELF).await?.unwrap_or_default();
-        let left = shelf.0.iter().map(|(item, left)| format!("{left} {item}"));
-        println!("  {name}: {}", left.collect::<Vec<_>>().join(", "));
-    }
-    Ok(())
+    println!("4. The mended rule at work.\n");
+    shop::open(Stock::MENDED).await
 }

@@ -9,7 +9,9 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Law {
-    /// The same events give the same state: folded again, later, and in another thread.
+    /// The same events give the same state: folded again, later, in another thread and in [another
+    /// process](super::Suite::failure_elsewhere), and so do the same questions about keys and
+    /// verdicts.
     ///
     /// Broken by whatever reads a clock, draws a number or lets the order of a hash set show.
     ///
@@ -46,7 +48,8 @@ pub enum Law {
     /// ```
     Purity,
     /// No payload makes the rule panic, in any state that can be reached; what it cannot read, it
-    /// refuses.
+    /// refuses. Tried with garbage as well, and with what is almost a payload: one value in it is an
+    /// extreme one of its kind, of another kind, or gone.
     ///
     /// ```
     /// use anabranch::FoldFn;
@@ -84,6 +87,35 @@ pub enum Law {
     /// it comes to the same.
     ///
     /// Broken by a state whose clones share memory.
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// use anabranch::FoldFn;
+    /// use anabranch::testing::laws::{Alphabet, Law, Suite};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Clone, Default, Serialize, Deserialize)]
+    /// #[serde(from = "u8", into = "u8")]
+    /// struct Shared(Arc<Mutex<u8>>);
+    ///
+    /// impl From<u8> for Shared {
+    ///     fn from(value: u8) -> Self {
+    ///         Self(Arc::new(Mutex::new(value)))
+    ///     }
+    /// }
+    ///
+    /// impl From<Shared> for u8 {
+    ///     fn from(state: Shared) -> Self {
+    ///         *state.0.lock().unwrap()
+    ///     }
+    /// }
+    /// let rule = FoldFn::reducer("shared", 1, |_| Shared::default(), |state: &mut Shared, new: &u8| {
+    ///     *state.0.lock().unwrap() = *new; // every copy of the state is this one
+    /// });
+    /// let report = Suite::new(rule, Alphabet::of(&[1u8])).check_law(Law::Rollback);
+    /// assert_eq!(report.broken(), [Law::Rollback]);
+    /// ```
     Rollback,
     /// What an event reads or writes lies within its footprint, so events without a common key can
     /// be folded in either order.
@@ -120,8 +152,9 @@ pub enum Law {
     /// println!("{report}"); // three concurrent events: (0.1 + 0.2) + 0.3 is not 0.1 + (0.2 + 0.3)
     /// ```
     Commutation,
-    /// Where nobody writes concurrently, the state is what a plain reducer makes of it. Tried if a
-    /// reducer is [given](super::Suite::with_reducer).
+    /// Where nobody writes concurrently, the state is what a plain reducer makes of it; and after
+    /// concurrent writes, one by somebody who saw them all is lost only where the reducer loses it.
+    /// Tried if a reducer is [given](super::Suite::with_reducer).
     ///
     /// ```
     /// use anabranch::FoldFn;
@@ -136,7 +169,7 @@ pub enum Law {
     /// ```
     Sequence,
     /// Of two concurrent events of which one leaves no trace beside the other, the verdict says
-    /// which.
+    /// which. Tried with at most one event before the two: after more, outcomes are equal by chance.
     ///
     /// ```
     /// use anabranch::FoldFn;
@@ -151,6 +184,45 @@ pub enum Law {
     Loss,
     /// A resolution by somebody who saw everything leaves nothing open, and two concurrent ones
     /// converge. Tried if resolutions are [given](super::Suite::with_resolutions).
+    ///
+    /// Open is what the [pieces](crate::Resolver::pieces) of a state say is open.
+    ///
+    /// ```
+    /// use anabranch::event::{PayloadError, cbor};
+    /// use anabranch::resolver::{Key, Piece, ResolverId};
+    /// use anabranch::testing::laws::{Alphabet, Law, Suite};
+    /// use anabranch::{AggregateId, Context, Resolver};
+    ///
+    /// /// Whoever disagrees opens a question. That 9 is the decision, the rule has forgotten.
+    /// struct Question;
+    ///
+    /// impl Resolver for Question {
+    ///     type State = (u8, bool);
+    ///     type Payload = u8;
+    ///
+    ///     fn id(&self) -> ResolverId {
+    ///         ResolverId::new("question", 1)
+    ///     }
+    ///
+    ///     fn init(&self, _: &AggregateId) -> (u8, bool) {
+    ///         (0, false)
+    ///     }
+    ///
+    ///     fn apply(&self, state: &mut (u8, bool), new: &u8, cx: &Context<'_, u8>) {
+    ///         *state = (*new, state.1 || !cx.rivals().is_empty());
+    ///     }
+    ///
+    ///     fn pieces(&self, (value, open): &(u8, bool)) -> Result<Vec<Piece>, PayloadError> {
+    ///         let value = cbor::to_vec(value)?;
+    ///         let (key, from) = (Key::everything(), Vec::new());
+    ///         Ok(vec![Piece { key, value, from, open: *open }])
+    ///     }
+    /// }
+    /// let report = Suite::new(Question, Alphabet::of(&[1u8, 2]))
+    ///     .with_resolutions(Alphabet::of(&[9u8]))
+    ///     .check_law(Law::Resolution);
+    /// assert_eq!(report.broken(), [Law::Resolution]);
+    /// ```
     Resolution,
     /// What is declared to hold always does. Tried if an invariant is
     /// [given](super::Suite::with_invariant).
@@ -182,7 +254,21 @@ pub enum Law {
     /// The engine, with all its shortcuts, comes to the plain fold, in whatever order, however often
     /// and in whatever batches events come.
     ///
-    /// Whoever breaks it mostly breaks one of the laws above, which says why.
+    /// Whoever breaks it mostly breaks one of the laws above, which says why. This one shows what
+    /// users would see. Histories of up to 4 events are tried in all their orders of arrival; at 5,
+    /// each order comes with some of the payloads.
+    ///
+    /// ```
+    /// use anabranch::FoldFn;
+    /// use anabranch::resolver::Footprint;
+    /// use anabranch::testing::laws::{Alphabet, Law, Suite};
+    ///
+    /// // Touches nothing, it says, so what arrives late is folded where it comes.
+    /// let rule = FoldFn::reducer("last", 1, |_| 0, |last: &mut u8, new: &u8| *last = *new)
+    ///     .with_footprint(|_| Footprint::NOTHING);
+    /// let report = Suite::new(rule, Alphabet::of(&[1u8, 2])).check_law(Law::Delivery);
+    /// assert_eq!(report.broken(), [Law::Delivery]);
+    /// ```
     Delivery,
 }
 

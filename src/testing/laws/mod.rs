@@ -4,6 +4,8 @@
 //! wrote what having seen what, then on long random ones, against each [`Law`]. A law that breaks is
 //! shown in the smallest history found, drawn, with both outcomes side by side and a test to paste.
 //!
+//! The [guide] goes from a first draft with a mistake to a rule at work.
+//!
 //! The search counts work and not time, and finds the same every time. It is told nothing of a rule
 //! but what its trait says; what cannot be seen there, a [`Suite`] may be given.
 //!
@@ -27,6 +29,8 @@ mod diagram;
 mod draws;
 mod elsewhere;
 mod exhibit;
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 mod history;
 mod law;
 mod path;
@@ -77,8 +81,10 @@ pub fn check(resolver: impl Resolver, payloads: impl Payloads, budget: Budget) -
 ///     })
 /// );
 ///
+/// # fn main() {
 /// let history = History::new().event("A", [], "01").event("B", [], "21");
 /// small_counter_laws::suite().assert_keeps(Law::Sequence, &history);
+/// # }
 /// ```
 #[macro_export]
 macro_rules! resolver_laws {
