@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 
 use thiserror::Error;
 
-use crate::event::cbor::{Kind, Reader, Writer};
+use crate::event::cbor::{self, Kind, Reader, Writer};
 use crate::event::{
     ChainTag, Digest, EventId, Head, OrderKey, PayloadError, ReplicaId, Seq, SetHash, Timestamp,
     VersionVector,
@@ -132,6 +132,14 @@ impl StoredFold {
         out.bytes(&self.set.to_bytes())
             .uint(self.avoided.to_bits().into());
         out.into_bytes()
+    }
+
+    /// Whether some bytes are a stored fold of an earlier version, which is no damage: the aggregate is
+    /// folded from its events.
+    pub fn is_earlier(bytes: &[u8]) -> bool {
+        let mut input = Reader::new(bytes);
+        let version = input.array().and_then(|_| input.uint());
+        version.is_ok_and(|version| version < VERSION) && cbor::check(bytes).is_ok()
     }
 
     /// The inverse of [`encode`](Self::encode).

@@ -23,7 +23,8 @@ pub struct Verifying {
 
 impl Replica {
     /// What ails this replica, and what it and its peers do not have of each other: waiting commits,
-    /// aggregates without a state, forks, a store that failed, the gaps to each peer.
+    /// aggregates without a state, forks, a store that failed, rules that the audit has found to break a
+    /// law, the gaps to each peer.
     ///
     /// Works while the store fails; then, or when the replica is closed, what peers lack may be
     /// unknown. Cost: the part of the log that some peer has not acknowledged, at most 65,536 entries,
@@ -60,6 +61,9 @@ impl Replica {
         let inspection = Inspection::new()
             .with_progress(move |entries| progress(Verifying { entries, of }))
             .with_folds(|fold| {
+                if StoredFold::is_earlier(fold) {
+                    return Ok(());
+                }
                 let decoded = StoredFold::decode(fold);
                 decoded.map(drop).map_err(|error| error.to_string())
             });

@@ -70,6 +70,9 @@ use crate::event::{AggregateId, EventType, Payload, PayloadError, cbor};
 ///   that can be reached.
 /// - The state's serialized form is canonical: it holds no hash map and no hash set.
 ///
+/// They are tried before a rule ships (`anabranch::testing::laws`), and watched while it is at work: see
+/// [`Health::divergences`](crate::engine::Health::divergences).
+///
 /// # Freedoms
 /// Nothing has to commute, be idempotent or be associative: order, duplicates and lateness are the
 /// engine's business.

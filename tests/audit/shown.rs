@@ -15,7 +15,9 @@ fn rule() -> impl Resolver {
 fn places_keeps_footprint() {
     use anabranch::testing::laws::{Alphabet, History, Law, Suite};
 
-    let history = History::new().event("A", [], "6163").event("B", [], "6165");
+    let history = History::new()
+        .event("A", [], "6163") // "c"
+        .event("B", [], "6165"); // "e"
     // `rule()` makes places@1.
     Suite::new(rule(), Alphabet::of(&[()])).assert_keeps(Law::Footprint, &history);
 }

@@ -80,6 +80,20 @@ fn what_is_owed_to_a_shortcut_is_folded_anew_once_it_is_avoided() {
 }
 
 #[test]
+fn a_fold_that_an_earlier_version_stored_is_no_damage_and_is_not_gone_on_from() {
+    let stored = timeline(Shortcuts::NONE).to_fold().unwrap().encode();
+    assert!(!StoredFold::is_earlier(&stored));
+    // The version is the first item of an array.
+    let mut earlier = stored.clone();
+    earlier[1] = 1;
+    assert!(StoredFold::is_earlier(&earlier) && StoredFold::decode(&earlier).is_err());
+    let mut later = stored.clone();
+    later[1] = 9;
+    assert!(!StoredFold::is_earlier(&later) && StoredFold::decode(&later).is_err());
+    assert!(!StoredFold::is_earlier(&earlier[..20]));
+}
+
+#[test]
 fn a_stored_fold_says_what_had_nothing_to_do_with_it() {
     let open = |timeline: &Timeline| {
         let stored = timeline.to_fold().unwrap();
