@@ -92,7 +92,7 @@
 //! | `websocket` (default) | the WebSocket transport, both ends, and `replica` |
 //! | `hub` | a replica that listens, and `websocket` |
 //! | `cli` | the binary `anabranch`, and everything above |
-//! | `testing` | the laws for rules of your own, the conformance suites for stores and transports, and `replica` |
+//! | `testing` | the laws for rules of your own, the conformance suites for stores and transports, doubles that fail on command, and `replica` |
 //! | `full` | all of them |
 //!
 //! # Where to go next

@@ -7,7 +7,7 @@ use std::error::Error;
 use anabranch::engine::Filter;
 use anabranch::event::EventId;
 use anabranch::store::{EventStore, StoreError};
-use anabranch::testing::doubles::{FaultyStore, Operation, StoreFault, StoreFaults, When};
+use anabranch::testing::doubles::{FaultyStore, Made, Operation, StoreFault, StoreFaults, When};
 use anabranch::{Draft, Durability, MemoryStore, Replica};
 use futures::{FutureExt, StreamExt};
 
@@ -16,11 +16,14 @@ use super::world::{clock, note, over, rules, soon};
 /// A place in which stores are opened one after the other.
 trait Disk {
     type Store: EventStore;
+    /// How what was not fsynced is lost, where that can be done.
+    const POWER: Option<fn(&Self::Store)>;
     fn open(&self) -> Result<Self::Store, StoreError>;
 }
 
 impl Disk for MemoryStore {
     type Store = Self;
+    const POWER: Option<fn(&Self)> = Some(Self::power_loss);
     fn open(&self) -> Result<Self, StoreError> {
         Ok(self.clone())
     }
@@ -46,6 +49,7 @@ impl Folder {
 #[cfg(feature = "fjall")]
 impl Disk for Folder {
     type Store = anabranch::FjallStore;
+    const POWER: Option<fn(&Self::Store)> = None;
     fn open(&self) -> Result<Self::Store, StoreError> {
         anabranch::FjallStore::open(self.0.path().join("store"))
     }
@@ -151,7 +155,7 @@ impl User {
 }
 
 /// Two lives with a script, then one without, in which everything must be as it was said to be.
-async fn story(disk: &impl Disk, faults: &StoreFaults) -> User {
+async fn story<D: Disk>(disk: &D, faults: &StoreFaults) -> User {
     let peer = over(MemoryStore::new()).await;
     for number in 0..3 {
         let draft = note("note/1", &format!("of the peer {number}"));
@@ -161,10 +165,18 @@ async fn story(disk: &impl Disk, faults: &StoreFaults) -> User {
     for life in 1..=2 {
         match open_when_free(disk).await {
             Ok(store) => {
-                let store = FaultyStore::new(store, faults.clone());
+                let mut store = FaultyStore::new(store, faults.clone());
+                if let Some(power_loss) = D::POWER {
+                    store = store.with_power(power_loss);
+                }
                 user.live(store, &peer, life).await;
             }
             Err(error) => user.failed(&error),
+        }
+        if faults.made().iter().any(Made::is_power_loss) {
+            // The next life begins when the power is back, and knows nothing of what was not fsynced.
+            faults.clear();
+            user.buffered.clear();
         }
     }
     faults.clear();
@@ -209,7 +221,7 @@ async fn check(user: &User, replica: &Replica) {
 }
 
 /// One story in which the operations that are meant fail. Says which was the first, if one was.
-async fn run(disk: &impl Disk, when: When, fault: StoreFault) -> Option<(Operation, bool)> {
+async fn run<D: Disk>(disk: &D, when: When, fault: StoreFault) -> Option<(Operation, bool)> {
     let faults = StoreFaults::new();
     faults.put(when, fault);
     let user = soon(story(disk, &faults)).await;
@@ -246,6 +258,11 @@ async fn sweep<D: Disk>(name: &str, new_disk: impl Fn() -> D) {
         }
         if operation.writes() {
             outcomes.push(run(&new_disk(), When::Nth(point), StoreFault::FailAfter).await);
+        }
+        if D::POWER.is_some() {
+            for fault in [StoreFault::PowerLossBefore, StoreFault::PowerLossAfter] {
+                outcomes.push(run(&new_disk(), When::Nth(point), fault).await);
+            }
         }
         runs += outcomes.len();
         let was_told = |outcome: &Option<_>| outcome.is_some_and(|(_, was_told)| was_told);

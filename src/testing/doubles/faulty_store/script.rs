@@ -81,6 +81,16 @@ pub struct Made {
     pub fault: Option<StoreFault>,
 }
 
+impl Made {
+    /// Whether the power went with it.
+    pub fn is_power_loss(&self) -> bool {
+        matches!(
+            self.fault,
+            Some(StoreFault::PowerLossBefore | StoreFault::PowerLossAfter)
+        )
+    }
+}
+
 /// The script of a [`FaultyStore`](super::FaultyStore), and the list of what was asked of it. Clones
 /// are one script; it may be changed at any time.
 #[derive(Clone, Debug, Default)]
@@ -176,16 +186,12 @@ impl StoreFaults {
             .or(full)
             .or(planned.map(|fault| (fault, "the script says so")));
         let what = fault.map(|(fault, _)| fault);
-        script.made.push(Made {
+        let made = Made {
             operation,
             fault: what,
-        });
-        if matches!(
-            what,
-            Some(StoreFault::PowerLossBefore | StoreFault::PowerLossAfter)
-        ) {
-            script.is_dark = true;
-        }
+        };
+        script.is_dark |= made.is_power_loss();
+        script.made.push(made);
         Call {
             fault: what,
             error: StoreError::Io {
