@@ -145,6 +145,10 @@ impl User {
                 self.acknowledged.append(&mut self.buffered);
             }
         }
+        // Brought by hand as well, as from a file: everything in it is here already.
+        let commits: Vec<_> = peer.commits().map(Result::unwrap).collect().await;
+        let ingested = replica.ingest(commits).await;
+        self.take(ingested);
         while let Some(Some(_)) = watch.next().now_or_never() {}
         self.read(&replica).await;
         let closed = replica.close().await;
