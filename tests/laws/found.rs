@@ -3,7 +3,7 @@
 use anabranch::testing::laws::{Budget, Law};
 
 use crate::rules::{
-    Mistake, Sound, built_in, claimed, keys, meaning, panicking, reading, sound, stateful,
+    Mistake, Sound, built_in, claimed, keys, late, meaning, panicking, reading, sound, stateful,
 };
 
 /// Each is broken first by the law that names it, and shown in a history of no more events.
@@ -50,6 +50,11 @@ fn a_false_claim_is_found() {
 #[test]
 fn what_is_not_meant_is_found() {
     each_is_found(meaning::mistakes(), 3);
+}
+
+#[test]
+fn what_only_the_fifth_event_shows_is_found() {
+    each_is_found(late::mistakes(), 5);
 }
 
 #[test]

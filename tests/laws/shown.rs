@@ -2,7 +2,7 @@
 
 use anabranch::FoldFn;
 use anabranch::resolver::{Claims, Resolver};
-use anabranch::testing::laws::{self, Alphabet, Budget, Law, Suite};
+use anabranch::testing::laws::{Alphabet, Budget, Law, Suite};
 
 fn last_write() -> FoldFn<u8, u8> {
     FoldFn::reducer("last", 1, |_| 0, |last: &mut u8, new: &u8| *last = *new)
@@ -135,12 +135,26 @@ fn a_long_history_is_made_as_short_as_a_mistake_allows() {
         },
     )
     .with_claims(Claims::commuting());
-    let report = laws::check(rule, Alphabet::of(&[1u64, 2]), Budget::default());
-    let failure = report
-        .failures()
-        .find(|failure| failure.law == Law::Commutation);
-    let history = &failure.unwrap().history;
+    let suite = Suite::new(rule, Alphabet::of(&[1u64, 2])).with_budget(Budget::new(10_000));
+    let report = suite.check_law(Law::Commutation);
+    let history = &report.failures().next().unwrap().history;
     assert!(history.len() <= 6, "{report}");
+}
+
+#[test]
+fn a_mistake_that_takes_fifty_events_is_found_at_random_and_shown_in_fifty() {
+    let rule = FoldFn::reducer(
+        "fifty",
+        1,
+        |_| 0u8,
+        |count: &mut u8, _: &u8| {
+            *count += 1;
+            assert!(*count < 50, "too many");
+        },
+    );
+    let suite = Suite::new(rule, Alphabet::of(&[1u8])).with_budget(Budget::new(12_000));
+    let report = suite.check_law(Law::Totality);
+    assert_eq!(report.failures().next().unwrap().history.len(), 50);
 }
 
 #[test]
@@ -154,20 +168,51 @@ fn the_same_search_finds_the_same() {
 
 #[test]
 fn small_histories_of_a_small_alphabet_are_tried_in_full() {
-    let rule = FoldFn::reducer(
-        "sum",
-        1,
-        |_| 0u64,
-        |sum: &mut u64, step: &u64| {
-            *sum = sum.wrapping_add(*step);
-        },
-    );
-    let report = Suite::new(rule, Alphabet::of(&[1u64, 2]))
-        .with_budget(Budget::new(200_000))
-        .check_law(Law::Footprint);
-    let trial = &report.trials[0];
-    assert_eq!(trial.complete_to, 5);
+    let step = |sum: &mut u64, step: &u64| *sum = sum.wrapping_add(*step);
+    let rule = || FoldFn::reducer("sum", 1, |_| 0u64, step);
+    let trial = |steps| {
+        let suite = Suite::new(rule(), Alphabet::of(&[1u64, 2])).with_budget(Budget::new(steps));
+        suite.check_law(Law::Rollback).trials.remove(0)
+    };
     // 1, 2, 7, 40 and 357 histories of 1 to 5 events, with two payloads.
-    let small = 2 + 2 * 4 + 7 * 8 + 40 * 16 + 357 * 32;
-    assert!(trial.histories > small, "{report}");
+    let small = |most: usize| {
+        (1..=most)
+            .map(|at| [2, 8, 56, 640, 11_424][at - 1])
+            .sum::<u64>()
+    };
+    let whole = trial(100_000);
+    assert_eq!((whole.complete_to, whole.complete), (5, small(5)));
+    assert!(whole.partly.is_empty());
+    assert!(whole.random > 0);
+    assert_eq!(whole.histories, small(5) + whole.random);
+    // What was not tried is told.
+    let part = trial(8_000);
+    assert_eq!((part.complete_to, part.complete), (4, small(4)));
+    assert_eq!(
+        (part.partly[0].events, part.partly[0].of),
+        (5, Some(11_424))
+    );
+    let told = part.coverage();
+    assert!(
+        told.starts_with("all 706 histories of up to 4 events with 2 payloads, "),
+        "{told}"
+    );
+    assert!(told.contains(" of 11,424 of 5 events, "), "{told}");
+}
+
+#[test]
+fn a_rule_that_panics_does_not_flood_the_terminal() {
+    // The hook that is there before the first trial hears of what panics outside of trials only.
+    let suite = Suite::new(
+        FoldFn::reducer(
+            "odd",
+            1,
+            |_| 0u8,
+            |_: &mut u8, new: &u8| assert!(*new > 1, "odd"),
+        ),
+        Alphabet::of(&[1u8, 2]),
+    );
+    let report = suite.with_budget(Budget::new(500)).check_law(Law::Totality);
+    let failure = report.failures().next().unwrap();
+    assert!(failure.to_string().contains("panic: odd"), "{failure}");
 }

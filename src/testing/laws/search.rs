@@ -310,7 +310,11 @@ impl Search<'_> {
     /// A history of people who are offline now and then.
     fn drawn(&self, draws: &mut Draws) -> History {
         let few: Vec<usize> = (0..2 + draws.below(5))
-            .map(|_| draws.below(self.words.len()))
+            .map(|_| {
+                // Garbage alone would be refused alone.
+                let all = draws.one_in(4);
+                draws.below(if all { self.words.len() } else { self.expected })
+            })
             .collect();
         let most = if draws.one_in(16) { EVENTS } else { 24 };
         let (events, replicas) = (

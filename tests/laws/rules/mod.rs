@@ -5,6 +5,7 @@ pub mod built_in;
 pub mod claimed;
 pub mod elsewhere;
 pub mod keys;
+pub mod late;
 pub mod meaning;
 pub mod panicking;
 pub mod reading;
@@ -136,6 +137,7 @@ pub fn mistakes() -> Vec<Mistake> {
         keys::mistakes(),
         claimed::mistakes(),
         meaning::mistakes(),
+        late::mistakes(),
     ]
     .into_iter()
     .flatten()
