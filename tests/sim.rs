@@ -68,3 +68,18 @@ fn a_rule_that_remembers_what_it_was_asked_is_found_out() {
     let report = Sweep::new(Simulation::with_cast(cast(rules)), 0..10).run(|_| ());
     assert!(!report.failures.is_empty(), "nobody noticed");
 }
+
+/// Each step doubles what was there, and says that it touches a place of its own.
+#[test]
+fn a_rule_whose_footprint_is_too_small_is_named_by_the_audit() {
+    use anabranch::resolver::{Footprint, Key};
+    let double = |sum: &mut i64, step: &i64| *sum = sum.wrapping_mul(2).wrapping_add(*step);
+    let rule = FoldFn::reducer("double", 1, |_| 0i64, double)
+        .with_footprint(|step: &i64| Footprint::Keys(vec![Key::leaf([step.to_string()])]));
+    let rules = Registry::new().with("tally", rule).expect("a name");
+    let report = Sweep::new(Simulation::with_cast(cast(rules)), 0..10).run(|_| ());
+    assert!(!report.failures.is_empty(), "nobody noticed");
+    let said = report.to_string();
+    let named = ["the audit of replica", "under double@1", "footprint"];
+    assert!(named.iter().all(|part| said.contains(part)), "{said}");
+}

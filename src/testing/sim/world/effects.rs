@@ -37,7 +37,7 @@ impl World {
                 assert_eq!(end, entries, "positions of replica {node}");
             }
             Effect::LinkChanged(_) => {}
-            Effect::Diverged(found) => panic!("replica {node} accuses a sound rule: {found}"),
+            Effect::Diverged(found) => panic!("the audit of replica {node}: {found}"),
             asked => {
                 let (opening, delay) = (self.nodes[node].opening, self.delay(Fault::SlowRead));
                 // As things stand now, or will stand then.
