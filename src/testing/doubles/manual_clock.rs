@@ -22,7 +22,7 @@ use crate::replica::environment::Environment;
 /// use anabranch::clock::HybridClock;
 /// use anabranch::testing::doubles::ManualClock;
 ///
-/// let clock = ManualClock::at(1_000_000);
+/// let clock = ManualClock::at(1_700_000_000_000);
 /// let mut stamps = HybridClock::new();
 /// let first = stamps.tick(clock.wall_ms(), None)?;
 /// clock.advance(Duration::from_secs(60));

@@ -54,8 +54,23 @@ const UNREAD_FRAME_LEN: usize = 64 * 1024;
 
 /// Declares a module of tests that hold a carrier to its promises.
 ///
-/// ```ignore
-/// anabranch::transport_conformance!(in_process, async { InProcessCarrier::new() });
+/// It is given a name and a future of a [`Carrier`](crate::testing::conformance::transport::Carrier).
+///
+/// ```
+/// use anabranch::testing::conformance::transport::Carrier;
+/// use anabranch::transport::{Link, pair};
+/// use futures::future::{BoxFuture, FutureExt, ready};
+///
+/// struct Pairs;
+///
+/// impl Carrier for Pairs {
+///     fn connect(&mut self) -> BoxFuture<'_, (Link, Link)> {
+///         ready(pair("near", "far")).boxed()
+///     }
+/// }
+///
+/// anabranch::transport_conformance!(pairs, ready(Pairs));
+/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! transport_conformance {
