@@ -1,8 +1,10 @@
 //! A sync that is cut after each of its frames in turn, in both directions, at either end: after a
 //! second try everybody has everything, once.
 
+use std::time::Duration;
+
 use anabranch::engine::Filter;
-use anabranch::testing::doubles::{Direction, FaultyTransport, LinkFault, LinkFaults};
+use anabranch::testing::doubles::{Direction, FaultyTransport, LinkFault, LinkFaults, ManualClock};
 use anabranch::transport::in_process::InProcess;
 use anabranch::{MemoryStore, Replica};
 use futures::StreamExt;
@@ -16,8 +18,7 @@ enum End {
     Listener,
 }
 
-/// What both have written before they meet: several batches in each direction, and a commit larger
-/// than a frame.
+/// What both have written before they meet; the second a commit larger than a frame.
 struct Written([MemoryStore; 2]);
 
 impl Written {
@@ -30,7 +31,7 @@ impl Written {
                 replica.record(note("note/1", &text)).await.unwrap();
             }
             let large = (0..6).map(|part| {
-                let text = format!("{number} {part} {}", "x".repeat(180_000));
+                let text = format!("{number} {part} {}", "x".repeat(number * 180_000));
                 note(&format!("large/{part}"), &text)
             });
             replica.record_all(large.collect()).await.unwrap();
@@ -44,13 +45,16 @@ struct Story {
     phone: Replica,
     hub: Replica,
     faults: LinkFaults,
+    clocks: [ManualClock; 2],
 }
 
 impl Story {
     async fn begin(written: &Written, end: End) -> Self {
         let [phone, hub] = &written.0;
         let (network, faults) = (InProcess::new(), LinkFaults::new());
-        let hub = over(hub.copy()).await;
+        let clocks = [clock(1), clock(2)];
+        let hub = Replica::builder(hub.copy()).registry(rules());
+        let hub = hub.environment(clocks[1].clone()).open().await.unwrap();
         let mut listener = network.listen("hub").unwrap();
         let (serving, script) = (hub.clone(), faults.clone());
         tokio::spawn(async move {
@@ -60,7 +64,8 @@ impl Story {
                     End::Listener => script.wrap(link),
                     End::Dialer => link,
                 };
-                serving.accept(link).await;
+                let serving = serving.clone();
+                tokio::spawn(async move { serving.accept(link).await });
             }
         });
         let builder = Replica::builder(phone.copy()).registry(rules());
@@ -68,8 +73,13 @@ impl Story {
             End::Dialer => builder.transport(FaultyTransport::new(network, faults.clone())),
             End::Listener => builder.transport(network),
         };
-        let phone = builder.environment(clock(1)).open().await.unwrap();
-        Self { phone, hub, faults }
+        let phone = builder.environment(clocks[0].clone()).open().await.unwrap();
+        Self {
+            phone,
+            hub,
+            faults,
+            clocks,
+        }
     }
 
     async fn check(&self) {
@@ -102,7 +112,7 @@ async fn a_sync_that_is_cut_after_any_frame_in_any_direction_is_made_up_for() {
                 if story.faults.fired() == 0 {
                     first.unwrap();
                     story.check().await;
-                    assert!(frames > 6, "a sync of {frames} frames tells little");
+                    assert!(frames > 4, "a sync of {frames} frames tells little");
                     break;
                 }
                 runs += 1;
@@ -116,6 +126,40 @@ async fn a_sync_that_is_cut_after_any_frame_in_any_direction_is_made_up_for() {
     }
     println!("a sync was cut {runs} times, {ended_early} times before its end");
     assert!(ended_early > 20);
+}
+
+#[tokio::test]
+async fn a_sync_that_falls_silent_after_any_frame_in_any_direction_ends_and_is_made_up_for() {
+    let written = Written::new().await;
+    let mut runs = 0;
+    for direction in [Direction::Outgoing, Direction::Incoming] {
+        for frames in 0.. {
+            let story = Story::begin(&written, End::Dialer).await;
+            story.faults.put(1, direction, frames, LinkFault::Silence);
+            let phone = story.phone.clone();
+            let syncing = tokio::spawn(async move { phone.sync("mem://hub").await });
+            // Nobody is told, so it takes until the other end counts as dead.
+            for _ in 0..10 {
+                settle().await;
+                for clock in &story.clocks {
+                    clock.advance(Duration::from_secs(5));
+                }
+            }
+            let first = soon(syncing).await.unwrap();
+            settle().await;
+            if story.faults.fired() == 0 {
+                first.unwrap();
+                break;
+            }
+            runs += 1;
+            story.faults.clear();
+            let second = soon(story.phone.sync("mem://hub")).await;
+            second.unwrap_or_else(|error| panic!("{direction:?} {frames}: {error}"));
+            story.check().await;
+        }
+    }
+    println!("a sync fell silent {runs} times");
+    assert!(runs > 20);
 }
 
 #[tokio::test]
