@@ -8,12 +8,13 @@ use anabranch::engine::{
     Birth, Divergence, Effect, Engine, Finding, Input, LinkId, LinkOptions, Outside, Ticket,
 };
 use anabranch::event::{AggregateId, Digest, Draft};
-use anabranch::limits::{BATCH_EVENTS_MAX, CACHE_BYTES};
+use anabranch::limits::{BATCH_EVENTS_MAX, CACHE_BYTES, DIGESTS_WAIT_MS};
 use anabranch::log::{Durability, Epoch};
 use anabranch::merge::{Shortcut, Shortcuts, Unguarded};
-use anabranch::protocol::{Direction, Lineage, Role};
+use anabranch::protocol::{CloseCode, Direction, Lineage, Message, Role, decode_frame};
 use anabranch::resolver::{FieldEdit, FieldMerge, Registry};
 use anabranch::store::{EventStore, MemoryStore};
+use bytes::Bytes;
 use futures::FutureExt;
 
 use crate::rules::{false_claim, hash_set, small_footprint};
@@ -31,10 +32,17 @@ fn block_on<T>(answer: impl Future<Output = T>) -> T {
     answer.now_or_never().unwrap()
 }
 
+fn is_about_states(frame: &[u8]) -> bool {
+    let frame = Bytes::copy_from_slice(frame);
+    matches!(decode_frame(&frame), Ok(Message::Digests(_)))
+}
+
 struct Node {
     engine: Engine,
     store: MemoryStore,
     found: Vec<Divergence>,
+    /// How connections ended, and when.
+    ended: Vec<(CloseCode, u64)>,
 }
 
 struct World {
@@ -45,6 +53,8 @@ struct World {
     tickets: u64,
     /// By node and link: where its frames go.
     wires: BTreeMap<(usize, LinkId), (usize, LinkId)>,
+    /// Nobody ever answers what states are.
+    silent: bool,
     /// Inputs under way, in order for each node.
     under_way: Vec<VecDeque<Input>>,
 }
@@ -58,6 +68,7 @@ impl World {
             now: 0,
             tickets: 0,
             wires: BTreeMap::new(),
+            silent: false,
             under_way: Vec::new(),
         };
         for number in 0..count {
@@ -95,6 +106,7 @@ impl World {
             engine: Engine::open(opening, &birth, registry, guard, cache_bytes, outside),
             store,
             found: Vec::new(),
+            ended: Vec::new(),
         }
     }
 
@@ -144,6 +156,11 @@ impl World {
                     request,
                     result: Ok(block_on(store.known(ids)).unwrap()),
                 },
+                Effect::CloseLink { code, .. } => {
+                    self.nodes[number].ended.push((code, self.now));
+                    continue;
+                }
+                Effect::Send { frame, .. } if self.silent && is_about_states(&frame) => continue,
                 Effect::Send { link, frame } => {
                     let (to, link) = self.wires[&(number, link)];
                     self.under_way[to].push_back(Input::LinkFrame { link, frame });
@@ -160,7 +177,7 @@ impl World {
         }
     }
 
-    fn connect(&mut self, dialer: usize, listener: usize) {
+    fn connect(&mut self, dialer: usize, listener: usize, once: bool) {
         self.tickets += 2;
         let (near, far) = (LinkId(self.tickets), LinkId(self.tickets + 1));
         self.wires.insert((dialer, near), (listener, far));
@@ -172,7 +189,7 @@ impl World {
             let options = LinkOptions {
                 direction: BOTH,
                 batch_events: BATCH_EVENTS_MAX,
-                once: false,
+                once: once && role == Role::Dialer,
                 address: None,
             };
             self.give(
@@ -251,7 +268,7 @@ impl World {
     /// Random writes by everybody, some while apart, until all have the same events.
     fn live(&mut self, draft: impl Fn(&mut Random) -> Draft) {
         for number in 1..self.nodes.len() {
-            self.connect(number, 0);
+            self.connect(number, 0, false);
         }
         self.pass(3_000);
         for _ in 0..60 {
@@ -375,4 +392,25 @@ fn what_a_seed_finds_it_finds_again() {
     };
     let [one, other] = [0, 1].map(found);
     assert_eq!(one, other);
+}
+
+#[test]
+fn a_sync_ends_though_the_peer_never_says_what_states_are_there() {
+    let rule: fn() -> Registry = || Registry::new().with_default(FieldMerge);
+    for silent in [false, true] {
+        let mut world = World::new(3, 2, rule, CACHE_BYTES);
+        world.silent = silent;
+        let edit = FieldEdit::new().set(["a"], &1).unwrap();
+        world.write(0, Draft::new("list/0", "tried", &edit).unwrap());
+        world.pass(10);
+        let began = world.now;
+        world.connect(0, 1, true);
+        world.pass(10_000);
+        let [(code, ended)] = world.nodes[0].ended[..] else {
+            panic!("{:?}", world.nodes[0].ended);
+        };
+        assert_eq!(code, CloseCode::DONE);
+        let waited = if silent { DIGESTS_WAIT_MS } else { 0 };
+        assert_eq!(ended - began, waited);
+    }
 }
