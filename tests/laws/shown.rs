@@ -170,8 +170,8 @@ fn the_same_search_finds_the_same() {
 fn small_histories_of_a_small_alphabet_are_tried_in_full() {
     let step = |sum: &mut u64, step: &u64| *sum = sum.wrapping_add(*step);
     let rule = || FoldFn::reducer("sum", 1, |_| 0u64, step);
-    let trial = |steps| {
-        let suite = Suite::new(rule(), Alphabet::of(&[1u64, 2])).with_budget(Budget::new(steps));
+    let trial = |budget| {
+        let suite = Suite::new(rule(), Alphabet::of(&[1u64, 2])).with_budget(budget);
         suite.check_law(Law::Rollback).trials.remove(0)
     };
     // 1, 2, 7, 40 and 357 histories of 1 to 5 events, with two payloads.
@@ -180,13 +180,15 @@ fn small_histories_of_a_small_alphabet_are_tried_in_full() {
             .map(|at| [2, 8, 56, 640, 11_424][at - 1])
             .sum::<u64>()
     };
-    let whole = trial(100_000);
-    assert_eq!((whole.complete_to, whole.complete), (5, small(5)));
-    assert!(whole.partly.is_empty());
-    assert!(whole.random > 0);
-    assert_eq!(whole.histories, small(5) + whole.random);
+    for budget in [Budget::new(100_000), Budget::complete()] {
+        let whole = trial(budget);
+        assert_eq!((whole.complete_to, whole.complete), (5, small(5)));
+        assert!(whole.partly.is_empty());
+        assert!(whole.random > 0);
+        assert_eq!(whole.histories, small(5) + whole.random);
+    }
     // What was not tried is told.
-    let part = trial(8_000);
+    let part = trial(Budget::new(8_000));
     assert_eq!((part.complete_to, part.complete), (4, small(4)));
     assert_eq!(
         (part.partly[0].events, part.partly[0].of),
