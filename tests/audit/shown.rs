@@ -1,25 +1,26 @@
 //! The evidence is a test that compiles, and fails until the rule is mended.
 
 use anabranch::resolver::Resolver;
+use anabranch::testing::laws::{Alphabet, Suite};
 
 use crate::rules::{hash_set, small_footprint};
 use crate::{digest, only, record, replica};
 
-fn rule() -> impl Resolver {
-    small_footprint()
+fn your_suite() -> Suite<impl Resolver> {
+    Suite::new(small_footprint(), Alphabet::of(&[()]))
 }
 
 #[test]
 #[should_panic(expected = "places@1 breaks the law of footprint")]
 // The text below, from here ...
 fn places_keeps_footprint() {
-    use anabranch::testing::laws::{Alphabet, History, Law, Suite};
+    use anabranch::testing::laws::{History, Law};
 
     let history = History::new()
         .event("A", [], "6163") // "c"
         .event("B", [], "6165"); // "e"
-    // `rule()` makes places@1.
-    Suite::new(rule(), Alphabet::of(&[()])).assert_keeps(Law::Footprint, &history);
+    // Of places@1.
+    your_suite().assert_keeps(Law::Footprint, &history);
 }
 // ... to here is what was printed.
 
@@ -65,4 +66,19 @@ async fn a_hash_set_shows_in_a_few_events() {
         "{}",
         evidence.test
     );
+}
+
+#[tokio::test]
+async fn a_long_history_is_made_small() {
+    let laptop = replica(small_footprint(), 0).await;
+    let phone = replica(small_footprint(), 600).await;
+    for number in 0..300 {
+        record(&laptop, "places/1", &format!("a{number}")).await;
+        record(&phone, "places/1", &format!("b{number}")).await;
+    }
+    digest(&phone, "places/1").await;
+    laptop.sync(&phone).await.unwrap();
+    let health = phone.health().await;
+    let evidence = only(&health).evidence.clone().unwrap();
+    assert_eq!((evidence.events, evidence.is_shown), (2, true));
 }

@@ -70,8 +70,8 @@ pub struct Evidence {
     pub events: usize,
     /// Whether the mistake was seen in this very history, here and now.
     pub is_shown: bool,
-    /// A `#[test]` of this history, with all its payloads. It fails where the mistake shows; the rule
-    /// is made by `rule()`, which is to be written by whoever pastes it.
+    /// A `#[test]` of this history, with all its payloads. It fails where the mistake shows; whoever
+    /// pastes it writes `your_suite()`, the `Suite` of the rule.
     pub test: String,
 }
 

@@ -102,17 +102,24 @@ impl Sketch {
 
     /// Of the events whose past is there, the one of the smallest rank is next.
     fn ordered_by(&self, rank: impl Fn(&Step, usize) -> usize) -> Vec<usize> {
-        let mut waiting: BTreeSet<usize> = (0..self.len()).collect();
+        let mut missing: Vec<usize> = self.steps.iter().map(|step| step.past.len()).collect();
+        let places = self.steps.iter().enumerate();
+        let first = places.filter(|(_, step)| step.past.is_empty());
+        let mut ready: BTreeSet<(usize, usize)> =
+            first.map(|(at, step)| (rank(step, at), at)).collect();
         let mut order = Vec::new();
-        while let Some(next) = waiting
-            .iter()
-            .copied()
-            .filter_map(|at| Some((at, self.steps.get(at)?)))
-            .filter(|(_, step)| step.past.is_disjoint(&waiting))
-            .min_by_key(|(at, step)| rank(step, *at))
-        {
-            waiting.remove(&next.0);
-            order.push(next.0);
+        while let Some((_, next)) = ready.pop_first() {
+            order.push(next);
+            let later = self.steps.iter().enumerate().skip(next + 1);
+            for (at, step) in later.filter(|(_, step)| step.past.contains(&next)) {
+                let Some(missing) = missing.get_mut(at) else {
+                    continue;
+                };
+                *missing -= 1;
+                if *missing == 0 {
+                    ready.insert((rank(step, at), at));
+                }
+            }
         }
         order
     }

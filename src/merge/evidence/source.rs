@@ -44,7 +44,7 @@ fn test(law: BrokenLaw, sketch: &Sketch, route: &Route, remarks: &[String]) -> S
     let _ = writeln!(text, "#[test]\nfn {name}_keeps_{law}() {{");
     let _ = writeln!(
         text,
-        "    use anabranch::testing::laws::{{Alphabet, History, Law, Suite}};\n"
+        "    use anabranch::testing::laws::{{History, Law}};\n"
     );
     for remark in remarks {
         let _ = writeln!(text, "    // {remark}");
@@ -52,7 +52,7 @@ fn test(law: BrokenLaw, sketch: &Sketch, route: &Route, remarks: &[String]) -> S
     let _ = writeln!(text, "    let history = History::new(){}", lines(sketch));
     let _ = writeln!(
         text,
-        "    // `rule()` makes {id}.\n    Suite::new(rule(), Alphabet::of(&[()])).assert_keeps(Law::{law:?}, &history);\n}}"
+        "    // Of {id}.\n    your_suite().assert_keeps(Law::{law:?}, &history);\n}}"
     );
     text
 }

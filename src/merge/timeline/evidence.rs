@@ -42,27 +42,40 @@ impl Timeline {
         Some(evidence::elsewhere(&sketch, &route, here, there))
     }
 
-    /// The history without names; of a long one, its end and its beginning.
+    /// The history without names; of a long one what came last together with its end, its end alone,
+    /// and its beginning.
     fn sketches(&mut self) -> Vec<Sketch> {
         if !self.complete {
             return Vec::new();
         }
         let slots: Vec<usize> = self.order.iter().collect();
-        let end = slots.len().saturating_sub(EVIDENCE_EVENTS_MAX);
-        let newest = slots.get(end..).unwrap_or_default();
-        let newest = newest
-            .split_at(newest.len() - self.fitting(newest.iter().rev()))
-            .1;
-        let mut sketches = alloc::vec![self.sketch(newest)];
-        if newest.len() < slots.len() {
-            let oldest = slots.iter().take(EVIDENCE_EVENTS_MAX);
-            let oldest = self.fitting(oldest);
-            sketches.push(self.sketch(slots.get(..oldest).unwrap_or_default()));
+        if self.fitting(slots.iter()) == slots.len() {
+            return alloc::vec![self.sketch(&slots)];
         }
-        sketches
+        let half = EVIDENCE_EVENTS_MAX / 2;
+        let (rest, end) = slots.split_at(slots.len().saturating_sub(half));
+        let mut came_last = rest.to_vec();
+        came_last.sort_unstable_by_key(|slot| core::cmp::Reverse(*slot));
+        came_last.truncate(half);
+        // In turn, so that something of both fits.
+        let mut both: Vec<usize> = Vec::new();
+        for at in 0..half {
+            both.extend(came_last.get(at));
+            both.extend(end.iter().rev().nth(at));
+        }
+        let newest: Vec<usize> = slots.iter().rev().copied().collect();
+        let windows = [both, newest, slots];
+        windows.map(|window| self.window(window)).into()
     }
 
-    /// How many of these have payloads that can be kept as evidence together.
+    /// As much as can be kept of some events, the first ones first.
+    fn window(&mut self, mut slots: Vec<usize>) -> Sketch {
+        slots.truncate(self.fitting(slots.iter()));
+        slots.sort_unstable_by_key(|slot| self.rows.key(*slot));
+        self.sketch(&slots)
+    }
+
+    /// How many of these can be kept as evidence together.
     fn fitting<'a>(&self, slots: impl Iterator<Item = &'a usize>) -> usize {
         let mut left = EVIDENCE_BYTES_MAX;
         let fits = |slot: &&usize| {
@@ -74,7 +87,7 @@ impl Timeline {
             left = rest.unwrap_or(0);
             rest.is_some()
         };
-        slots.take_while(fits).count()
+        slots.take(EVIDENCE_EVENTS_MAX).take_while(fits).count()
     }
 
     fn sketch(&mut self, slots: &[usize]) -> Sketch {
