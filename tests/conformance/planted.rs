@@ -83,7 +83,8 @@ fn each_planted_mistake_is_caught_by_the_law_that_names_it() {
     assert!(SINS.len() >= 30);
     let mut escaped = Vec::new();
     for (sin, name, law) in SINS {
-        let is_caught = !is_kept(*law, *sin);
+        // Mistakes that show only between two threads may hide once on a busy machine.
+        let is_caught = (0..4).any(|_| !is_kept(*law, *sin));
         println!("{:30} {name}", format!("{sin:?}"));
         if !is_caught {
             escaped.push(sin);

@@ -86,7 +86,7 @@ pub fn a_history_beside_a_writer_goes_on_where_its_fold_ends<G: StoreGuard>(
         for (number, pair) in commits.chunks(2).enumerate() {
             last = pace.write(last);
             let mut group = group(pair);
-            if number % 3 == 0 {
+            if number % 2 == 0 {
                 let end = 2 * (number + 1);
                 group.states.push(StateRow {
                     aggregate: name.clone(),

@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 /// Keeps a writer and its readers in step: each write begins after a read has begun that had not when
 /// the last write did, so a quick store cannot have written everything before anybody looks.
@@ -45,6 +46,8 @@ impl Pace {
             self.go_on();
             let reads = self.reads.load(Ordering::Acquire);
             if reads != last || self.readers.load(Ordering::Acquire) == 0 {
+                // Now early in the read, now late: what it asks first may be what is torn.
+                thread::park_timeout(Duration::from_micros(60 * (reads % 8)));
                 return reads;
             }
         }
