@@ -246,6 +246,7 @@ impl Engine {
         else {
             return;
         };
+        item.notes.extend(self.peers.unstage_all(commit.id()));
         if self.clock_adopts(commit) {
             let wall = self.now.wall_ms.saturating_add_signed(self.clock_offset_ms);
             self.clock.observe(wall, commit.timestamp());

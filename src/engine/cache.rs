@@ -374,6 +374,22 @@ impl Cache {
         })
     }
 
+    /// Bytes of what stays, the bound, and bytes of what was used last.
+    pub(super) fn staying(&self) -> (usize, usize, usize) {
+        let last = self.by_use.last_key_value();
+        let last = last.and_then(|(_, aggregate)| match self.slots.get(aggregate)? {
+            Slot::Hot(hot) => Some(hot.bytes),
+            Slot::Loading { .. } => None,
+        });
+        let staying = self.bytes - self.bytes_leaving;
+        (staying, self.bytes_max, last.unwrap_or_default())
+    }
+
+    /// How many aggregates somebody waits for.
+    pub(super) fn pinned(&self) -> usize {
+        self.pinned.len()
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

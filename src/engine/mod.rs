@@ -20,6 +20,7 @@ mod explaining;
 mod filter;
 mod handling;
 mod health;
+mod held;
 mod identity;
 mod io;
 mod joining;
@@ -48,6 +49,7 @@ pub use basis::Basis;
 pub use change::Change;
 pub use filter::{Filter, FilterError};
 pub use health::{Health, PeerLag};
+pub use held::Held;
 pub use identity::Birth;
 pub use io::{
     Effect, Failure, Ingested, Input, LinkId, LinkOptions, Outside, Recorded, Reply, RequestId,

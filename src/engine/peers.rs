@@ -179,10 +179,18 @@ impl Peers {
             .entry((peer, commit))
             .or_default()
             .insert(index, part);
-        if !mutant!("staged-parts-not-stored") {
-            notes.push(note);
-        }
+        notes.push(note);
         notes
+    }
+
+    /// Lets the parts of a commit go, whoever sent them: it is here, or will not come.
+    pub(super) fn unstage_all(&mut self, commit: EventId) -> Vec<Note> {
+        let of_commit = self.staged.keys().filter(|(_, id)| *id == commit);
+        let peers: Vec<ReplicaId> = of_commit.map(|(peer, _)| *peer).collect();
+        let notes = peers
+            .into_iter()
+            .flat_map(|peer| self.unstage(peer, commit));
+        notes.collect()
     }
 
     /// Lets the parts of a commit go.

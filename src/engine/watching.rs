@@ -100,6 +100,12 @@ impl Watches {
         self.readers.remove(&watch);
     }
 
+    /// Changes that were not told, of the watch with the most.
+    pub(super) fn changes_max(&self) -> usize {
+        let changes = self.readers.values().map(|watch| watch.changes.len());
+        changes.max().unwrap_or_default()
+    }
+
     pub(super) fn wants(&self, aggregate: &AggregateId) -> bool {
         self.readers
             .values()

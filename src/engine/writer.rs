@@ -125,7 +125,7 @@ impl Engine {
         }
         let entries = u64::try_from(group.entries.len()).unwrap_or(u64::MAX);
         self.writer.queued_entries = self.writer.queued_entries.saturating_sub(entries);
-        if self.writer.queue.is_empty() || mutant!("fold-of-a-cut-group") {
+        if self.writer.queue.is_empty() {
             // The folds in memory hold every entry handed out so far, so they may be stored only
             // with a group that ends with the last of them.
             for (aggregate, bytes) in self.cache.folds_to_save(&*self.guard) {

@@ -43,11 +43,6 @@ pub const MUTANTS: &[Mutant] = &[
         "a buffered write is fsynced within a second",
     ),
     mutant(
-        "fold-of-a-cut-group",
-        "a fold is stored with a group that lacks some of its events",
-        "a stored fold stands for its history",
-    ),
-    mutant(
         "restamp-loses-metadata",
         "what is written again loses its metadata",
         "nothing acknowledged is lost",
@@ -55,11 +50,6 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "seq-reused-after-restore",
         "a restored replica goes on under its old name",
-        "a seq is never used twice",
-    ),
-    mutant(
-        "incarnation-not-stored",
-        "a new incarnation is forgotten at the next restart",
         "a seq is never used twice",
     ),
     mutant(
@@ -76,11 +66,6 @@ pub const MUTANTS: &[Mutant] = &[
         "forget-the-lift",
         "a stamp is not lifted above what its writer had seen",
         "canonical order extends causality",
-    ),
-    mutant(
-        "lineage-not-stored",
-        "the lineage of the log that was joined is forgotten at a restart",
-        "one log has one lineage",
     ),
     mutant(
         "skip-dedupe",
@@ -163,11 +148,6 @@ pub const MUTANTS: &[Mutant] = &[
         "a large commit goes on from the part where the connection broke",
     ),
     mutant(
-        "staged-parts-not-stored",
-        "parts of a large commit are acknowledged and not stored",
-        "credit returns on durable staging",
-    ),
-    mutant(
         "staged-parts-kept",
         "parts of a large commit stay for ever",
         "staged parts go when the commit is whole",
@@ -191,11 +171,6 @@ pub const MUTANTS: &[Mutant] = &[
         "withdrawal-not-stored",
         "that commits were withdrawn is forgotten at a restart",
         "a refused commit counts once",
-    ),
-    mutant(
-        "skew-judged-without-the-past",
-        "a stamp is judged as skewed although what lifted it is not here",
-        "a lifted stamp is never refused",
     ),
     mutant(
         "released-before-its-past",

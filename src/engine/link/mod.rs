@@ -14,6 +14,8 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
 use super::audit::LinkAudit;
 use super::io::LinkOptions;
 use super::reading::Pending;
@@ -293,6 +295,33 @@ impl Engine {
         }
     }
 
+    /// Keeps a part of a large commit, unless the whole has come by another way meanwhile.
+    fn stage(
+        &mut self,
+        link: LinkId,
+        state: &LinkState,
+        commit: EventId,
+        index: u32,
+        bytes: Bytes,
+    ) {
+        let Some(peer) = state.peer else { return };
+        let notes = if self.inbox.received().contains(commit) {
+            Vec::new()
+        } else {
+            self.peers.stage(peer, commit, index, bytes)
+        };
+        self.writer.push(WriteItem {
+            notes,
+            durability: Durability::Durable,
+            then: alloc::vec![Then::PartStaged {
+                link,
+                commit,
+                index
+            }],
+            ..WriteItem::default()
+        });
+    }
+
     fn on_output(&mut self, link: LinkId, state: &mut LinkState, output: Output) {
         match output {
             Output::Send(frame) => self.effects.push_back(Effect::Send { link, frame }),
@@ -323,20 +352,7 @@ impl Engine {
                 commit,
                 index,
                 bytes,
-            } => {
-                let Some(peer) = state.peer else { return };
-                let notes = self.peers.stage(peer, commit, index, bytes);
-                self.writer.push(WriteItem {
-                    notes,
-                    durability: Durability::Durable,
-                    then: alloc::vec![Then::PartStaged {
-                        link,
-                        commit,
-                        index
-                    }],
-                    ..WriteItem::default()
-                });
-            }
+            } => self.stage(link, state, commit, index, bytes),
             Output::Acked { position, durable } => {
                 if durable {
                     self.acknowledged(state, position);

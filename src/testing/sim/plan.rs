@@ -37,6 +37,10 @@ pub(crate) struct Plan {
     /// How often an operation is something that goes wrong, in parts of [`WHOLE`].
     pub(crate) trouble: u64,
     pub(crate) strangers: bool,
+    /// The aggregate that is written more often than the others.
+    pub(crate) liked: Option<usize>,
+    /// Once, somebody writes a great many aggregates.
+    pub(crate) crowd: bool,
     /// Every replica founds a log of its own; they become one when they meet.
     pub(crate) founders: bool,
     /// A clone's users write before it has met anybody.
@@ -106,6 +110,8 @@ impl Plan {
             pause_ms: 30,
             trouble: 0,
             strangers: false,
+            liked: None,
+            crowd: false,
             founders: false,
             forks: false,
             echo: false,
@@ -137,6 +143,8 @@ impl Plan {
             pause_ms: draws.log_uniform(4, 60),
             trouble: draws.log_uniform(WHOLE / 200, WHOLE / 8),
             strangers: draws.chance(50),
+            liked: draws.chance(30).then(|| draws.below(64) as usize),
+            crowd: draws.chance(2),
             founders: draws.chance(30),
             forks: false,
             echo: draws.chance(15),

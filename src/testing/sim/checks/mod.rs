@@ -3,22 +3,30 @@
 //! Each check is an assertion over the whole world, written against the disks and an independent
 //! fold of what they hold. A check that fails panics, and the run tells it as its failure.
 
+mod agreement;
 mod echo;
 mod events;
 mod gaps;
+mod held;
+mod reference;
 mod sent;
 mod settling;
-mod states;
+mod subscribers;
+mod written;
 
 use super::world::World;
 
 impl World {
     /// Everything that must hold in a healed world.
     pub(crate) fn check_all(&mut self) {
+        self.check_held();
+        self.check_credit();
+        self.check_woken();
         self.check_events();
         self.check_gaps();
         self.check_stamps();
-        self.check_states();
+        self.check_merged();
+        self.check_subscribers();
         if self.plan.echo {
             self.check_echo();
             self.check_events();

@@ -1,4 +1,6 @@
-use crate::event::Commit;
+use std::collections::BTreeSet;
+
+use crate::event::{Commit, Event, EventId};
 use crate::testing::sim::faults::Fault;
 use crate::testing::sim::network::Seen;
 use crate::testing::sim::users::marked;
@@ -11,6 +13,9 @@ impl World {
         let disk = &self.nodes[node].disk;
         match seen {
             Seen::Commits(commits) => {
+                if self.plan.is_wild(node) {
+                    self.check_withdrawn(node, commits);
+                }
                 for event in commits.iter().flat_map(Commit::events) {
                     let writer = marked(event).and_then(|mark| self.writers.get(&mark));
                     let own = writer == Some(&(node, self.nodes[node].opening));
@@ -23,7 +28,7 @@ impl World {
                 let events = commits.iter().map(|commit| commit.events().len() as u64);
                 self.tally.sent_events += events.sum::<u64>();
             }
-            Seen::Part(commit) => {
+            Seen::Part(commit, _) => {
                 let log = &disk.entries;
                 let entry = log.iter().position(|entry| entry.commit.id() == *commit);
                 let own = entry.is_some_and(|at| log[at].from.is_none());
@@ -48,5 +53,26 @@ impl World {
             Seen::Summary => self.tally.summaries += 1,
             Seen::Acked(_, false) | Seen::Other => {}
         }
+    }
+
+    /// What a writer has written again, because it was refused, it does not send any more.
+    fn check_withdrawn(&self, node: usize, commits: &[Commit]) {
+        let own = self.nodes[node]
+            .disk
+            .entries
+            .iter()
+            .filter(|entry| entry.from.is_none());
+        let again = own
+            .flat_map(|entry| entry.commit.events())
+            .filter_map(Event::replaces);
+        let again: BTreeSet<EventId> = again
+            .filter(|id| id.replica.device() == node as u64 + 1)
+            .collect();
+        let mut sent = commits.iter().flat_map(Commit::events).map(Event::id);
+        let withdrawn = sent.find(|id| again.contains(id));
+        assert_eq!(
+            withdrawn, None,
+            "replica {node} sends what it has withdrawn"
+        );
     }
 }

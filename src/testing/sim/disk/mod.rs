@@ -249,6 +249,42 @@ impl Disk {
         self.arrivals.contains_key(&id)
     }
 
+    /// The parts of large commits that are kept: from whom, of which commit, and which.
+    pub(crate) fn staged(&self) -> impl Iterator<Item = (ReplicaId, EventId, u32)> {
+        let keys = self
+            .notes
+            .keys()
+            .filter_map(|key| key.strip_prefix(b"staged/"));
+        keys.map(|key| {
+            let replica = |at: usize| ReplicaId::from_bytes(key[at..at + 16].try_into().unwrap());
+            let seq = u64::from_be_bytes(key[32..40].try_into().unwrap());
+            let index = u32::from_be_bytes(key[40..].try_into().unwrap());
+            (
+                replica(0),
+                EventId::new(replica(16), Seq::new(seq).unwrap()),
+                index,
+            )
+        })
+    }
+
+    /// Entries with ready events of an aggregate, in the order in which these became ready.
+    pub(crate) fn ready_of(&self, aggregate: &AggregateId) -> impl Iterator<Item = &Entry> {
+        let positions = self.touching.get(aggregate).into_iter().flatten();
+        positions.map(|at| &self.entries[*at])
+    }
+
+    /// Whether an event is ready, and its tag known since then.
+    pub(crate) fn tells_tag(&self, id: EventId) -> bool {
+        let is_it = |entry: &&Entry| {
+            let commit = &entry.commit;
+            entry.kind != EntryKind::Waiting
+                && commit.replica() == id.replica
+                && commit.span().contains(id.seq)
+        };
+        let entry = self.entries.iter().find(is_it);
+        entry.is_some_and(|entry| entry.chain_before.is_some())
+    }
+
     /// Whether an event is here and fsynced.
     pub(crate) fn has_durably(&self, id: EventId) -> bool {
         self.arrivals.get(&id).is_some_and(|at| *at < self.durable)

@@ -89,7 +89,9 @@ impl World {
         if self.connections[connection].cut {
             return;
         }
-        self.connections[connection].ends[1].open = true;
+        let staged = self.nodes[end.node].disk.staged().collect();
+        let at = &mut self.connections[connection].ends[1];
+        (at.open, at.staged) = (true, staged);
         let options = LinkOptions {
             direction: BOTH,
             batch_events: 64,

@@ -14,7 +14,7 @@ use bytes::Bytes;
 pub(crate) use self::blockade::Blockades;
 pub(crate) use self::dialing::BOTH;
 use crate::engine::LinkId;
-use crate::event::{Commit, EventId};
+use crate::event::{Commit, EventId, ReplicaId};
 use crate::protocol::{Message, decode_frame};
 
 /// One end of a connection.
@@ -27,6 +27,11 @@ pub(crate) struct End {
     pub(crate) open: bool,
     /// When the last frame towards this end arrives: frames do not overtake each other.
     pub(crate) busy_until: u64,
+    /// Bytes that came here, and that the other end has not been granted again.
+    pub(crate) owed: u64,
+    /// Parts of large commits that were stored here before the connection was made: of whom, of which
+    /// commit, and which.
+    pub(crate) staged: Vec<(ReplicaId, EventId, u32)>,
     /// What arrived here, by number of batch; nothing for what this end will not acknowledge.
     batches: Vec<Vec<EventId>>,
     discarding: bool,
@@ -58,7 +63,7 @@ pub(crate) enum Seen {
     /// Batches up to one are acknowledged, durably or not: these events.
     Acked(Vec<EventId>, bool),
     /// A piece of a large commit.
-    Part(EventId),
+    Part(EventId, u32),
     /// A commit is refused.
     Refused,
     /// A summary had to be told.
@@ -72,6 +77,8 @@ pub(crate) enum Carried {
     Batch(Vec<EventId>),
     /// The last piece of a large commit.
     LastPart(EventId),
+    /// Another piece of one.
+    Part,
     Again,
     Other,
 }
@@ -84,6 +91,8 @@ impl End {
             link,
             open: false,
             busy_until: 0,
+            owed: 0,
+            staged: Vec::new(),
             batches: Vec::new(),
             discarding: false,
         }
@@ -119,10 +128,15 @@ impl Connection {
                 end.discarding = true;
                 (Seen::Refused, Carried::Other)
             }
-            Message::Part(part) if part.index + 1 == part.total => {
-                (Seen::Part(part.commit), Carried::LastPart(part.commit))
+            Message::Part(part) if part.index + 1 == part.total => (
+                Seen::Part(part.commit, part.index),
+                Carried::LastPart(part.commit),
+            ),
+            Message::Part(part) => (Seen::Part(part.commit, part.index), Carried::Part),
+            Message::Credit { bytes } => {
+                end.owed = end.owed.saturating_sub(bytes);
+                (Seen::Other, Carried::Other)
             }
-            Message::Part(part) => (Seen::Part(part.commit), Carried::Other),
             Message::Summary(_) => (Seen::Summary, Carried::Other),
             Message::Again => (Seen::Other, Carried::Again),
             _ => (Seen::Other, Carried::Other),
@@ -130,14 +144,20 @@ impl Connection {
     }
 
     /// Takes note of what reaches `to`.
-    pub(crate) fn arrives(&mut self, to: usize, carried: Carried) {
+    pub(crate) fn arrives(&mut self, to: usize, carried: Carried, bytes: usize) {
         let end = &mut self.ends[to];
+        if matches!(
+            carried,
+            Carried::Batch(_) | Carried::LastPart(_) | Carried::Part
+        ) {
+            end.owed += bytes as u64;
+        }
         let taken = !end.discarding;
         match carried {
             Carried::Batch(ids) => end.batches.push(if taken { ids } else { Vec::new() }),
             Carried::LastPart(id) => end.batches.push(if taken { vec![id] } else { Vec::new() }),
             Carried::Again => end.discarding = false,
-            Carried::Other => {}
+            Carried::Part | Carried::Other => {}
         }
     }
 

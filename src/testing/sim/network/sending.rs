@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use super::Carried;
+use super::{Carried, Seen};
 use crate::engine::{Input, LinkId};
 use crate::protocol::{CloseCode, decode_frame};
 use crate::testing::sim::faults::Fault;
@@ -29,6 +29,10 @@ impl World {
         let (sender, to) = (self.connections[connection].ends[from].node, 1 - from);
         self.check_sent(sender, &seen);
         let receiver = self.connections[connection].ends[to].node;
+        if let Seen::Part(commit, index) = seen {
+            self.check_parts(connection, 1 - to, commit, index);
+        }
+        self.strike_at_the_worst(connection, receiver, &seen);
         let held = self.held(sender, receiver);
         let spike = self.strikes(Fault::DelaySpike);
         self.count_if(spike, Fault::DelaySpike);
@@ -59,6 +63,32 @@ impl World {
                 },
             );
         }
+    }
+
+    /// Some moments are worse than others for a connection or a process to end.
+    fn strike_at_the_worst(&mut self, connection: usize, receiver: usize, seen: &Seen) {
+        let (is_part, is_refused) = (
+            matches!(seen, Seen::Part(..)),
+            matches!(seen, Seen::Refused),
+        );
+        if is_part && self.strikes_sometimes(Fault::LostLink) {
+            let soon = self.draws.between(1, 60);
+            self.after(soon, Happening::Break { connection });
+        }
+        if is_refused && self.strikes_sometimes(Fault::ProcessKill) {
+            let (soon, opening) = (self.draws.between(1, 90), self.nodes[receiver].opening);
+            self.after(
+                soon,
+                Happening::GiveUp {
+                    node: receiver,
+                    opening,
+                },
+            );
+        }
+    }
+
+    fn strikes_sometimes(&mut self, fault: Fault) -> bool {
+        !self.healed && self.plan.rate(fault) > 0 && self.draws.chance(40)
     }
 
     /// What becomes of a frame on its way.
@@ -97,7 +127,7 @@ impl World {
         self.trace.say(self.now, || {
             format!("link {} is given {} bytes", link.0, frame.len())
         });
-        self.connections[connection].arrives(to, carried);
+        self.connections[connection].arrives(to, carried, frame.len());
         self.drive(node, Input::LinkFrame { link, frame });
     }
 

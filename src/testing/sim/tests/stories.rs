@@ -149,7 +149,7 @@ fn what_follows_a_refused_commit_is_not_taken() {
         world.run_until(world.now + 1_000);
         world.heal();
         world.check_events();
-        world.check_states();
+        world.check_merged();
         assert!(world.tally.refused > 0);
     }
 }
@@ -257,7 +257,7 @@ fn a_lifted_stamp_is_not_refused_where_its_past_is_not_here() {
         world.run_until(world.now + 1_000);
         world.heal();
         world.check_events();
-        world.check_states();
+        world.check_merged();
     }
     assert!(lost > 0, "{lost} times the relay lost something");
 }
@@ -283,4 +283,44 @@ fn a_watch_that_fell_behind_is_told_of_everything() {
     world.read_watch(0, watch);
     world.run_until(world.now + 3_000);
     world.check_watchers(0);
+}
+
+/// They stayed in the store for ever, and the next listener's hello told of them in place of others.
+#[test]
+fn parts_of_a_large_commit_that_came_by_another_way_are_let_go() {
+    let mut world = world(Plan::calm(1, 100_000), 11);
+    let ticket = Ticket(world.id());
+    let name = rules::aggregate("note/1");
+    let drafts = (0..8).map(|_| rules::draft(&name, world.id(), rules::large(150_000)));
+    let (drafts, bases, durability) = (drafts.collect(), Vec::new(), Durability::Durable);
+    let (marks, durable, odd) = (Vec::new(), true, None);
+    world.nodes[1].asks.insert(
+        ticket.0,
+        Ask::Record {
+            marks,
+            durable,
+            odd,
+        },
+    );
+    world.drive(
+        1,
+        Input::Record {
+            ticket,
+            drafts,
+            bases,
+            durability,
+        },
+    );
+    world.run_until(world.now + 1_000);
+    world.dial(0, BOTH, false);
+    while world.nodes[0].disk.staged().next().is_none() {
+        assert!(world.step(u64::MAX), "no part has come");
+    }
+    world.break_link(0);
+    world.run_until(world.now + 1_000);
+    let commits = vec![world.nodes[1].disk.entries[0].commit.clone()];
+    world.hand_over(0, commits);
+    world.run_until(world.now + 1_000);
+    assert_eq!(world.nodes[0].disk.len(), 8);
+    assert_eq!(world.nodes[0].disk.staged().next(), None);
 }

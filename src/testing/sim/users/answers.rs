@@ -56,7 +56,8 @@ impl World {
                     ..
                 },
                 Err(Failure::OtherReader { .. } | Failure::LostBasis { .. }),
-            ) => {}
+            )
+            | (Ask::Forged, Err(Failure::Forked { .. })) => {}
             (_, Err(Failure::Store { .. })) => {
                 assert!(at.failed || at.unread, "the store did not fail");
             }

@@ -1,8 +1,9 @@
 use crate::engine::{Filter, Input, WatchId};
-use crate::event::{Commit, Timestamp};
+use crate::event::{Commit, Event, EventParts, Timestamp};
 use crate::protocol::{CloseCode, Direction};
 use crate::testing::sim::faults::Fault;
 use crate::testing::sim::network::BOTH;
+use crate::testing::sim::users::rules;
 use crate::testing::sim::world::World;
 use crate::testing::sim::world::node::{Ask, START};
 
@@ -32,6 +33,10 @@ impl World {
         if !self.is_up(node) {
             return;
         }
+        if self.draws.chance(10) {
+            self.forge(node);
+            return;
+        }
         let other = self.anybody();
         let is_safe = !self.plan.is_wild(other) && !self.plan.forgets();
         let mut commits = Vec::new();
@@ -45,6 +50,35 @@ impl World {
             }
         }
         self.hand_over(node, commits);
+    }
+
+    /// Somebody hands over another commit under the name of one that is here.
+    fn forge(&mut self, node: usize) {
+        let durable = self.nodes[node].disk.durable as u64;
+        if durable == 0 || self.nodes[node].disk.flipped.is_some() {
+            return;
+        }
+        let at = self.draws.below(durable) as usize;
+        let events = self.nodes[node].disk.entries[at].commit.events().iter();
+        let forged = events.map(|event| {
+            let payload = rules::text(&mut self.draws);
+            Event::assemble(EventParts {
+                payload,
+                ..event.parts().clone()
+            })
+            .unwrap()
+        });
+        let forged = Commit::new(forged.collect()).unwrap();
+        if forged != self.nodes[node].disk.entries[at].commit {
+            let ticket = self.ask(node, Ask::Forged);
+            self.drive(
+                node,
+                Input::Ingest {
+                    ticket,
+                    commits: vec![forged],
+                },
+            );
+        }
     }
 
     pub(crate) fn hand_over(&mut self, node: usize, commits: Vec<Commit>) {

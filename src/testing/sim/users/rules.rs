@@ -1,6 +1,9 @@
 //! The cast of those who bring none: rules that look at what is concurrent, that refuse, that merge
 //! fields and that ask people, and what users write under them.
 
+mod shelf;
+mod tally;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +30,7 @@ pub(crate) struct Line {
 pub(crate) fn cast() -> Cast {
     Cast::new(registry(1))
         .with_other_version(registry(2))
-        .refusing(&["stock", "person"])
+        .refusing(&["stock", "person", "shelf"])
         .writing(["stock/1", "stock/2"], |draws| {
             encode(&(draws.below(20) as i64 - 6))
         })
@@ -37,6 +40,8 @@ pub(crate) fn cast() -> Cast {
         .writing(["doc/1", "doc/2"], edit)
         .writing(["note/1", "note/2", "note/3"], text)
         .writing(["person/1"], decision)
+        .writing(["shelf/1", "shelf/2"], |draws| encode(&shelf::step(draws)))
+        .writing(["tally/1"], |draws| encode(&draws.below(40)))
 }
 
 /// The rules in the first or the second version.
@@ -71,7 +76,9 @@ fn registry(version: u32) -> Registry {
     let registry = registry.with("journal", journal).unwrap();
     let registry = registry.with("doc", FieldMerge).unwrap();
     let registry = registry.with("note", LastWriteWins).unwrap();
-    registry.with("person", Manual).unwrap()
+    let registry = registry.with("person", Manual).unwrap();
+    let registry = registry.with("shelf", shelf::Shelf).unwrap();
+    registry.with("tally", tally::Tally).unwrap()
 }
 
 pub(crate) fn aggregate(name: &str) -> AggregateId {

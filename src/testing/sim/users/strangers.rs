@@ -26,6 +26,7 @@ pub(crate) fn commits(cast: &Cast, plan: &Plan, start_ms: u64, draws: &mut Draws
     };
     let has_ghosts = plan.rate(Fault::UnknownType) > 0;
     let has_garbage = plan.rate(Fault::Garbage) > 0;
+    let again = draws.below(20);
     for number in 0..draws.between(3, 10) {
         let who = draws.below(2) as usize;
         let clock = Timestamp::at_millis(start_ms + number * 40 + if who == 1 { ahead } else { 0 });
@@ -44,12 +45,29 @@ pub(crate) fn commits(cast: &Cast, plan: &Plan, start_ms: u64, draws: &mut Draws
         });
         let lines: Vec<(AggregateId, Payload)> = lines.collect();
         commits.push(strangers[who].write(lines, clock));
+        if number == again {
+            let last = commits[commits.len() - 1].clone();
+            commits.extend(write_again(&last, draws));
+        }
         if draws.chance(30) {
             let other = strangers[who].heads.clone();
             strangers[1 - who].heads.extend(other);
         }
     }
     commits
+}
+
+/// The same line of work twice over: two later incarnations of a writer, neither of which knew of the
+/// other, write one of its commits again.
+fn write_again(commit: &Commit, draws: &mut Draws) -> Vec<Commit> {
+    let again = [2, 3].map(|incarnation| {
+        let mut again = Stranger::new(commit.replica().device());
+        again.replica = ReplicaId::new(commit.replica().device(), incarnation);
+        let later = commit.timestamp().millis() + draws.between(1, 500);
+        let stamp = commit.timestamp().max(Timestamp::at_millis(later));
+        again.rewrite(commit, stamp)
+    });
+    again.into()
 }
 
 struct Stranger {
@@ -68,6 +86,38 @@ impl Stranger {
             chain: Chain::START,
             heads: BTreeMap::new(),
         }
+    }
+
+    /// The same events under this name, each in the place of the one that it repeats.
+    fn rewrite(&mut self, commit: &Commit, timestamp: Timestamp) -> Commit {
+        let span = CommitSpan::new(Seq::FIRST, commit.events().len()).unwrap();
+        let mut renamed: BTreeMap<EventId, Head> = BTreeMap::new();
+        let mut events = Vec::new();
+        for event in commit.events() {
+            self.last += 1;
+            let id = EventId::new(self.replica, Seq::new(self.last).unwrap());
+            let heads = event.heads().iter();
+            let heads = heads.map(|head| renamed.get(&head.id).copied().unwrap_or(*head));
+            let new = Event::assemble(EventParts {
+                id,
+                commit: span,
+                timestamp,
+                heads: Heads::new(heads.collect()).unwrap(),
+                replaces: Some(event.id()),
+                ..event.parts().clone()
+            });
+            let new = new.unwrap();
+            self.chain = self.chain.extend(new.digest());
+            renamed.insert(
+                event.id(),
+                Head {
+                    id,
+                    tag: self.chain.tag(),
+                },
+            );
+            events.push(new);
+        }
+        Commit::new(events).unwrap()
     }
 
     fn write(&mut self, lines: Vec<(AggregateId, Payload)>, clock: Timestamp) -> Commit {

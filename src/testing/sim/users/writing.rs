@@ -1,10 +1,14 @@
-use crate::engine::{Basis, Input, Ticket};
+use crate::engine::{Basis, Filter, Input, Ticket, WatchId};
 use crate::event::{AggregateId, Draft};
+use crate::limits::WATCH_CHANGES_MAX;
 use crate::log::Durability;
 use crate::testing::sim::faults::Fault;
 use crate::testing::sim::users::rules;
 use crate::testing::sim::world::World;
 use crate::testing::sim::world::node::Ask;
+
+/// So many aggregates are more than a watch keeps changes of.
+const CROWD: usize = WATCH_CHANGES_MAX + 40;
 
 impl World {
     pub(crate) fn record(&mut self, node: usize) {
@@ -12,9 +16,11 @@ impl World {
             return;
         }
         let durable = self.draws.chance(60);
-        if self.strikes(Fault::LargeCommit) {
+        if self.cast.is_own() && std::mem::take(&mut self.plan.crowd) {
+            self.write_crowd(node);
+        } else if self.strikes(Fault::LargeCommit) {
             let name = rules::aggregate("note/1");
-            let drafts = (0..2).map(|_| rules::draft(&name, self.id(), rules::large(150_000)));
+            let drafts = (0..8).map(|_| rules::draft(&name, self.id(), rules::large(150_000)));
             let drafts = drafts.collect();
             self.write(node, drafts, Vec::new(), durable, Some(Fault::LargeCommit));
         } else if self.strikes(Fault::OldBasis) {
@@ -34,10 +40,31 @@ impl World {
                 1 | 2 => 2,
                 _ => 1,
             };
-            let names = (0..lines).map(|_| self.cast.any(&mut self.draws).clone());
+            let names = (0..lines).map(|_| self.some_aggregate());
             let names: Vec<AggregateId> = names.collect();
             self.write_some(node, &names, durable);
         }
+    }
+
+    /// Most users like some aggregates better than others.
+    fn some_aggregate(&mut self) -> AggregateId {
+        let liked = self.plan.liked.filter(|_| self.draws.chance(70));
+        let all = self.cast.aggregates().count().max(1);
+        let liked = liked.and_then(|at| self.cast.aggregates().nth(at % all));
+        liked
+            .unwrap_or_else(|| self.cast.any(&mut self.draws))
+            .clone()
+    }
+
+    /// Writes more aggregates than a watch has changes for, while somebody watches and does not read.
+    fn write_crowd(&mut self, node: usize) {
+        let watch = WatchId(self.id());
+        let filter = Filter::under(["note"]).unwrap();
+        self.nodes[node].watch(watch, filter.clone(), false);
+        self.drive(node, Input::Watch { watch, filter });
+        let names = (0..CROWD).map(|at| rules::aggregate(&format!("note/crowd-{at}")));
+        let names: Vec<AggregateId> = names.collect();
+        self.write_some(node, &names, true);
     }
 
     /// Writes one commit with an event for each of these aggregates.
@@ -113,6 +140,16 @@ impl World {
         let Some(at) = self.nodes[node].restored.filter(|_| !self.plan.forks) else {
             return false;
         };
+        let engine = self.nodes[node].engine.as_ref().unwrap();
+        if self.nodes[node]
+            .was
+            .is_some_and(|was| was != engine.replica())
+            && engine.is_idle()
+        {
+            // It knows, and will after the next restart.
+            self.nodes[node].restored = None;
+            return false;
+        }
         // What others are about to take counts, too.
         if self.now < at + 5_000 {
             return true;

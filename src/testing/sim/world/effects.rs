@@ -35,6 +35,7 @@ impl World {
             Effect::Appended { end } => {
                 let entries = self.nodes[node].disk.entries.len() as u64;
                 assert_eq!(end, entries, "positions of replica {node}");
+                self.nodes[node].appended = end;
             }
             Effect::LinkChanged(_) => {}
             Effect::Diverged(found) => panic!("the audit of replica {node}: {found}"),
@@ -59,6 +60,7 @@ impl World {
     }
 
     fn write_group(&mut self, node: usize, group: Group) {
+        self.check_written(node, &group);
         for entry in &group.entries {
             let digest = entry.commit.events()[0].digest();
             self.note("entry", entry.commit.id().seq.get(), &digest.to_bytes());

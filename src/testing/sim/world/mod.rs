@@ -128,6 +128,10 @@ impl World {
             self.operations += 1;
             if operation % 32 == 0 {
                 self.check_claims();
+                self.check_bounds();
+            }
+            if operation % 64 == 0 {
+                self.check_agreement();
             }
         }
         self.heal();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::Now;
 use crate::engine::{Basis, Birth, Engine, Filter, Input, Outside, WatchId};
-use crate::event::{AggregateId, EventId};
+use crate::event::{AggregateId, EventId, ReplicaId};
 use crate::log::{Cursor, Epoch, Group};
 use crate::merge::Unguarded;
 use crate::protocol::Lineage;
@@ -27,6 +27,8 @@ pub(crate) enum Ask {
         odd: Option<Fault>,
     },
     Ingest,
+    /// Of another commit under a name that is taken.
+    Forged,
     Load {
         aggregate: AggregateId,
     },
@@ -87,8 +89,14 @@ pub(crate) struct Node {
     pub(crate) readings: Vec<Basis>,
     pub(crate) watchers: BTreeMap<WatchId, Watcher>,
     pub(crate) tailer: Tailer,
+    /// As far as tails were told that the log has grown.
+    pub(crate) appended: u64,
+    /// How far it had read its peers' logs when that was last looked at, and in which opening.
+    pub(crate) cursors: (u64, BTreeMap<ReplicaId, Cursor>),
     /// When an older copy was put back: users do not write before the replica knows what it lost.
     pub(crate) restored: Option<u64>,
+    /// Who it was when that store was first opened.
+    pub(crate) was: Option<ReplicaId>,
 }
 
 impl Node {
@@ -116,7 +124,10 @@ impl Node {
             readings: Vec::new(),
             watchers: BTreeMap::new(),
             tailer: Tailer::default(),
+            appended: 0,
+            cursors: (0, BTreeMap::new()),
             restored: None,
+            was: None,
         }
     }
 
@@ -141,12 +152,16 @@ impl Node {
             lineage: Lineage::from_bits(self.lineage),
         };
         self.opening += 1;
+        self.appended = opening.end;
         self.failed = false;
         self.unread = false;
         self.found = false;
         let outside = self.outside(mono_ms, draws);
         let (registry, guard) = (self.registry.clone(), Arc::new(Unguarded));
         let engine = Engine::open(opening, &birth, registry, guard, self.cache_bytes, outside);
+        if self.restored.is_some() && self.was.is_none() {
+            self.was = Some(engine.replica());
+        }
         self.engine = Some(engine);
         true
     }

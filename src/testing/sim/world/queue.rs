@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::World;
 use crate::engine::{Effect, Input};
 use crate::protocol::CloseCode;
+use crate::testing::sim::faults::Fault;
 use crate::testing::sim::network::Carried;
 
 /// Something that is under way.
@@ -31,9 +32,11 @@ pub(crate) enum Happening {
         to: usize,
         code: Option<CloseCode>,
     },
+    /// A connection breaks.
+    Break { connection: usize },
     /// A process that ended is started again.
     Reopen { node: usize },
-    /// Somebody ends a process whose store takes no more.
+    /// Somebody ends a process, as one whose store takes no more.
     GiveUp { node: usize, opening: u64 },
     /// Somebody sees to a store that cannot be read.
     Replace { node: usize, opening: u64 },
@@ -178,6 +181,12 @@ impl World {
             Happening::GiveUp { node, opening } => {
                 if self.nodes[node].opening == opening {
                     self.kill(node);
+                }
+            }
+            Happening::Break { connection } => {
+                if !self.healed && self.connections[connection].is_open() {
+                    self.count(Fault::LostLink);
+                    self.break_link(connection);
                 }
             }
             Happening::Replace { node, opening } => {

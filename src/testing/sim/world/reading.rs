@@ -79,7 +79,10 @@ impl World {
     }
 
     /// Reads on where the tail stood, at most so many pages; each event once, its past before it.
+    ///
+    /// A reader that stops in the middle of a commit has seen nothing of it.
     pub(crate) fn read_tail(&mut self, node: usize, pages: usize) {
+        let patience = self.draws.between(1, 60) as usize;
         let at = &mut self.nodes[node];
         let Some(engine) = &at.engine else { return };
         if at
@@ -90,12 +93,19 @@ impl World {
             at.tailer = Tailer::default();
         }
         let epoch = engine.epoch().unwrap();
+        let patience = if pages == usize::MAX {
+            usize::MAX
+        } else {
+            patience
+        };
         let tailer = &mut at.tailer;
         let resumes = tailer.cursor.is_some() && tailer.opening != at.opening;
         let (mut is_resumed, mut is_damaged) = (false, false);
         tailer.opening = at.opening;
         let mut position = tailer.cursor.map_or(0, |cursor| cursor.position);
-        for _ in 0..pages {
+        let mut patience = patience;
+        let mut open: Vec<EventId> = Vec::new();
+        'pages: for _ in 0..pages {
             if position >= engine.stored_end() {
                 break;
             }
@@ -110,7 +120,17 @@ impl World {
             for tailed in tailed(&page, &Filter::all(), epoch) {
                 let event = &tailed.event;
                 let id = event.id();
+                if patience == 0 {
+                    let whole = |id: &EventId| !open.contains(id);
+                    tailer.seen.retain(whole);
+                    break 'pages;
+                }
+                patience -= 1;
                 assert!(tailer.seen.insert(id), "a tail shows {id} twice");
+                open.push(id);
+                if id.seq == event.commit().last() {
+                    open.clear();
+                }
                 for head in event.heads() {
                     let known = tailer.seen.contains(&head.id);
                     assert!(known, "a tail shows {id} before {}", head.id);
