@@ -194,6 +194,26 @@ async fn a_read_that_fails_costs_its_aggregate_an_error_and_the_connection_nothi
     assert!(live.store.fired() > 0, "nothing was read");
 }
 
+/// A peer says up to where it knows this replica, and with which chain value; whether that is this
+/// store's past is asked of the store. A read that failed was once taken for a yes, so a cloned store
+/// would have gone on under an id that is another's.
+#[tokio::test]
+async fn a_store_that_cannot_tell_a_replica_of_its_own_past_ends_the_connection() {
+    let (disk, faults) = (MemoryStore::new(), StoreFaults::new());
+    let hub = over(MemoryStore::new()).await;
+    let phone = over(disk.clone()).await;
+    phone.record(note("note/1", "the hub knows")).await.unwrap();
+    phone.sync(&hub).await.unwrap();
+    phone.record(note("note/1", "the hub lacks")).await.unwrap();
+    phone.close().await.unwrap();
+    let phone = over(FaultyStore::new(disk, faults.clone())).await;
+    faults.put(When::NthOf(Operation::Known, 1), StoreFault::FailBefore);
+    let failed = soon(phone.sync(&hub)).await.unwrap_err().to_string();
+    assert!(failed.contains("store cannot known"), "{failed}");
+    phone.sync(&hub).await.unwrap();
+    assert_eq!(hub.status().events, 2);
+}
+
 #[tokio::test]
 async fn an_fsync_that_hangs_delays_its_answer_and_nothing_else() {
     let live = Live::begin().await;
