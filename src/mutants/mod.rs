@@ -2,7 +2,7 @@
 //!
 //! A site reads `mutant!("name")` and is the constant `false` in an ordinary build. With
 //! `--cfg mutant="name"` that bug is there. A build that is given all of them, and the bare `--cfg mutant`,
-//! has none until [`choose`] is told which, so that one build serves them all.
+//! has none until `choose` is told which, so that one build serves them all.
 //!
 //! What each bug is, and which promise it breaks, stands in `table.rs`; this module knows nothing
 //! else of the crate.
