@@ -40,7 +40,7 @@ fn a_run_that_is_traced_does_what_one_that_is_not_does() {
 
 fn cast(registry: Registry) -> Cast {
     let step = |draws: &mut anabranch::testing::sim::Draws| {
-        Payload::encode(&(draws.below(9) as i64)).expect("it is small")
+        Payload::encode(&draws.below(9)).unwrap_or_else(|error| panic!("{error}"))
     };
     Cast::new(registry).writing(["tally/1", "tally/2"], step)
 }

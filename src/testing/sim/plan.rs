@@ -6,6 +6,9 @@ use super::faults::Fault;
 /// Chances are in parts of this.
 pub(crate) const WHOLE: u64 = 1 << 20;
 
+/// More than a world's aggregates take.
+const MUCH: usize = 1 << 20;
+
 /// Whose clock may be hours or years off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wild {
@@ -123,9 +126,9 @@ impl Plan {
         let shape = Shape::random(draws);
         let (nodes, edges) = shape.edges(draws);
         let operations = match draws.below(100) {
-            0..=1 => draws.between(800, 2_000),
-            2..=11 => draws.between(320, 800),
-            _ => draws.between(200, 320),
+            0 => draws.between(800, 2_000),
+            1..=7 => draws.between(280, 800),
+            _ => draws.between(200, 280),
         };
         let wild = match draws.below(20) {
             0..=2 => Wild::One(nodes - 1),
@@ -138,7 +141,13 @@ impl Plan {
             edges,
             plain: draws.chance(15).then_some(0),
             wild,
-            cache_bytes: *draws.pick(&[1, 3_000, 6_000, 20_000, 1 << 20, 1 << 20, 1 << 20]),
+            cache_bytes: match draws.below(10) {
+                0 => 1,
+                1 => 3_000,
+                2 => 6_000,
+                3 => 20_000,
+                _ => MUCH,
+            },
             operations: operations as usize,
             pause_ms: draws.log_uniform(4, 60),
             trouble: draws.log_uniform(WHOLE / 200, WHOLE / 8),

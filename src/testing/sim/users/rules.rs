@@ -17,13 +17,27 @@ use crate::testing::sim::draws::Draws;
 /// Under which metadata key each local write carries a number of its own.
 pub(crate) const MARK: &str = "mark";
 
-/// What one event of a journal left behind: what its writer had seen, and what it rivals.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Line {
-    id: EventId,
-    text: u64,
-    seen: usize,
-    rivals: usize,
+/// What the events of a journal left behind: a sum over all of them, in order, of what each says, how
+/// much of the latest ones its writer had seen, and how many it rivals.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Journal {
+    sum: u64,
+    latest: Vec<EventId>,
+}
+
+impl Journal {
+    const LATEST: usize = 8;
+
+    fn add(&mut self, text: u64, cx: &Context<'_, u64>) {
+        let seen = self.latest.iter().filter(|id| cx.saw(**id)).count();
+        for part in [text, seen as u64, cx.rivals().len() as u64] {
+            self.sum = (self.sum.rotate_left(7) ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+        if self.latest.len() == Self::LATEST {
+            self.latest.remove(0);
+        }
+        self.latest.push(cx.id());
+    }
 }
 
 /// The cast of a simulation that is given none.
@@ -60,17 +74,8 @@ fn registry(version: u32) -> Registry {
     let journal = FoldFn::new(
         "journal",
         1,
-        |_: &AggregateId| Vec::<Line>::new(),
-        |lines: &mut Vec<Line>, text: &u64, cx: &Context<'_, u64>| {
-            let seen = lines.iter().filter(|line| cx.saw(line.id)).count();
-            let (id, rivals) = (cx.id(), cx.rivals().len());
-            lines.push(Line {
-                id,
-                text: *text,
-                seen,
-                rivals,
-            });
-        },
+        |_: &AggregateId| Journal::default(),
+        |journal: &mut Journal, text: &u64, cx: &Context<'_, u64>| journal.add(*text, cx),
     );
     let registry = Registry::new().with("stock", stock).unwrap();
     let registry = registry.with("journal", journal).unwrap();

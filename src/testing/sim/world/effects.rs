@@ -95,7 +95,7 @@ impl World {
             fails
         };
         if matches!(fails, None | Some(Fault::WriteKept)) {
-            let searched = self.draws.chance(25);
+            let searched = self.draws.chance(15);
             let at = &mut self.nodes[node];
             at.disk.append(&group, &at.registry, searched);
             let (is_other, is_bare) = (at.is_other, at.registry.is_empty());
