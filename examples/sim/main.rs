@@ -11,7 +11,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anabranch::testing::sim::{Finding, Simulation, Sweep};
+use anabranch::testing::sim::{Fault, Finding, Simulation, Sweep};
 
 use crate::arguments::{Arguments, Wish};
 use crate::telling::Watch;
@@ -73,11 +73,11 @@ fn many(arguments: &Arguments) -> ExitCode {
         .with_jobs(arguments.jobs)
         .replaying(&kept)
         .run(|report| watch.tell(report, arguments.seeds));
-    watch.end();
+    telling::wipe();
     for finding in &report.failures {
         keep(&file, &kept, finding);
     }
-    let missing: Vec<&str> = report.faults.missing().map(|fault| fault.name()).collect();
+    let missing: Vec<&str> = report.faults.missing().map(Fault::name).collect();
     let lacks = report.seeds >= ENOUGH && !missing.is_empty();
     if arguments.json {
         println!("{}", watch.json(&report));

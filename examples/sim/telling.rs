@@ -8,6 +8,11 @@ pub(crate) fn repeat(seed: u64) -> String {
     format!("cargo run --release --features testing --example sim -- --seed {seed} --trace")
 }
 
+/// Wipes the line of the progress.
+pub(crate) fn wipe() {
+    eprint!("\r{:60}\r", "");
+}
+
 /// How long it takes in the real world.
 pub(crate) struct Watch {
     start: Instant,
@@ -34,10 +39,6 @@ impl Watch {
         let seconds = self.took().as_secs();
         eprint!("\r{done} of {seeds} seeds, {found} found something, {seconds} s ");
         let _ = std::io::stderr().flush();
-    }
-
-    pub(crate) fn end(&self) {
-        eprint!("\r{:60}\r", "");
     }
 
     /// Simulated time for each second that passed.

@@ -130,6 +130,13 @@ impl Engine {
             state.report.pushed = status.sent.events;
         }
         self.note_forks(&state.forked);
+        if let Some(peer) = state.peer {
+            // A greeting that was late may have taken back what the others have heard.
+            let others = self.links.values().filter(|other| other.peer == Some(peer));
+            if let Some(position) = others.filter_map(|other| other.acked).max() {
+                self.peers.acknowledged(peer, position, 0, false);
+            }
+        }
         let note = state.peer.and_then(|peer| self.peers.acked_note(peer));
         if let Some(note) = note.filter(|_| self.writer.failed.is_none()) {
             self.writer.push(WriteItem {

@@ -50,6 +50,8 @@ faults! {
     WipedStore "wiped store",
     /// A copy of the store comes up elsewhere under the same name.
     Clone "cloned store",
+    /// Two stores have written different things under one name.
+    Fork "clone that writes",
     /// The process ends between a write and its answer.
     CrashBeforeAnswer "crash between write and answer",
     /// The process ends while it opens its store.

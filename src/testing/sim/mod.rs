@@ -11,6 +11,21 @@
 //! let outcome = Simulation::new().run(7);
 //! assert_eq!(outcome.failure, None);
 //! ```
+//!
+//! # With your rules
+//! ```
+//! use anabranch::event::Payload;
+//! use anabranch::testing::sim::{Cast, Simulation, Sweep};
+//! use anabranch::{FoldFn, Registry};
+//!
+//! let seats = FoldFn::new("seats", 1, |_| 0u64, |taken, more: &u64, _| *taken += more);
+//! let cast = Cast::new(Registry::new().with("flight", seats)?)
+//!     .writing(["flight/7", "flight/8"], |draws| Payload::encode(&draws.below(4)).unwrap());
+//! let report = Sweep::new(Simulation::with_cast(cast), 0..10).with_jobs(2).run(|_| ());
+//! assert!(report.failures.is_empty(), "{report}");
+//! # Ok::<(), anabranch::resolver::RegistryError>(())
+//! ```
+//! A seed that fails does so again: [`Simulation::run_traced`] tells everything that happened in it.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

@@ -19,10 +19,6 @@ pub(crate) enum Wild {
     Leaves,
 }
 
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact of its own, and they combine"
-)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) shape: Shape,
@@ -46,8 +42,6 @@ pub(crate) struct Plan {
     pub(crate) crowd: bool,
     /// Every replica founds a log of its own; they become one when they meet.
     pub(crate) founders: bool,
-    /// A clone's users write before it has met anybody.
-    pub(crate) forks: bool,
     /// A reconnect at the end is measured, too.
     pub(crate) echo: bool,
     /// How likely each fault is where it can happen, in parts of [`WHOLE`].
@@ -116,7 +110,6 @@ impl Plan {
             liked: None,
             crowd: false,
             founders: false,
-            forks: false,
             echo: false,
             rates: [0; Fault::COUNT],
         }
@@ -155,16 +148,19 @@ impl Plan {
             liked: draws.chance(30).then(|| draws.below(64) as usize),
             crowd: draws.chance(2),
             founders: draws.chance(30),
-            forks: false,
             echo: draws.chance(15),
             rates: rates(draws),
         };
         if plan.wild != Wild::Nobody || (plan.founders && draws.chance(50)) {
             plan.spare(&OBLIVION);
+            plan.spare(&[Fault::Fork]);
         }
         if plan.rate(Fault::Clone) > 0 {
             // Whoever knows better than the clone must go on knowing it.
             plan.spare(&[Fault::OldCopy, Fault::WipedStore, Fault::BitFlip]);
+        }
+        if plan.rate(Fault::Clone) > 0 && plan.rate(Fault::Fork) == 0 && draws.chance(40) {
+            plan.rates[Fault::Fork.index()] = WHOLE as u32;
         }
         plan.founders &= shape == Shape::Hub && !plan.forgets();
         plan
@@ -234,6 +230,7 @@ fn range(fault: Fault) -> (u64, u64) {
         Fault::TruncatedFrame | Fault::CorruptFrame => (WHOLE / 5_000, WHOLE / 200),
         Fault::OldBasis | Fault::Garbage | Fault::UnknownType => (WHOLE / 100, WHOLE / 4),
         Fault::LargeCommit => (WHOLE / 20_000, WHOLE / 1_000),
+        Fault::Fork => (WHOLE / 2, WHOLE),
         Fault::BitFlip | Fault::HubAway => (WHOLE / 200, WHOLE / 20),
         _ => (WHOLE / 50, WHOLE),
     }

@@ -33,9 +33,15 @@ impl World {
 
     /// In a healed world: every replica has of every aggregate what a plain merge gives.
     pub(crate) fn check_merged(&mut self) {
+        self.check_merged_but(&BTreeSet::new());
+    }
+
+    /// The same, of all but these aggregates.
+    pub(crate) fn check_merged_but(&mut self, spoilt: &BTreeSet<AggregateId>) {
         let ready: Vec<_> = self
             .ready(0)
             .map(|event| event.aggregate().clone())
+            .filter(|aggregate| !spoilt.contains(aggregate))
             .collect();
         let aggregates: BTreeSet<AggregateId> = ready.into_iter().collect();
         // Where somebody wrote a great many, a share of them is looked at.

@@ -62,7 +62,7 @@ impl World {
     /// At any moment, what a peer has not durably is among what it has not acknowledged, but for what
     /// came from it. Only of worlds in which nobody loses what was durable or writes anything again.
     pub(crate) fn check_claims(&self) {
-        if self.tally.restores > 0 || self.plan.wild != Wild::Nobody || self.plan.forks {
+        if self.tally.restores > 0 || self.plan.wild != Wild::Nobody {
             return;
         }
         for node in &self.nodes {

@@ -6,6 +6,7 @@
 mod agreement;
 mod echo;
 mod events;
+mod forks;
 mod gaps;
 mod held;
 mod reference;
@@ -22,6 +23,9 @@ impl World {
         self.check_held();
         self.check_credit();
         self.check_woken();
+        if self.has_forked && self.check_forks() {
+            return;
+        }
         self.check_events();
         self.check_gaps();
         self.check_stamps();

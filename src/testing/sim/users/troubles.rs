@@ -132,7 +132,12 @@ impl World {
             return;
         }
         let number = self.nodes.len();
-        let clone = self.nodes[node].cloned(number, copy.clone(), self.now);
+        let mut clone = self.nodes[node].cloned(number, copy.clone(), self.now);
+        if self.strikes(Fault::Fork) {
+            // Its users do not wait until it has met somebody.
+            clone.restored = None;
+            self.has_forked = true;
+        }
         self.nodes.push(clone);
         self.plan.edges.push((number, neighbour));
         self.tally.restores += 1;

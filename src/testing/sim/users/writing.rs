@@ -137,7 +137,7 @@ impl World {
     /// Whether a restored replica may not yet know what it wrote before; what it writes then is a
     /// fork, which nobody settles so far.
     pub(crate) fn is_ignorant(&mut self, node: usize) -> bool {
-        let Some(at) = self.nodes[node].restored.filter(|_| !self.plan.forks) else {
+        let Some(at) = self.nodes[node].restored else {
             return false;
         };
         let engine = self.nodes[node].engine.as_ref().unwrap();

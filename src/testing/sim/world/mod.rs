@@ -58,6 +58,10 @@ pub(crate) struct World {
     ids: u64,
     /// No more faults: everything is quick and reliable.
     pub(crate) healed: bool,
+    /// A clone may have written before it had met anybody.
+    pub(crate) has_forked: bool,
+    /// Some replica has told of a fork.
+    pub(crate) fork_is_listed: bool,
     pub(crate) strangers: Vec<Commit>,
     /// Local writes by their numbers: who was told that they are durable.
     pub(crate) durable: BTreeMap<u64, usize>,
@@ -103,6 +107,8 @@ impl World {
             queue: BinaryHeap::new(),
             ids: 0,
             healed: false,
+            has_forked: false,
+            fork_is_listed: false,
             strangers,
             durable: BTreeMap::new(),
             writers: BTreeMap::new(),

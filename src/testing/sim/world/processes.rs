@@ -72,6 +72,9 @@ impl World {
 
     pub(crate) fn end(&mut self, node: usize, power: bool) {
         self.trace.say(self.now, || format!("replica {node} ends"));
+        if self.has_forked {
+            self.note_listed(node);
+        }
         self.nodes[node].stop();
         if power {
             let disk = &mut self.nodes[node].disk;
