@@ -24,7 +24,8 @@ impl World {
                 continue;
             }
             let before = &group.entries[..place];
-            let is_on_old_reading = at.is_on_old_reading(entry);
+            // What was seen of another branch than the one that is here is nobody's past.
+            let is_on_old_reading = self.has_forked || at.is_on_old_reading(entry);
             let events = entry.commit.events().iter().enumerate();
             for (index, event) in events.filter(|_| !is_on_old_reading) {
                 let merged = at.known(event, before, &entry.commit.events()[..index]);
