@@ -4,6 +4,7 @@ use crate::engine::Engine;
 use crate::event::{EventId, ReplicaId};
 use crate::limits::{CREDIT_BYTES, WATCH_CHANGES_MAX};
 use crate::log::Cursor;
+use crate::testing::sim::network::Connection;
 use crate::testing::sim::world::World;
 use crate::testing::sim::world::node::Node;
 
@@ -68,10 +69,24 @@ impl World {
         );
     }
 
+    /// Over how many connections of a replica summaries were told; nothing while there is such a one.
+    fn summaries_of(&self, node: usize) -> Option<usize> {
+        let is_its = |connection: &&Connection| {
+            connection.summarizes && connection.ends.iter().any(|end| end.node == node)
+        };
+        let mut live = self.live.iter().map(|at| &self.connections[*at]);
+        if live.any(|connection| is_its(&connection)) {
+            return None;
+        }
+        Some(self.connections.iter().filter(is_its).count())
+    }
+
     /// At any moment, what a watch has not told is bounded, and no cursor has moved back.
     pub(crate) fn check_bounds(&mut self) {
-        for node in &mut self.nodes {
-            node.check_cursors();
+        for node in 0..self.nodes.len() {
+            let summaries = self.summaries_of(node);
+            let node = &mut self.nodes[node];
+            node.check_cursors(summaries);
             let held = node.engine.as_ref().map(Engine::held);
             let changes = held.map_or(0, |held| held.changes);
             assert!(
@@ -84,25 +99,22 @@ impl World {
 }
 
 impl Node {
-    /// Of one opening of a peer's store, how far it was read only grows.
-    fn check_cursors(&mut self) {
+    /// Of one opening of a peer's store, how far it was read only grows, unless a peer is asked anew for
+    /// what it has: then what was read of it does not count until that is settled.
+    fn check_cursors(&mut self, summaries: Option<usize>) {
         let Some(engine) = &self.engine else { return };
+        let before = self.cursors.take();
+        let Some(summaries) = summaries else { return };
+        let when = (self.opening, summaries);
         let now: BTreeMap<ReplicaId, Cursor> = engine.cursors().collect();
-        if self.cursors.0 == self.opening {
-            for (peer, cursor) in &now {
-                let before = self
-                    .cursors
-                    .1
-                    .get(peer)
-                    .filter(|before| before.epoch == cursor.epoch);
-                let is_back = before.is_some_and(|before| before.position > cursor.position);
-                assert!(
-                    !is_back,
-                    "replica {} moves its cursor back: {before:?}",
-                    self.number
-                );
-            }
+        let before = before.filter(|(then, _)| *then == when);
+        for (peer, was) in before.iter().flat_map(|(_, cursors)| cursors) {
+            let is_back = now
+                .get(peer)
+                .is_some_and(|is| is.epoch == was.epoch && is.position < was.position);
+            let number = self.number;
+            assert!(!is_back, "replica {number} moves its cursor back: {was:?}");
         }
-        self.cursors = (self.opening, now);
+        self.cursors = Some((when, now));
     }
 }

@@ -33,6 +33,7 @@ impl World {
             0
         };
         self.connections.push(Connection {
+            summarizes: false,
             ends,
             edge,
             cut: false,

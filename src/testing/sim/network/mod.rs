@@ -52,6 +52,8 @@ pub(crate) struct Connection {
     pub(crate) both: bool,
     /// A frame was damaged on its way, so an end may complain.
     pub(crate) mangled: bool,
+    /// An end has told the other what it has received.
+    pub(crate) summarizes: bool,
     /// Milliseconds for each KiB.
     pub(crate) slowness: u64,
 }
@@ -137,7 +139,10 @@ impl Connection {
                 end.owed = end.owed.saturating_sub(bytes);
                 (Seen::Other, Carried::Other)
             }
-            Message::Summary(_) => (Seen::Summary, Carried::Other),
+            Message::Summary(_) => {
+                self.summarizes = true;
+                (Seen::Summary, Carried::Other)
+            }
             Message::Again => (Seen::Other, Carried::Again),
             _ => (Seen::Other, Carried::Other),
         }

@@ -91,8 +91,9 @@ pub(crate) struct Node {
     pub(crate) tailer: Tailer,
     /// As far as tails were told that the log has grown.
     pub(crate) appended: u64,
-    /// How far it had read its peers' logs when that was last looked at, and in which opening.
-    pub(crate) cursors: (u64, BTreeMap<ReplicaId, Cursor>),
+    /// How far it had read its peers' logs when that was last looked at, in which opening and after how
+    /// many connections that summaries were told over; nothing while there is such a connection.
+    pub(crate) cursors: Option<((u64, usize), BTreeMap<ReplicaId, Cursor>)>,
     /// When an older copy was put back: users do not write before the replica knows what it lost.
     pub(crate) restored: Option<u64>,
     /// Who it was when that store was first opened.
@@ -125,7 +126,7 @@ impl Node {
             watchers: BTreeMap::new(),
             tailer: Tailer::default(),
             appended: 0,
-            cursors: (0, BTreeMap::new()),
+            cursors: None,
             restored: None,
             was: None,
         }
