@@ -109,7 +109,7 @@ fn sound() -> impl Iterator<Item = Kept> {
 
 fn table(elsewhere: Vec<Row>) -> ExitCode {
     println!(
-        "{:38} {:12} {:>6} {:>7}  what is wrong",
+        "{:49} {:12} {:>6} {:>7}  what is wrong",
         "mistake", "caught by", "events", "seconds"
     );
     let (mut planted, mut found, mut slowest) = (0, 0, 0.0f64);
@@ -124,7 +124,7 @@ fn table(elsewhere: Vec<Row>) -> ExitCode {
             "  <- not as it should be"
         };
         println!(
-            "{:38} {law:12} {events:>6} {:>7.2}  {}{wrong}",
+            "{:49} {law:12} {events:>6} {:>7.2}  {}{wrong}",
             row.mistake.name, row.seconds, row.mistake.sin
         );
         planted += 1;
@@ -132,7 +132,7 @@ fn table(elsewhere: Vec<Row>) -> ExitCode {
         slowest = slowest.max(row.seconds);
     }
     println!(
-        "\n{:38} {:12} {:>11} {:>7}",
+        "\n{:49} {:12} {:>11} {:>7}",
         "sound rule", "", "histories", "seconds"
     );
     let (mut rules, mut kept) = (0, 0);
@@ -143,7 +143,7 @@ fn table(elsewhere: Vec<Row>) -> ExitCode {
             broken => format!("ACCUSED of {broken:?}"),
         };
         println!(
-            "{:38} {:12} {:>11} {:>7.2}  {said}",
+            "{:49} {:12} {:>11} {:>7.2}  {said}",
             rule.name,
             rule.kind,
             rule.histories(),
