@@ -5,8 +5,9 @@
 
 use anabranch::clock::Now;
 use anabranch::replica::environment::{Environment, OperatingSystem};
-use anabranch::store::FjallStore;
+use anabranch::store::{FjallStore, MemoryStore};
 use anabranch::{Draft, FieldEdit, FieldMerge, Registry, Replica};
+use futures::TryStreamExt;
 use serde_json::{Value, json};
 
 /// A wall clock ten minutes ahead of everybody else's.
@@ -143,4 +144,32 @@ async fn reopened(folder: &std::path::Path) -> Replica {
         }
         tokio::task::yield_now().await;
     }
+}
+
+/// A clone that has been handed a later write of its original, but not those between, wrote into the gap;
+/// what ran into the later one was acknowledged and gone.
+#[tokio::test]
+async fn a_clone_does_not_write_into_the_gap_before_a_write_of_its_original() {
+    let store = MemoryStore::new();
+    let original = Replica::builder(store.clone()).registry(rules());
+    let original = original.open().await.unwrap();
+    original.record(edit("shared", "here")).await.unwrap();
+    let copy = store.copy();
+    for field in ["missing", "handed over"] {
+        original.record(edit(field, "here")).await.unwrap();
+    }
+    let commits: Vec<_> = original.commits().try_collect().await.unwrap();
+    let clone = Replica::builder(copy).registry(rules());
+    let clone = clone.open().await.unwrap();
+    let last = commits.last().cloned().into_iter().collect();
+    assert_eq!(clone.ingest(last).await.unwrap().waiting, 1);
+    for field in ["one", "two", "three"] {
+        clone.record(edit(field, "here")).await.unwrap();
+    }
+    assert_eq!(task(&clone).await.as_object().unwrap().len(), 4);
+    // Whoever brings the missing write brings peace: nothing contradicts anything.
+    clone.sync(&original).await.unwrap();
+    clone.sync(&original).await.unwrap();
+    assert_eq!(task(&clone).await.as_object().unwrap().len(), 6);
+    assert_eq!(task(&clone).await, task(&original).await);
 }

@@ -145,6 +145,9 @@ impl Engine {
     }
 
     fn write(&mut self, drafts: &[Draft], bases: &Bases) -> Result<(Commit, WriteItem), Failure> {
+        if self.has_a_double() {
+            self.renew_incarnation();
+        }
         let mut grounds = BTreeMap::new();
         for Draft { aggregate, .. } in drafts {
             if !grounds.contains_key(aggregate) {
@@ -158,6 +161,13 @@ impl Engine {
         self.accept(&commit, None, &mut item);
         item.notes.push(self.identity_note());
         Ok((commit, item))
+    }
+
+    /// Whether events under this replica's name came that it did not write: what it wrote next would run
+    /// into them.
+    fn has_a_double(&self) -> bool {
+        let own = self.inbox.received().track(self.identity.replica);
+        own.is_some_and(|track| !track.beyond().is_empty())
     }
 
     /// The clock's mark is part of the identity: it must not be lost with the stamps it made.
