@@ -3,6 +3,8 @@
 #![cfg(feature = "fjall")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
 use anabranch::clock::Now;
 use anabranch::replica::environment::{Environment, OperatingSystem};
 use anabranch::store::{FjallStore, MemoryStore};
@@ -12,6 +14,9 @@ use serde_json::{Value, json};
 
 /// A wall clock ten minutes ahead of everybody else's.
 struct Ahead(OperatingSystem);
+
+/// What nobody should wait for.
+const LONG: Duration = Duration::from_secs(20);
 
 impl Environment for Ahead {
     fn now(&self) -> Now {
@@ -172,4 +177,38 @@ async fn a_clone_does_not_write_into_the_gap_before_a_write_of_its_original() {
     clone.sync(&original).await.unwrap();
     assert_eq!(task(&clone).await.as_object().unwrap().len(), 6);
     assert_eq!(task(&clone).await, task(&original).await);
+}
+
+/// The hub held another event, with another stamp, under the id that the write named; so it took a lifted
+/// stamp for a skewed one, and what was written again was refused again, for ever.
+#[tokio::test]
+async fn what_a_clone_writes_on_its_own_branch_is_not_refused_for_the_stamp_of_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let wild = ahead(folder.path()).await;
+    wild.record(edit("wild", "here")).await.unwrap();
+    let wild: Vec<_> = wild.commits().try_collect().await.unwrap();
+    let store = MemoryStore::new();
+    let original = Replica::builder(store.clone()).registry(rules());
+    let original = original.open().await.unwrap();
+    original.ingest(wild).await.unwrap();
+    let hub = Replica::in_memory(rules()).await.unwrap();
+    original.sync(&hub).await.unwrap();
+    let clone = Replica::builder(store.copy()).registry(rules());
+    let clone = clone.open().await.unwrap();
+    // Both write their first event: one follows the wild one, one is somewhere else.
+    clone.record(edit("clone", "here")).await.unwrap();
+    let elsewhere = Draft::new(
+        "task/2",
+        "edited",
+        &FieldEdit::new().set(["x"], "1").unwrap(),
+    );
+    original.record(elsewhere.unwrap()).await.unwrap();
+    original.sync(&hub).await.unwrap();
+    clone.sync(&hub).await.unwrap();
+    let before = clone.status().end;
+    clone.record(edit("after", "here")).await.unwrap();
+    let report = tokio::time::timeout(LONG, clone.sync(&hub)).await;
+    let report = report.unwrap().unwrap();
+    assert!(report.caught_up && report.refused.is_empty(), "{report}");
+    assert_eq!(clone.status().end, before + 1, "it was written once");
 }

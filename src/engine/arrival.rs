@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
 use super::io::{Failure, Ingested};
-use super::judging::{Judgement, past};
+use super::judging::Judgement;
 use super::link::LinkState;
 use super::looking::{Looked, Parked};
 use super::reading::Pending;
@@ -115,8 +115,8 @@ impl Engine {
             let events = u64::from(commit.span().len());
             let first_hop = state.is_first_hop(commit);
             let before = delivery.commits.get(..at).unwrap_or_default();
-            let skew = if first_hop && self.has_past_of(commit) {
-                self.skew(commit.timestamp(), past(commit, looked, before))
+            let skew = if first_hop {
+                self.skew_of(commit, looked, before)
             } else {
                 None
             };

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use super::Engine;
 use super::looking::Looked;
 use crate::clock;
-use crate::event::{Chain, Commit, Event, EventId, ReplicaId, Timestamp};
+use crate::event::{Chain, Commit, Event, EventId, Head, ReplicaId, Timestamp};
 use crate::protocol::Delivered;
 
 /// What is to be done with one commit of somebody else.
@@ -40,18 +40,47 @@ impl Engine {
         ids
     }
 
-    pub(super) fn skew(&self, timestamp: Timestamp, past: Option<Timestamp>) -> Option<u64> {
+    fn skew(&self, timestamp: Timestamp, past: Option<Timestamp>) -> Option<u64> {
         clock::first_hop_skew(timestamp, self.now.wall_ms, past)
     }
 
-    /// Whether everything is here that a commit names. If not, nobody can tell a skewed stamp from a
-    /// lifted one, and a lifted one is never refused.
-    pub(super) fn has_past_of(&self, commit: &Commit) -> bool {
+    /// By how much the stamp of a commit that its writer sends is too far ahead. Where something that it
+    /// names is not here, or another branch of that writer's events is, nobody can tell a skewed
+    /// stamp from a lifted one, and a lifted one is never refused: it would be written again for ever.
+    pub(super) fn skew_of(
+        &self,
+        commit: &Commit,
+        looked: &Looked,
+        before: &[Delivered],
+    ) -> Option<u64> {
+        self.skew(commit.timestamp(), None)?;
         let heads = commit.events().iter().flat_map(Event::heads);
-        let mut outside = heads.filter(|head| {
+        let outside = heads.filter(|head| {
             head.id.replica != commit.replica() || !commit.span().contains(head.id.seq)
         });
-        outside.all(|head| self.inbox.received().contains(head.id))
+        let mut past = None;
+        for head in outside {
+            past = past.max(Some(self.stamp_of(head, looked, before)?));
+        }
+        self.skew(commit.timestamp(), past)
+    }
+
+    /// The stamp of what a head names, if that very event is here: in the store, or among what came
+    /// right before.
+    fn stamp_of(&self, head: &Head, looked: &Looked, before: &[Delivered]) -> Option<Timestamp> {
+        if let Some(known) = looked.get(&head.id) {
+            let is_it = known.chain.is_some_and(|chain| chain.tag() == head.tag);
+            return is_it.then_some(known.timestamp);
+        }
+        let holds = |commit: &&Commit| {
+            commit.replica() == head.id.replica && commit.span().contains(head.id.seq)
+        };
+        let mut commits = before.iter().rev().map(|delivered| &delivered.commit);
+        let is_here = self.inbox.received().contains(head.id);
+        commits
+            .find(holds)
+            .filter(|_| is_here)
+            .map(Commit::timestamp)
     }
 
     pub(super) fn judge(
@@ -92,20 +121,4 @@ impl Engine {
             None => Judgement::Take,
         }
     }
-}
-
-/// The greatest stamp that a commit names, as far as the store and what came right before it tell:
-/// a stamp that follows it was lifted, not skewed.
-pub(super) fn past(commit: &Commit, looked: &Looked, before: &[Delivered]) -> Option<Timestamp> {
-    let beside = |id: EventId| {
-        let mut commits = before.iter().rev().map(|delivered| &delivered.commit);
-        let its = commits.find(|c| c.replica() == id.replica && c.span().contains(id.seq));
-        its.map(Commit::timestamp)
-    };
-    let heads = commit.events().iter().flat_map(Event::heads);
-    let stamps = heads.filter_map(|head| match looked.get(&head.id) {
-        Some(known) => Some(known.timestamp),
-        None => beside(head.id),
-    });
-    stamps.max()
 }
