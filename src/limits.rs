@@ -38,6 +38,11 @@ pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of one part of a commit that is larger than a frame. Protocol; leaves a frame room for its
 /// header.
 pub const PART_BYTES_MAX: usize = 512 * 1024;
+/// Most events of one block of commits. Protocol; what hostile bytes can make of memory.
+pub const BLOCK_EVENTS_MAX: usize = 65_536;
+/// Greatest sum of a block's commits, in canonical bytes. Protocol; names are told by what differs
+/// between them, so a few bytes may stand for many.
+pub const BLOCK_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A batch is closed when it holds this many events, or the bytes below. Local.
 pub const BATCH_EVENTS_MAX: usize = 512;
 /// A batch is closed when its events reach this many bytes; it holds at least one commit. Local.

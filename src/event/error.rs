@@ -233,6 +233,12 @@ pub enum CodecError {
         /// Its number.
         value: u64,
     },
+    /// An event is not the one that was written.
+    #[error("checksum of event {id} does not match")]
+    Checksum {
+        /// The event, as far as its bytes tell.
+        id: EventId,
+    },
     /// The pieces do not make an event or a commit.
     #[error(transparent)]
     Commit(#[from] CommitError),

@@ -9,6 +9,7 @@
 
 pub mod cbor;
 
+mod block;
 mod chain;
 mod codec;
 mod commit;
@@ -26,6 +27,7 @@ mod set_hash;
 mod timestamp;
 mod version_vector;
 
+pub use block::{decode_block, encode_block};
 pub use chain::{Chain, ChainTag, Digest};
 pub use codec::{decode_commit, encode_commit};
 pub use commit::{Commit, CommitSpan};

@@ -1,0 +1,240 @@
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::columns::{CHECKSUM_LEN, Columns, STAMP_ORIGIN, unzigzag};
+use super::input::Input;
+use super::layout::{Layout, Track};
+use crate::event::{
+    ChainTag, CodecError, Commit, CommitSpan, Event, EventError, EventId, EventParts, Head, Heads,
+    Metadata, Payload, ReplicaId, Seq, Timestamp, codec,
+};
+use crate::limits::{
+    COMMIT_EVENTS_MAX, HEADS_MAX, METADATA_BYTES_MAX, METADATA_ENTRIES_MAX, PAYLOAD_BYTES_MAX,
+};
+
+/// Reads a block, which must fill the bytes: its commits in their order. See the [format](super).
+///
+/// Payloads share `bytes` and keep it alive; a name that occurs often is read once and shared.
+/// Nothing is allocated in proportion to a length that the bytes merely claim. Cost: one look at
+/// each event, and its digest.
+///
+/// # Errors
+/// [`CodecError`] names what is wrong with the bytes, an event or a commit; an event that was
+/// damaged is [named](CodecError::Checksum).
+pub fn decode_block(bytes: &Bytes) -> Result<Vec<Commit>, CodecError> {
+    let mut input = Input::new(bytes);
+    let bits = input.number("columns of a block")?;
+    let columns = Columns::from_bits(bits).ok_or(CodecError::Unknown {
+        what: "columns of a block",
+        value: bits,
+    })?;
+    let mut commits = Vec::new();
+    if let Some(layout) = Layout::read(&mut input, columns)? {
+        commits.reserve_exact(layout.commits);
+        let mut decoder = Decoder {
+            whole: bytes,
+            stamp: Timestamp::at_millis(STAMP_ORIGIN),
+            scratch: Vec::new(),
+            layout,
+        };
+        for _ in 0..decoder.layout.commits {
+            commits.push(decoder.commit()?);
+        }
+        decoder.layout.finish()?;
+    }
+    input.finish()?;
+    Ok(commits)
+}
+
+/// What the events of one commit have in common.
+struct Common {
+    writer: usize,
+    replica: ReplicaId,
+    span: CommitSpan,
+    timestamp: Timestamp,
+    written_ms: u64,
+}
+
+struct Decoder<'a> {
+    whole: &'a Bytes,
+    stamp: Timestamp,
+    /// Canonical bytes of the event at hand.
+    scratch: Vec<u8>,
+    layout: Layout<'a>,
+}
+
+impl Decoder<'_> {
+    fn commit(&mut self) -> Result<Commit, CodecError> {
+        let common = self.common()?;
+        let mut events = Vec::with_capacity(usize::try_from(common.span.len()).unwrap_or(1));
+        let mut seq = Some(common.span.first());
+        while let Some(at) = seq.filter(|seq| common.span.contains(*seq)) {
+            events.push(self.event(&common, at)?);
+            seq = at.next();
+        }
+        Ok(Commit::new(events)?)
+    }
+
+    fn common(&mut self) -> Result<Common, CodecError> {
+        let layout = &mut self.layout;
+        let events = layout.lengths.number("length of a commit")?;
+        let events = usize::try_from(events)
+            .unwrap_or(COMMIT_EVENTS_MAX)
+            .saturating_add(1);
+        let writer = layout.writers.next("writer")?;
+        let out_of_range = CodecError::OutOfRange { what: "writer" };
+        let track = layout.tracks.get_mut(writer).ok_or(out_of_range)?;
+        let first = match track.next {
+            None => layout.firsts.number("first seq")?,
+            Some(expected) => unzigzag(expected, layout.steps.number("step of seqs")?),
+        };
+        let first = Seq::new(first).ok_or(CodecError::OutOfRange { what: "first seq" })?;
+        let span = CommitSpan::new(first, events)?;
+        track.next = Some(span.last().get().wrapping_add(1));
+        let timestamp = stamp_after(self.stamp, &mut layout.stamps)?;
+        self.stamp = timestamp;
+        let wall = layout.walls.number("wall time")?;
+        Ok(Common {
+            writer,
+            replica: track.id,
+            span,
+            timestamp,
+            written_ms: unzigzag(timestamp.millis(), wall),
+        })
+    }
+
+    fn event(&mut self, common: &Common, seq: Seq) -> Result<Event, CodecError> {
+        let id = EventId::new(common.replica, seq);
+        let aggregate = self.layout.aggregates.references.next("aggregate")?;
+        let kind = self.layout.types.references.next("event type")?;
+        let (name, latest) = match self.layout.aggregates.entries.get_mut(aggregate) {
+            Some(named) => (named.name.clone(), named.latest.replace(id)),
+            None => return Err(CodecError::OutOfRange { what: "aggregate" }),
+        };
+        let Some(event_type) = self.layout.types.entries.get(kind).cloned() else {
+            return Err(CodecError::OutOfRange { what: "event type" });
+        };
+        let parts = EventParts {
+            id,
+            commit: common.span,
+            timestamp: common.timestamp,
+            written_ms: common.written_ms,
+            aggregate: name,
+            event_type,
+            heads: self.heads(latest)?,
+            replaces: self.replaces()?,
+            metadata: self.metadata()?,
+            payload: self.payload()?,
+        };
+        if let Some(track) = self.layout.tracks.get_mut(common.writer) {
+            track.seen = seq.get();
+        }
+        self.scratch.clear();
+        codec::put_body(&parts, &mut self.scratch);
+        let digest = codec::digest(&parts, &self.scratch);
+        let sum: [u8; CHECKSUM_LEN] = self.layout.checksums.array("checksum")?;
+        if digest.to_bytes().first_chunk() != Some(&sum) {
+            return Err(CodecError::Checksum { id });
+        }
+        Ok(Event::with_digest(parts, digest)?)
+    }
+
+    fn heads(&mut self, latest: Option<EventId>) -> Result<Heads, CodecError> {
+        let wrong = CodecError::OutOfRange {
+            what: "number of heads",
+        };
+        let layout = &mut self.layout;
+        let count = match layout.head_counts.number("number of heads")? {
+            0 => return Ok(Heads::NONE),
+            1 => {
+                let id = latest.ok_or(wrong)?;
+                let tag = ChainTag::from_bits(u16::from_le_bytes(
+                    layout.head_tags.array("tag of a head")?,
+                ));
+                return Ok(Heads::new(alloc::vec![Head { id, tag }])?);
+            }
+            number => usize::try_from(number - 1)
+                .ok()
+                .filter(|count| *count <= HEADS_MAX),
+        };
+        let mut heads = Vec::new();
+        for _ in 0..count.ok_or(wrong)? {
+            let replica = layout.head_ids.number("head")?;
+            let id = named(&mut layout.tracks, replica, &mut layout.head_ids)?;
+            let tag = u16::from_le_bytes(layout.head_tags.array("tag of a head")?);
+            heads.push(Head {
+                id,
+                tag: ChainTag::from_bits(tag),
+            });
+        }
+        Ok(Heads::new(heads)?)
+    }
+
+    fn replaces(&mut self) -> Result<Option<EventId>, CodecError> {
+        let layout = &mut self.layout;
+        match layout.replaced.number("replaced event")? {
+            0 => Ok(None),
+            replica => named(&mut layout.tracks, replica - 1, layout.replaced.input()).map(Some),
+        }
+    }
+
+    fn metadata(&mut self) -> Result<Metadata, CodecError> {
+        let what = "number of metadata entries";
+        let mut metadata = Metadata::new();
+        let column = &mut self.layout.metadata;
+        let entries = usize::try_from(column.number(what)?).unwrap_or(usize::MAX);
+        if entries > METADATA_ENTRIES_MAX {
+            return Err(CodecError::OutOfRange { what });
+        }
+        for _ in 0..entries {
+            let key = column.input().text("metadata key", METADATA_BYTES_MAX)?;
+            let value = column.input().text("metadata value", METADATA_BYTES_MAX)?;
+            metadata.insert(key, value)?;
+        }
+        if metadata.len() == entries {
+            Ok(metadata)
+        } else {
+            Err(CodecError::OutOfRange { what })
+        }
+    }
+
+    fn payload(&mut self) -> Result<Payload, CodecError> {
+        let what = "size of a payload";
+        let size = self.layout.sizes.next(what)?;
+        let size = usize::try_from(size)
+            .ok()
+            .filter(|size| *size <= PAYLOAD_BYTES_MAX);
+        let taken = self
+            .layout
+            .payloads
+            .take(size.ok_or(CodecError::OutOfRange { what })?, "payload")?;
+        Ok(Payload::from_bytes(self.whole.slice_ref(taken)).map_err(EventError::from)?)
+    }
+}
+
+/// The stamp of the next commit, told from the one before.
+fn stamp_after(before: Timestamp, input: &mut Input<'_>) -> Result<Timestamp, CodecError> {
+    let what = "stamp";
+    let number = input.number(what)?;
+    let millis = unzigzag(before.millis(), number / 3);
+    let logic = match number % 3 {
+        0 => 0,
+        1 => before.logic() + 1,
+        _ => input.number(what)?,
+    };
+    if millis >> 48 != 0 || logic >> 16 != 0 {
+        return Err(CodecError::OutOfRange { what });
+    }
+    Ok(Timestamp::from_bits((millis << 16) | logic))
+}
+
+/// An event of a replica of the block, told from the last one of it.
+fn named(tracks: &mut [Track], replica: u64, input: &mut Input<'_>) -> Result<EventId, CodecError> {
+    let index = usize::try_from(replica).unwrap_or(usize::MAX);
+    let track = tracks.get_mut(index);
+    let track = track.ok_or(CodecError::OutOfRange { what: "replica" })?;
+    track.seen = unzigzag(track.seen, input.number("seq")?);
+    let seq = Seq::new(track.seen).ok_or(CodecError::OutOfRange { what: "seq" })?;
+    Ok(EventId::new(track.id, seq))
+}

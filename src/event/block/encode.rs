@@ -1,0 +1,361 @@
+use alloc::vec::Vec;
+
+use super::columns::{
+    CHECKSUM_LEN, Columns, NIBBLE_FULL, STAMP_ORIGIN, put_len, put_number, put_text, zigzag,
+};
+use super::dictionary::{Dictionary, References};
+use crate::event::{Commit, Event, EventId, Timestamp};
+
+/// Appends commits of any writers, in their order, as one block. See the [format](super).
+///
+/// At most [`BLOCK_EVENTS_MAX`](crate::limits::BLOCK_EVENTS_MAX) events and
+/// [`BLOCK_BYTES_MAX`](crate::limits::BLOCK_BYTES_MAX) canonical bytes, which the caller sees to: a
+/// larger block is not read back. Cost: one look at each event, one copy of each payload.
+pub fn encode_block<'a>(commits: impl IntoIterator<Item = &'a Commit>, out: &mut Vec<u8>) {
+    let commits: Vec<&Commit> = commits.into_iter().collect();
+    let mut encoder = Encoder::new();
+    // Writers come first among replicas, so each must be known before the first head is.
+    for commit in &commits {
+        let writer = encoder.replicas.index(commit.replica().to_bytes());
+        encoder.writers.push(writer);
+    }
+    encoder.writer_count = encoder.replicas.len();
+    encoder
+        .tracks
+        .resize(encoder.writer_count, Track::default());
+    for commit in &commits {
+        encoder.commit(commit);
+    }
+    encoder.finish(&commits, out);
+}
+
+/// What a block has told of one replica so far.
+#[derive(Clone, Copy, Default)]
+struct Track {
+    /// Seq of its last event that was told, as an event, a head or a replaced one.
+    seen: u64,
+    /// The seq that its next commit is expected to begin with, once it has one.
+    next: Option<u64>,
+}
+
+/// A column of which nothing is written while all of it is zero.
+#[derive(Default)]
+struct Sparse {
+    bytes: Vec<u8>,
+    zeros: usize,
+}
+
+impl Sparse {
+    fn push(&mut self, number: u64) {
+        if number == 0 && self.bytes.is_empty() {
+            self.zeros += 1;
+        } else {
+            put_number(number, self.begun());
+        }
+    }
+
+    /// The column with everything so far written.
+    fn begun(&mut self) -> &mut Vec<u8> {
+        self.bytes
+            .resize(self.bytes.len() + core::mem::take(&mut self.zeros), 0);
+        &mut self.bytes
+    }
+
+    fn is_there(&self) -> bool {
+        !self.bytes.is_empty()
+    }
+}
+
+/// Sizes of payloads, which are often all the same.
+#[derive(Default)]
+struct Sizes {
+    first: usize,
+    count: usize,
+    differ: bool,
+    bytes: Vec<u8>,
+}
+
+impl Sizes {
+    fn push(&mut self, size: usize) {
+        if self.count == 0 {
+            self.first = size;
+        } else if !self.differ && size != self.first {
+            self.differ = true;
+            for _ in 0..self.count {
+                put_len(self.first, &mut self.bytes);
+            }
+        }
+        self.count += 1;
+        if self.differ {
+            put_len(size, &mut self.bytes);
+        }
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        if self.differ {
+            out.extend_from_slice(&self.bytes);
+        } else {
+            put_len(self.first, out);
+        }
+    }
+}
+
+struct Encoder<'a> {
+    replicas: Dictionary<[u8; 16]>,
+    writer_count: usize,
+    tracks: Vec<Track>,
+    aggregates: Dictionary<&'a str>,
+    /// The last event of each aggregate.
+    latest: Vec<Option<EventId>>,
+    types: Dictionary<&'a str>,
+    writers: References,
+    aggregate_of: References,
+    type_of: References,
+    stamp: Timestamp,
+    lengths: Sparse,
+    firsts: Vec<u8>,
+    steps: Sparse,
+    stamps: Vec<u8>,
+    walls: Sparse,
+    head_counts: Sparse,
+    head_ids: Vec<u8>,
+    head_tags: Vec<u8>,
+    replaced: Sparse,
+    metadata: Sparse,
+    sizes: Sizes,
+    checksums: Vec<u8>,
+    payload_bytes: usize,
+}
+
+impl<'a> Encoder<'a> {
+    fn new() -> Self {
+        Self {
+            replicas: Dictionary::new(),
+            writer_count: 0,
+            tracks: Vec::new(),
+            aggregates: Dictionary::new(),
+            latest: Vec::new(),
+            types: Dictionary::new(),
+            writers: References::new(),
+            aggregate_of: References::new(),
+            type_of: References::new(),
+            stamp: Timestamp::at_millis(STAMP_ORIGIN),
+            lengths: Sparse::default(),
+            firsts: Vec::new(),
+            steps: Sparse::default(),
+            stamps: Vec::new(),
+            walls: Sparse::default(),
+            head_counts: Sparse::default(),
+            head_ids: Vec::new(),
+            head_tags: Vec::new(),
+            replaced: Sparse::default(),
+            metadata: Sparse::default(),
+            sizes: Sizes::default(),
+            checksums: Vec::new(),
+            payload_bytes: 0,
+        }
+    }
+
+    fn commit(&mut self, commit: &'a Commit) {
+        let [first_event, ..] = commit.events() else {
+            return;
+        };
+        let (span, stamp) = (commit.span(), commit.timestamp());
+        self.lengths.push(u64::from(span.len()) - 1);
+        let writer = self.replicas.index(commit.replica().to_bytes());
+        let first = span.first().get();
+        if let Some(track) = self.tracks.get_mut(writer) {
+            match track.next {
+                None => put_number(first, &mut self.firsts),
+                Some(expected) => self.steps.push(zigzag(expected, first)),
+            }
+            track.next = Some(span.last().get().wrapping_add(1));
+        }
+        let logic = stamp.logic();
+        let (kind, follows) = match logic {
+            0 => (0, None),
+            _ if logic == self.stamp.logic() + 1 => (1, None),
+            _ => (2, Some(logic)),
+        };
+        put_number(
+            zigzag(self.stamp.millis(), stamp.millis()) * 3 + kind,
+            &mut self.stamps,
+        );
+        if let Some(logic) = follows {
+            put_number(logic, &mut self.stamps);
+        }
+        self.stamp = stamp;
+        self.walls
+            .push(zigzag(stamp.millis(), first_event.written_ms()));
+        for event in commit.events() {
+            self.event(event, writer);
+        }
+    }
+
+    fn event(&mut self, event: &'a Event, writer: usize) {
+        let aggregate = self.aggregates.index(event.aggregate().as_str());
+        self.aggregate_of.push(aggregate);
+        self.latest
+            .resize(self.latest.len().max(aggregate + 1), None);
+        let kind = self.types.index(event.event_type().as_str());
+        self.type_of.push(kind);
+        self.heads(event, aggregate);
+        match event.replaces() {
+            None => self.replaced.push(0),
+            Some(id) => {
+                let (replica, distance) = self.named(id);
+                put_len(replica + 1, self.replaced.begun());
+                put_number(distance, self.replaced.begun());
+            }
+        }
+        let metadata = event.metadata();
+        if metadata.is_empty() {
+            self.metadata.push(0);
+        } else {
+            let out = self.metadata.begun();
+            put_len(metadata.len(), out);
+            for (key, value) in metadata.iter() {
+                put_text(key, out);
+                put_text(value, out);
+            }
+        }
+        let id = event.id();
+        if let Some(track) = self.tracks.get_mut(writer) {
+            track.seen = id.seq.get();
+        }
+        if let Some(latest) = self.latest.get_mut(aggregate) {
+            *latest = Some(id);
+        }
+        self.sizes.push(event.payload().len());
+        self.payload_bytes += event.payload().len();
+        let digest = event.digest().to_bytes();
+        self.checksums.extend(digest.iter().take(CHECKSUM_LEN));
+    }
+
+    fn heads(&mut self, event: &Event, aggregate: usize) {
+        let heads = event.heads();
+        let latest = self.latest.get(aggregate).copied().flatten();
+        if let [head] = heads.as_slice()
+            && Some(head.id) == latest
+        {
+            self.head_counts.push(1);
+        } else {
+            let count = u64::try_from(heads.len()).unwrap_or(u64::MAX);
+            self.head_counts
+                .push(if count == 0 { 0 } else { count + 1 });
+            for head in heads {
+                let (replica, distance) = self.named(head.id);
+                put_len(replica, &mut self.head_ids);
+                put_number(distance, &mut self.head_ids);
+            }
+        }
+        for head in heads {
+            self.head_tags
+                .extend_from_slice(&head.tag.to_bits().to_le_bytes());
+        }
+    }
+
+    /// Which replica, and how far from its last event that was told.
+    fn named(&mut self, id: EventId) -> (usize, u64) {
+        let replica = self.replicas.index(id.replica.to_bytes());
+        self.tracks
+            .resize(self.tracks.len().max(replica + 1), Track::default());
+        let seq = id.seq.get();
+        let distance = self.tracks.get_mut(replica).map_or(seq, |track| {
+            let distance = zigzag(track.seen, seq);
+            track.seen = seq;
+            distance
+        });
+        (replica, distance)
+    }
+
+    fn columns(&self, commits: usize) -> Columns {
+        let mut columns = Columns::default();
+        columns.add_if(commits != 1, Columns::COMMITS);
+        columns.add_if(self.writers.are_several(), Columns::WRITERS);
+        columns.add_if(self.aggregate_of.are_several(), Columns::AGGREGATES);
+        columns.add_if(self.type_of.are_several(), Columns::TYPES);
+        columns.add_if(self.head_counts.is_there(), Columns::HEADS);
+        columns.add_if(self.sizes.differ, Columns::SIZES);
+        columns.add_if(self.lengths.is_there(), Columns::LENGTHS);
+        columns.add_if(self.walls.is_there(), Columns::WALLS);
+        columns.add_if(self.steps.is_there(), Columns::STEPS);
+        columns.add_if(self.replaced.is_there(), Columns::REPLACES);
+        columns.add_if(self.metadata.is_there(), Columns::METADATA);
+        columns
+    }
+
+    fn finish(self, commits: &[&Commit], out: &mut Vec<u8>) {
+        let columns = self.columns(commits.len());
+        out.reserve(self.payload_bytes + self.checksums.len() * 4 + 64);
+        put_number(columns.to_bits(), out);
+        if columns.has(Columns::COMMITS) {
+            put_len(commits.len(), out);
+        }
+        if commits.is_empty() {
+            return;
+        }
+        out.extend_from_slice(&self.lengths.bytes);
+        self.writers.put_count(out);
+        for id in self.replicas.keys().take(self.writer_count) {
+            out.extend_from_slice(&id);
+        }
+        self.writers.put(out);
+        if columns.has(Columns::HEADS) || columns.has(Columns::REPLACES) {
+            put_len(self.replicas.len() - self.writer_count, out);
+        }
+        for id in self.replicas.keys().skip(self.writer_count) {
+            out.extend_from_slice(&id);
+        }
+        self.type_of.put_count(out);
+        for text in self.types.keys() {
+            put_text(text, out);
+        }
+        self.type_of.put(out);
+        self.aggregate_of.put_count(out);
+        put_names(&self.aggregates, out);
+        self.aggregate_of.put(out);
+        out.extend_from_slice(&self.firsts);
+        out.extend_from_slice(&self.steps.bytes);
+        out.extend_from_slice(&self.stamps);
+        out.extend_from_slice(&self.walls.bytes);
+        out.extend_from_slice(&self.head_counts.bytes);
+        out.extend_from_slice(&self.head_ids);
+        out.extend_from_slice(&self.head_tags);
+        for column in [&self.replaced, &self.metadata] {
+            if column.is_there() {
+                put_len(column.bytes.len(), out);
+                out.extend_from_slice(&column.bytes);
+            }
+        }
+        self.sizes.put(out);
+        out.extend_from_slice(&self.checksums);
+        for event in commits.iter().flat_map(|commit| commit.events()) {
+            out.extend_from_slice(event.payload().as_bytes());
+        }
+    }
+}
+
+/// Names by what they do not share with the one before.
+fn put_names(names: &Dictionary<&str>, out: &mut Vec<u8>) {
+    let mut rests = Vec::new();
+    let mut suffixes = Vec::new();
+    let mut last: &[u8] = &[];
+    for name in names.keys() {
+        let name = name.as_bytes();
+        let shared = last.iter().zip(name).take_while(|(a, b)| a == b).count();
+        let suffix = name.get(shared..).unwrap_or_default();
+        let mut byte = 0;
+        for (shift, part) in [(4, shared), (0, suffix.len())] {
+            byte |= part.min(NIBBLE_FULL) << shift;
+            if part >= NIBBLE_FULL {
+                put_len(part - NIBBLE_FULL, &mut rests);
+            }
+        }
+        out.push(byte.to_le_bytes()[0]);
+        suffixes.extend_from_slice(suffix);
+        last = name;
+    }
+    out.extend_from_slice(&rests);
+    out.extend_from_slice(&suffixes);
+}

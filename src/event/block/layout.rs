@@ -1,0 +1,416 @@
+use alloc::vec::Vec;
+
+use super::columns::{CHECKSUM_LEN, Columns, NIBBLE_FULL};
+use super::input::Input;
+use crate::event::{AggregateId, CodecError, EventError, EventId, EventType, NameError, ReplicaId};
+use crate::limits::{
+    AGGREGATE_ID_BYTES_MAX, BLOCK_BYTES_MAX, BLOCK_EVENTS_MAX, COMMIT_EVENTS_MAX,
+    EVENT_TYPE_BYTES_MAX, HEADS_MAX,
+};
+
+/// Where each column of a block lies, and what its dictionaries hold. Nothing here is larger than
+/// the bytes that were there for it, names aside, which are bounded.
+pub(super) struct Layout<'a> {
+    pub(super) commits: usize,
+    pub(super) lengths: Column<'a>,
+    /// Every replica that is named: the writers first.
+    pub(super) tracks: Vec<Track>,
+    pub(super) writers: References<'a>,
+    pub(super) types: Table<'a, EventType>,
+    pub(super) aggregates: Table<'a, Named>,
+    pub(super) firsts: Input<'a>,
+    pub(super) steps: Column<'a>,
+    pub(super) stamps: Input<'a>,
+    pub(super) walls: Column<'a>,
+    pub(super) head_counts: Column<'a>,
+    pub(super) head_ids: Input<'a>,
+    pub(super) head_tags: Input<'a>,
+    pub(super) replaced: Column<'a>,
+    pub(super) metadata: Column<'a>,
+    pub(super) sizes: Sizes<'a>,
+    pub(super) checksums: Input<'a>,
+    pub(super) payloads: Input<'a>,
+}
+
+/// A replica, and what the block has told of it so far.
+pub(super) struct Track {
+    pub(super) id: ReplicaId,
+    /// Seq of its last event that was told, as an event, a head or a replaced one.
+    pub(super) seen: u64,
+    /// The seq that its next commit is expected to begin with, once it has one.
+    pub(super) next: Option<u64>,
+}
+
+/// An aggregate, and its last event that was read.
+pub(super) struct Named {
+    pub(super) name: AggregateId,
+    pub(super) latest: Option<EventId>,
+}
+
+/// A column that is left out where all of it is zero.
+#[derive(Default)]
+pub(super) struct Column<'a>(Option<Input<'a>>);
+
+impl<'a> Column<'a> {
+    #[inline]
+    pub(super) fn number(&mut self, what: &'static str) -> Result<u64, CodecError> {
+        self.0.as_mut().map_or(Ok(0), |input| input.number(what))
+    }
+
+    /// For what follows a number that was not zero, so it is there.
+    pub(super) fn input(&mut self) -> &mut Input<'a> {
+        self.0.get_or_insert_default()
+    }
+
+    fn finish(self) -> Result<(), CodecError> {
+        self.0.map_or(Ok(()), Input::finish)
+    }
+}
+
+/// The sizes of all payloads.
+pub(super) enum Sizes<'a> {
+    Equal(u64),
+    Each(Input<'a>),
+}
+
+impl Sizes<'_> {
+    #[inline]
+    pub(super) fn next(&mut self, what: &'static str) -> Result<u64, CodecError> {
+        match self {
+            Self::Equal(size) => Ok(*size),
+            Self::Each(input) => input.number(what),
+        }
+    }
+}
+
+/// Which entries of a dictionary are meant, one after the other.
+pub(super) struct References<'a> {
+    entries: usize,
+    introduced: usize,
+    written: Option<Input<'a>>,
+}
+
+impl References<'_> {
+    /// The index of the next one, which is less than the number of entries.
+    #[inline]
+    pub(super) fn next(&mut self, what: &'static str) -> Result<usize, CodecError> {
+        let number = match &mut self.written {
+            Some(input) => input.number(what)?,
+            None => 0,
+        };
+        let is_new = number == 0 && self.introduced < self.entries;
+        if is_new {
+            self.introduced += 1;
+            return Ok(self.introduced - 1);
+        }
+        let index = match (number, &self.written) {
+            (0, None) => Some(self.entries - 1),
+            _ => usize::try_from(number).ok().and_then(|n| n.checked_sub(1)),
+        };
+        index
+            .filter(|index| *index < self.introduced)
+            .ok_or(CodecError::OutOfRange { what })
+    }
+
+    fn finish(&self, what: &'static str) -> Result<(), CodecError> {
+        if self.introduced == self.entries {
+            Ok(())
+        } else {
+            Err(CodecError::OutOfRange { what })
+        }
+    }
+}
+
+/// A dictionary with the references into it.
+pub(super) struct Table<'a, T> {
+    pub(super) entries: Vec<T>,
+    pub(super) references: References<'a>,
+}
+
+impl<'a> Layout<'a> {
+    /// Finds the columns of a block; nothing if it holds no commits. Cost: a look at each byte that is
+    /// not part of a payload.
+    pub(super) fn read(
+        input: &mut Input<'a>,
+        columns: Columns,
+    ) -> Result<Option<Self>, CodecError> {
+        let mut commits = 1;
+        if columns.has(Columns::COMMITS) {
+            commits = input.count("number of commits", BLOCK_EVENTS_MAX)?;
+        }
+        if commits == 0 {
+            return Ok(None);
+        }
+        let what = "length of a commit";
+        let lengths = column(input, columns.has(Columns::LENGTHS), commits, what)?;
+        let events = events(commits, &lengths)?;
+        if events > input.len() / CHECKSUM_LEN {
+            return Err(CodecError::Truncated { what: "checksums" });
+        }
+        let (writers, mut tracks) = writers(input, columns, commits)?;
+        if columns.has(Columns::HEADS) || columns.has(Columns::REPLACES) {
+            let others = input.count("number of replicas", input.len() / 16)?;
+            read_replicas(input, others, &mut tracks)?;
+        }
+        let types = types(input, columns, events)?;
+        let aggregates = aggregates(input, columns, events)?;
+        let firsts = input.numbers(writers.entries, "first seq")?;
+        let others = commits - writers.entries;
+        let steps = column(input, columns.has(Columns::STEPS), others, "step of seqs")?;
+        let stamps = stamps(input, commits)?;
+        let walls = column(input, columns.has(Columns::WALLS), commits, "wall time")?;
+        let what = "number of heads";
+        let head_counts = column(input, columns.has(Columns::HEADS), events, what)?;
+        let (heads, told) = heads(events, &head_counts)?;
+        let head_ids = input.numbers(told.saturating_mul(2), "head")?;
+        let head_tags = Input::new(input.take(heads.saturating_mul(2), "tag of a head")?);
+        let replaced = sized(input, columns.has(Columns::REPLACES), "replaced events")?;
+        let metadata = sized(input, columns.has(Columns::METADATA), "metadata")?;
+        let what = "size of a payload";
+        let sizes = if columns.has(Columns::SIZES) {
+            Sizes::Each(input.numbers(events, what)?)
+        } else {
+            Sizes::Equal(input.number(what)?)
+        };
+        let checksums = Input::new(input.take(events * CHECKSUM_LEN, "checksums")?);
+        Ok(Some(Self {
+            commits,
+            lengths,
+            tracks,
+            writers,
+            types,
+            aggregates,
+            firsts,
+            steps,
+            stamps,
+            walls,
+            head_counts,
+            head_ids,
+            head_tags,
+            replaced,
+            metadata,
+            sizes,
+            checksums,
+            payloads: Input::new(input.take(input.len(), "payloads")?),
+        }))
+    }
+
+    /// Everything must have been used.
+    pub(super) fn finish(self) -> Result<(), CodecError> {
+        self.writers.finish("number of writers")?;
+        self.types.references.finish("number of event types")?;
+        self.aggregates.references.finish("number of aggregates")?;
+        self.replaced.finish()?;
+        self.metadata.finish()?;
+        self.payloads.finish()
+    }
+}
+
+fn column<'a>(
+    input: &mut Input<'a>,
+    is_there: bool,
+    count: usize,
+    what: &'static str,
+) -> Result<Column<'a>, CodecError> {
+    if !is_there {
+        return Ok(Column(None));
+    }
+    input
+        .numbers(count, what)
+        .map(|column| Column(Some(column)))
+}
+
+/// A column that says how many bytes it takes.
+fn sized<'a>(
+    input: &mut Input<'a>,
+    is_there: bool,
+    what: &'static str,
+) -> Result<Column<'a>, CodecError> {
+    if !is_there {
+        return Ok(Column(None));
+    }
+    let len = input.count(what, input.len())?;
+    Ok(Column(Some(Input::new(input.take(len, what)?))))
+}
+
+/// How many events the commits hold.
+fn events(commits: usize, lengths: &Column<'_>) -> Result<usize, CodecError> {
+    let Column(Some(mut lengths)) = *lengths else {
+        return Ok(commits);
+    };
+    let mut events = commits;
+    for _ in 0..commits {
+        events += lengths.count("length of a commit", COMMIT_EVENTS_MAX - 1)?;
+    }
+    if events > BLOCK_EVENTS_MAX {
+        let what = "number of events";
+        return Err(CodecError::OutOfRange { what });
+    }
+    Ok(events)
+}
+
+/// How many heads the events name, and how many of them are written.
+fn heads(events: usize, counts: &Column<'_>) -> Result<(usize, usize), CodecError> {
+    let Column(Some(mut counts)) = *counts else {
+        return Ok((0, 0));
+    };
+    let (mut heads, mut told) = (0, 0);
+    for _ in 0..events {
+        match counts.count("number of heads", HEADS_MAX + 1)? {
+            0 => {}
+            1 => heads += 1,
+            number => {
+                heads += number - 1;
+                told += number - 1;
+            }
+        }
+    }
+    Ok((heads, told))
+}
+
+/// Stamps are followed by their logic where it cannot be told.
+fn stamps<'a>(input: &mut Input<'a>, commits: usize) -> Result<Input<'a>, CodecError> {
+    let what = "stamp";
+    let mut ahead = *input;
+    for _ in 0..commits {
+        if ahead.number(what)? % 3 == 2 {
+            ahead.number(what)?;
+        }
+    }
+    input.take(input.len() - ahead.len(), what).map(Input::new)
+}
+
+/// Number of entries, and whether references follow them.
+fn entries(
+    input: &mut Input<'_>,
+    are_several: bool,
+    max: usize,
+    what: &'static str,
+) -> Result<(usize, bool), CodecError> {
+    if !are_several {
+        return Ok((1, false));
+    }
+    let number = input.count(what, BLOCK_EVENTS_MAX * 2 + 1)?;
+    let (count, has_references) = (number / 2, number % 2 == 1);
+    if count == 0 || count > max {
+        return Err(CodecError::OutOfRange { what });
+    }
+    Ok((count, has_references))
+}
+
+fn references<'a>(
+    input: &mut Input<'a>,
+    (entries, are_written): (usize, bool),
+    count: usize,
+    what: &'static str,
+) -> Result<References<'a>, CodecError> {
+    let written = if are_written {
+        Some(input.numbers(count, what)?)
+    } else {
+        None
+    };
+    Ok(References {
+        entries,
+        introduced: 0,
+        written,
+    })
+}
+
+fn writers<'a>(
+    input: &mut Input<'a>,
+    columns: Columns,
+    commits: usize,
+) -> Result<(References<'a>, Vec<Track>), CodecError> {
+    let what = "number of writers";
+    let head = entries(input, columns.has(Columns::WRITERS), commits, what)?;
+    let mut tracks = Vec::new();
+    read_replicas(input, head.0, &mut tracks)?;
+    Ok((references(input, head, commits, "writer")?, tracks))
+}
+
+fn read_replicas(
+    input: &mut Input<'_>,
+    count: usize,
+    tracks: &mut Vec<Track>,
+) -> Result<(), CodecError> {
+    for _ in 0..count {
+        tracks.push(Track {
+            id: ReplicaId::from_bytes(input.array("replica id")?),
+            seen: 0,
+            next: None,
+        });
+    }
+    Ok(())
+}
+
+fn types<'a>(
+    input: &mut Input<'a>,
+    columns: Columns,
+    events: usize,
+) -> Result<Table<'a, EventType>, CodecError> {
+    let what = "number of event types";
+    let head = entries(input, columns.has(Columns::TYPES), events, what)?;
+    let mut entries = Vec::new();
+    for _ in 0..head.0 {
+        let text = input.text("event type", EVENT_TYPE_BYTES_MAX)?;
+        entries.push(EventType::new(text).map_err(EventError::from)?);
+    }
+    let references = references(input, head, events, "event type")?;
+    Ok(Table {
+        entries,
+        references,
+    })
+}
+
+fn aggregates<'a>(
+    input: &mut Input<'a>,
+    columns: Columns,
+    events: usize,
+) -> Result<Table<'a, Named>, CodecError> {
+    let what = "number of aggregates";
+    let head = entries(input, columns.has(Columns::AGGREGATES), events, what)?;
+    let entries = read_names(input, head.0)?;
+    let references = references(input, head, events, "aggregate")?;
+    Ok(Table {
+        entries,
+        references,
+    })
+}
+
+/// Names are told by what they do not share with the one before, so a few bytes may stand for many:
+/// their sum is bounded.
+fn read_names(input: &mut Input<'_>, count: usize) -> Result<Vec<Named>, CodecError> {
+    let what = "aggregate id";
+    let halves = input.take(count, what)?;
+    let is_full = |half: &u8| usize::from(*half) == NIBBLE_FULL;
+    let full = halves.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let mut rests = input.numbers(full.filter(is_full).count(), what)?;
+    let mut half = |half: u8| match usize::from(half) {
+        NIBBLE_FULL => rests
+            .count(what, AGGREGATE_ID_BYTES_MAX)
+            .map(|rest| rest + NIBBLE_FULL),
+        small => Ok(small),
+    };
+    let mut names = Vec::with_capacity(count);
+    let mut name: Vec<u8> = Vec::new();
+    let mut bytes = 0usize;
+    for byte in halves {
+        let (shared, suffix) = (half(byte >> 4)?, half(byte & 15)?);
+        if shared > name.len() {
+            return Err(CodecError::OutOfRange { what });
+        }
+        name.truncate(shared);
+        name.extend_from_slice(input.take(suffix, what)?);
+        bytes += name.len();
+        if bytes > BLOCK_BYTES_MAX {
+            let what = "sum of aggregate ids";
+            return Err(CodecError::OutOfRange { what });
+        }
+        let text = core::str::from_utf8(&name).map_err(|_| CodecError::NotUtf8 { what })?;
+        names.push(Named {
+            name: AggregateId::new(text).map_err(|error: NameError| EventError::from(error))?,
+            latest: None,
+        });
+    }
+    Ok(names)
+}
