@@ -1,0 +1,201 @@
+//! Batches to a receiver: frames that were recorded, given to one that has nothing yet.
+
+use anabranch::engine::LinkId;
+use anabranch::event::{AggregateId, Commit};
+use anabranch::limits::COMMIT_EVENTS_MAX;
+use anabranch::merge::Aggregates;
+use anabranch::protocol::{Message, Role, decode_frame};
+use anabranch::resolver::Registry;
+use bytes::Bytes;
+
+use super::Rule;
+use super::author::Author;
+use super::node::{Node, opened};
+use crate::Done;
+use crate::inputs::Batch;
+
+/// The one connection of a receiver.
+pub(super) const LINK: LinkId = LinkId(1);
+
+/// Who sends, and who receives.
+pub(super) const SENDER: u64 = 1_001;
+pub(super) const RECEIVER: u64 = 1_002;
+
+/// What a receiver is sent.
+pub(crate) struct Bulk {
+    rule: Rule,
+    batch_events: usize,
+    frames: Vec<Bytes>,
+    aggregates: Vec<AggregateId>,
+    pub(crate) events: usize,
+}
+
+impl Bulk {
+    /// Records what a peer sends that got these batches in this order. Its batches have so many
+    /// events, or as many as the protocol allows.
+    pub(crate) fn record(
+        rule: Rule,
+        batches: &[Batch],
+        order: &[usize],
+        per_batch: Option<usize>,
+    ) -> Done<Self> {
+        let commits = commits(rule, batches)?;
+        let mut sender = Node::whole(SENDER, Registry::new())?;
+        for at in order {
+            sender.ingest(commits[*at].clone());
+        }
+        let batch_events = per_batch.unwrap_or(COMMIT_EVENTS_MAX);
+        let mut receiver = Node::receiver(RECEIVER, rule.registry())?;
+        let frames = converse(&mut sender, &mut receiver, batch_events);
+        let events = commits.iter().map(Vec::len).sum();
+        if receiver.events() != events as u64 {
+            let came = receiver.events();
+            return Err(format!("the receiver has {came} of {events} events").into());
+        }
+        Ok(Self {
+            rule,
+            batch_events,
+            frames,
+            aggregates: aggregates(rule, batches)?,
+            events,
+        })
+    }
+
+    /// A receiver takes everything and folds everything.
+    pub(crate) fn receive(&self) -> Done<Received> {
+        let mut node = Node::receiver(RECEIVER, self.rule.registry())?;
+        node.give(opened(LINK, Role::Listener, self.batch_events));
+        for frame in &self.frames {
+            node.frame(LINK, frame.clone());
+            node.out.clear();
+        }
+        for aggregate in &self.aggregates {
+            if !node.read(aggregate) {
+                return Err(format!("{aggregate} has no state").into());
+            }
+        }
+        Ok(Received { node })
+    }
+
+    /// Stands for all states of one that has received everything.
+    pub(crate) fn state(&self, received: &mut Received) -> Done<u64> {
+        let mut sum = 0_u64;
+        for aggregate in &self.aggregates {
+            let digest = received.node.digest(aggregate).ok_or("no digest")?;
+            sum = sum.wrapping_add(mixed(aggregate, digest));
+        }
+        Ok(sum)
+    }
+
+    /// Bytes of the frames that carry events, and of those compressed.
+    pub(crate) fn bytes(&self) -> Done<(usize, usize)> {
+        let mut bytes = (0, 0);
+        for frame in self.batches() {
+            bytes.0 += frame.len();
+            bytes.1 += zstd::bulk::compress(frame, 1)?.len();
+        }
+        Ok(bytes)
+    }
+
+    /// Frames that carry events.
+    pub(crate) fn batches(&self) -> impl Iterator<Item = &Bytes> {
+        let is_batch = |frame: &&Bytes| matches!(decode_frame(frame), Ok(Message::Batch(_)));
+        self.frames.iter().filter(is_batch)
+    }
+
+    pub(crate) fn frames(&self) -> &[Bytes] {
+        &self.frames
+    }
+}
+
+/// A receiver with everything.
+pub(crate) struct Received {
+    node: Node,
+}
+
+/// The merge alone: decoded batches, without session, engine and store. Gives what stands for all
+/// states.
+pub(crate) fn core(bulk: &Bulk, frames: &[Bytes]) -> Done<Aggregates> {
+    let mut aggregates = Aggregates::new(bulk.rule.registry());
+    for frame in frames {
+        let Message::Batch(batch) = decode_frame(frame)? else {
+            continue;
+        };
+        for delivered in &batch.commits {
+            aggregates.receive(&delivered.commit);
+        }
+    }
+    aggregates.fold_all();
+    Ok(aggregates)
+}
+
+impl Bulk {
+    /// What [`state`](Self::state) would be of these.
+    pub(crate) fn state_of(&self, aggregates: &mut Aggregates) -> Done<u64> {
+        let mut sum = 0_u64;
+        for aggregate in &self.aggregates {
+            let digest = aggregates.digest(aggregate)?;
+            sum = sum.wrapping_add(mixed(aggregate, digest.to_bytes()));
+        }
+        Ok(sum)
+    }
+}
+
+fn mixed(aggregate: &AggregateId, digest: [u8; 16]) -> u64 {
+    let name = xxhash_rust::xxh3::xxh3_64(aggregate.as_str().as_bytes());
+    xxhash_rust::xxh3::xxh3_64_with_seed(&digest, name)
+}
+
+/// The commits of each batch.
+fn commits(rule: Rule, batches: &[Batch]) -> Done<Vec<Vec<Commit>>> {
+    let mut author = Author::new(rule, false)?;
+    let mut of = |batch: &Batch| {
+        batch
+            .writes
+            .iter()
+            .map(|write| author.commit(write))
+            .collect()
+    };
+    batches.iter().map(&mut of).collect()
+}
+
+fn aggregates(rule: Rule, batches: &[Batch]) -> Done<Vec<AggregateId>> {
+    let writes = batches.iter().flat_map(|batch| &batch.writes);
+    let mut numbers: Vec<usize> = writes.map(|write| rule.number(write.key)).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+        .into_iter()
+        .map(|number| Rule::aggregate(number))
+        .collect()
+}
+
+/// Connects two nodes and lets them talk until both are silent; what the receiver was sent.
+pub(super) fn converse(sender: &mut Node, receiver: &mut Node, batch_events: usize) -> Vec<Bytes> {
+    receiver.give(opened(LINK, Role::Listener, batch_events));
+    sender.give(opened(LINK, Role::Dialer, batch_events));
+    let mut frames = Vec::new();
+    exchange(sender, receiver, |frame| frames.push(frame.clone()));
+    frames
+}
+
+/// Carries frames until neither end has more to say; bytes both ways.
+pub(super) fn exchange(
+    sender: &mut Node,
+    receiver: &mut Node,
+    mut sent: impl FnMut(&Bytes),
+) -> usize {
+    let mut bytes = 0;
+    loop {
+        if let Some((link, frame)) = sender.out.pop_front() {
+            bytes += frame.len();
+            sent(&frame);
+            receiver.frame(link, frame);
+        } else if let Some((link, frame)) = receiver.out.pop_front() {
+            bytes += frame.len();
+            sender.frame(link, frame);
+        } else {
+            return bytes;
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! This crate, through its public interface; what of it changes changes here alone.
+//!
+//! Measured is what a receiver does with the frames of a peer: session, engine, merge, and a store
+//! that answers at once and keeps the log. Who sent the frames is an engine too, whose work is not
+//! counted; its frames are recorded, and a receiver of the same birth is given them again.
+
+mod author;
+mod bulk;
+mod live;
+mod node;
+mod rule;
+mod store;
+
+pub(crate) use bulk::{Bulk, core};
+pub(crate) use live::{Live, Meeting};
+pub(crate) use rule::Rule;
+
+/// What a receiver of this crate keeps.
+pub(crate) const KEEPS: &str = "history, causality, digests, chains; every write a commit";
