@@ -118,6 +118,9 @@ pub const CONNECTIONS_MAX: usize = 15_000;
 pub const IN_PROCESS_FRAMES_MAX: usize = 16;
 /// Callers that wait for a listener within a process to accept them. Local.
 pub const IN_PROCESS_CALLERS_MAX: usize = 16;
+/// Frames that whoever brought an input about sends itself before the tasks of the connections are
+/// asked to. Local; each keeps others from the engine for a call of the system.
+pub const SENT_AT_ONCE_MAX: usize = 4;
 /// Time to connect and upgrade, in milliseconds. Local.
 pub const DIAL_MS: u64 = 10_000;
 /// Time the other end has to answer a goodbye, in milliseconds. Local.

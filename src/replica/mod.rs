@@ -20,6 +20,7 @@ mod connection;
 mod error;
 mod explain;
 mod guard;
+mod inline;
 mod port;
 mod reading;
 mod serving;

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::engine::SyncReport;
 use crate::protocol::CloseCode;
-use crate::transport::LinkSender;
+use crate::transport::{Attempt, LinkSender};
 
 /// How a connection ended.
 #[derive(Clone, Debug)]
@@ -24,6 +24,9 @@ pub struct Closed {
 
 /// The outgoing side of one connection: frames that wait for the carrier, bounded by the credit
 /// that the peer has granted.
+///
+/// While nothing waits, the carrier lies here, and whoever has a frame sends it on the thread it is
+/// on: to hand it to a task can cost the waking of a core. Frames never overtake each other.
 #[derive(Default)]
 pub(super) struct Port {
     queue: Mutex<Queue>,
@@ -34,11 +37,46 @@ pub(super) struct Port {
 #[derive(Default)]
 struct Queue {
     frames: VecDeque<Bytes>,
+    /// Whether the carrier still holds some of an earlier frame.
+    begun: bool,
+    closed: Option<Closed>,
+    /// Away while the task uses it.
+    carrier: Option<Box<dyn LinkSender>>,
+}
+
+impl Queue {
+    /// Sends the frame if nothing is before it; tells whether anything is left for the task.
+    fn attempt(&mut self, frame: &Bytes) -> Attempt {
+        let is_first = self.frames.is_empty() && !self.begun && self.closed.is_none();
+        match &mut self.carrier {
+            Some(carrier) if is_first => carrier.attempt(frame),
+            _ => Attempt::NotBegun,
+        }
+    }
+}
+
+/// What the task is to do.
+struct Work {
+    carrier: Box<dyn LinkSender>,
+    frames: Vec<Bytes>,
     closed: Option<Closed>,
 }
 
 impl Port {
-    pub(super) fn send(&self, frame: Bytes) {
+    /// Sends a frame on this thread if it can leave without waiting, else leaves it to the task.
+    pub(super) fn send_now(&self, frame: Bytes) {
+        let mut queue = self.lock();
+        match queue.attempt(&frame) {
+            Attempt::Left => return,
+            Attempt::Begun => queue.begun = true,
+            Attempt::NotBegun => queue.frames.push_back(frame),
+        }
+        drop(queue);
+        self.wake.notify_one();
+    }
+
+    /// Leaves a frame to the task, which sends what has gathered as one.
+    pub(super) fn send_soon(&self, frame: Bytes) {
         self.lock().frames.push_back(frame);
         self.wake.notify_one();
     }
@@ -53,9 +91,18 @@ impl Port {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn take(&self) -> (Vec<Bytes>, Option<Closed>) {
+    fn work(&self) -> Option<Work> {
         let mut queue = self.lock();
-        (queue.frames.drain(..).collect(), queue.closed.clone())
+        if queue.frames.is_empty() && !queue.begun && queue.closed.is_none() {
+            return None;
+        }
+        let carrier = queue.carrier.take()?;
+        queue.begun = false;
+        Some(Work {
+            carrier,
+            frames: queue.frames.drain(..).collect(),
+            closed: queue.closed.clone(),
+        })
     }
 
     pub(super) fn closed(&self) -> Option<Closed> {
@@ -63,17 +110,26 @@ impl Port {
     }
 
     /// Carries frames out until the connection is to be closed, and closes it.
-    pub(super) async fn run(&self, mut sender: Box<dyn LinkSender>) {
+    pub(super) async fn run(&self, carrier: Box<dyn LinkSender>) {
+        self.lock().carrier = Some(carrier);
         loop {
-            let (frames, closed) = self.take();
-            if !frames.is_empty() && sender.send(frames).await.is_err() {
+            let Some(work) = self.work() else {
+                self.wake.notified().await;
+                continue;
+            };
+            let Work {
+                mut carrier,
+                frames,
+                closed,
+            } = work;
+            if carrier.send(frames).await.is_err() {
                 return;
             }
             if let Some(closed) = closed {
-                sender.close(closed.code, closed.reason).await;
+                carrier.close(closed.code, closed.reason).await;
                 return;
             }
-            self.wake.notified().await;
+            self.lock().carrier = Some(carrier);
         }
     }
 }

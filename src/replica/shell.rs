@@ -6,16 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use std::vec::Vec;
 
-use futures::future::{BoxFuture, select};
+use futures::future::{BoxFuture, FutureExt, select};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 use super::environment::Environment;
+use super::inline::Inline;
 use super::port::{Closed, Port};
 use crate::engine::{
     Divergence, Effect, Engine, Failure, Filter, Input, LinkId, Outside, Reply, RequestId, Ticket,
     WatchId,
 };
+use crate::limits::SENT_AT_ONCE_MAX;
 use crate::log::Group;
 use crate::store::{EventStore, StoreError};
 use crate::transport::Transport;
@@ -30,7 +32,6 @@ pub(super) struct Shell {
     environment: Arc<dyn Environment>,
     runtime: Handle,
     core: Mutex<Core>,
-    writes: mpsc::UnboundedSender<Group>,
     stored_end: watch::Sender<u64>,
     retime: Arc<Notify>,
     ids: AtomicU64,
@@ -41,7 +42,8 @@ pub(super) struct Shell {
 
 struct Core {
     engine: Engine,
-    deadline: Option<u64>,
+    /// The deadline that is waited for.
+    awaited: Option<u64>,
     tickets: BTreeMap<Ticket, Answer>,
     ports: BTreeMap<LinkId, Arc<Port>>,
     watches: BTreeMap<WatchId, Arc<Notify>>,
@@ -56,7 +58,6 @@ impl Shell {
         environment: Arc<dyn Environment>,
         runtime: &Handle,
     ) -> Arc<Self> {
-        let (writes, groups) = mpsc::unbounded_channel();
         let stored_end = engine.stored_end();
         let random = environment.entropy();
         let retime = Arc::new(Notify::new());
@@ -68,13 +69,12 @@ impl Shell {
             runtime: runtime.clone(),
             core: Mutex::new(Core {
                 engine,
-                deadline: None,
+                awaited: None,
                 tickets: BTreeMap::new(),
                 ports: BTreeMap::new(),
                 watches: BTreeMap::new(),
                 link_changes: BTreeMap::new(),
             }),
-            writes,
             stored_end: watch::Sender::new(stored_end),
             retime: retime.clone(),
             ids: AtomicU64::new(0),
@@ -82,9 +82,8 @@ impl Shell {
             closed: AtomicBool::new(false),
             stopping: watch::Sender::new(false),
         });
-        runtime.spawn(write_groups(shell.me.clone(), store, groups));
         runtime.spawn(keep_time(shell.me.clone(), retime));
-        shell.perform(&mut shell.lock());
+        shell.with(|_| ());
         shell
     }
 
@@ -92,16 +91,44 @@ impl Shell {
     pub(super) fn with<R>(&self, look: impl FnOnce(&mut Engine) -> R) -> R {
         let mut core = self.lock();
         let result = look(&mut core.engine);
-        self.perform(&mut core);
+        let group = self.perform(&mut core, None);
+        drop(core);
+        if let Some(written) = group.and_then(|group| self.write(group)) {
+            self.drive(written);
+        }
         result
     }
 
     /// Gives the engine one input and carries out what it wants.
     pub(super) fn drive(&self, input: Input) {
-        let outside = self.outside();
-        let mut core = self.lock();
-        core.engine.handle(outside, input);
-        self.perform(&mut core);
+        let mut next = Some(input);
+        while let Some(input) = next {
+            let outside = self.outside();
+            let heard = match &input {
+                Input::LinkFrame { link, .. } => Some(*link),
+                _ => None,
+            };
+            let mut core = self.lock();
+            core.engine.handle(outside, input);
+            let group = self.perform(&mut core, heard);
+            drop(core);
+            next = group.and_then(|group| self.write(group));
+        }
+    }
+
+    /// Hands a group to the store on this thread. Tells how that ended if the store answers at once;
+    /// if not, the engine hears of it on the thread that the store answers on.
+    fn write(&self, group: Group) -> Option<Input> {
+        let store = self.store.clone();
+        let append = async move { store.append(group).await.map(drop) };
+        let me = self.me.clone();
+        let _runtime = self.runtime.enter();
+        let written = Inline::start(append.boxed(), move |result| {
+            if let Some(shell) = me.upgrade() {
+                shell.drive(written(result));
+            }
+        });
+        written.map(self::written)
     }
 
     /// Gives the engine an input that is answered, and waits for the answer.
@@ -202,25 +229,44 @@ impl Shell {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn perform(&self, core: &mut Core) {
+    /// Carries out everything but the writing of a group, which is returned: there is never more
+    /// than one. What others wait for across the network goes first: the frames, but for those
+    /// that answer the connection that is being heard. Who waits in this process is woken last.
+    fn perform(&self, core: &mut Core, heard: Option<LinkId>) -> Option<Group> {
+        let mut group = None;
+        let mut sent = 0;
+        let mut rest = Vec::new();
         while let Some(effect) = core.engine.poll_effect() {
+            match effect {
+                Effect::Write(next) => group = Some(next),
+                Effect::Send { link, frame } => {
+                    let Some(port) = core.ports.get(&link) else {
+                        continue;
+                    };
+                    sent += 1;
+                    if heard == Some(link) || sent > SENT_AT_ONCE_MAX {
+                        port.send_soon(frame);
+                    } else {
+                        port.send_now(frame);
+                    }
+                }
+                effect => rest.push(effect),
+            }
+        }
+        for effect in rest {
             self.carry_out(core, effect);
         }
+        // One that was put off is found out about when it would have been due.
         let deadline = core.engine.deadline();
-        if deadline != core.deadline {
-            core.deadline = deadline;
+        if deadline.is_some_and(|next| core.awaited.is_none_or(|awaited| next < awaited)) {
+            core.awaited = deadline;
             self.retime.notify_one();
         }
+        group
     }
 
     fn carry_out(&self, core: &mut Core, effect: Effect) {
         match effect {
-            Effect::Write(group) => drop(self.writes.send(group)),
-            Effect::Send { link, frame } => {
-                if let Some(port) = core.ports.get(&link) {
-                    port.send(frame);
-                }
-            }
             Effect::CloseLink {
                 link,
                 code,
@@ -349,23 +395,12 @@ pub(super) async fn told(flag: &mut watch::Receiver<bool>) {
     drop(flag.wait_for(|up| *up).await);
 }
 
-/// Writes one group after the other.
-async fn write_groups(
-    shell: Weak<Shell>,
-    store: Arc<dyn EventStore>,
-    mut groups: mpsc::UnboundedReceiver<Group>,
-) {
-    while let Some(group) = groups.recv().await {
-        let input = match store.append(group).await {
-            Ok(_) => Input::Written,
-            Err(error) => Input::WriteFailed {
-                reason: error.to_string().into(),
-            },
-        };
-        match shell.upgrade() {
-            Some(shell) => shell.drive(input),
-            None => return,
-        }
+fn written(result: Result<(), StoreError>) -> Input {
+    match result {
+        Ok(()) => Input::Written,
+        Err(error) => Input::WriteFailed {
+            reason: error.to_string().into(),
+        },
     }
 }
 
@@ -375,13 +410,15 @@ async fn keep_time(shell: Weak<Shell>, retime: Arc<Notify>) {
     loop {
         let wait = {
             let Some(shell) = shell.upgrade() else { return };
-            let deadline = shell.lock().deadline;
+            let deadline = shell.lock().engine.deadline();
             let now = shell.environment.now().mono_ms;
             if deadline.is_some_and(|deadline| deadline <= now) {
                 shell.drive(Input::Tick);
             }
-            let deadline = shell.lock().deadline;
-            deadline.map(|deadline| shell.environment.wait_until(deadline))
+            let mut core = shell.lock();
+            core.awaited = core.engine.deadline();
+            core.awaited
+                .map(|deadline| shell.environment.wait_until(deadline))
         };
         match wait {
             Some(wait) => drop(select(wait, pin!(retime.notified())).await),

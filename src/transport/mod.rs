@@ -49,8 +49,27 @@ pub trait LinkSender: Send + 'static {
     /// by a bounded one). Not cancel-safe: a dropped future ends the connection.
     fn send(&mut self, frames: Vec<Bytes>) -> BoxFuture<'_, Result<(), TransportError>>;
 
+    /// Sends a frame if it can leave without waiting, from whatever thread; none is under way
+    /// meanwhile. What this does not do, [`send`](Self::send) does: unless overridden, all of it.
+    fn attempt(&mut self, frame: &Bytes) -> Attempt {
+        let _ = frame;
+        Attempt::NotBegun
+    }
+
     /// Says goodbye and closes. Waits for the other end no longer than a few seconds.
     fn close(&mut self, code: CloseCode, reason: String) -> BoxFuture<'_, ()>;
+}
+
+/// How far a frame came without waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// It has left.
+    Left,
+    /// It is in a buffer of the carrier, and leaves with the next [`send`](LinkSender::send), if
+    /// only of no frames.
+    Begun,
+    /// Nothing of it was taken.
+    NotBegun,
 }
 
 /// The incoming half of a connection.

@@ -121,7 +121,8 @@ impl FjallStore {
 }
 
 impl Drop for FjallStore {
-    /// Waits for the writer, so that the directory can be opened again at once.
+    /// Waits for the writer, so that the directory can be opened again at once; unless the writer
+    /// itself, on whose thread answers are heard, is the last to let go.
     fn drop(&mut self) {
         self.requests = None;
         let writer = self
@@ -129,7 +130,9 @@ impl Drop for FjallStore {
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some(writer) = writer {
+        if let Some(writer) = writer
+            && writer.thread().id() != thread::current().id()
+        {
             drop(writer.join());
         }
     }

@@ -25,7 +25,7 @@ use crate::limits::{
     WEBSOCKET_REASON_BYTES_MAX,
 };
 use crate::protocol::CloseCode;
-use crate::transport::{Incoming, Link, LinkReceiver, LinkSender, TransportError};
+use crate::transport::{Attempt, Incoming, Link, LinkReceiver, LinkSender, TransportError};
 
 /// Splits an upgraded connection.
 pub(super) fn open(stream: WebSocketStream<TcpStream>, peer: String) -> Link {
@@ -87,6 +87,25 @@ impl Socket {
             .into_iter()
             .chain(self.receiver.take())
             .for_each(Waker::wake);
+    }
+
+    /// Nobody is woken when the carrier can take more: whoever sends next waits for that.
+    fn attempt(&mut self, frame: &Bytes) -> Attempt {
+        let mut cx = Context::from_waker(Waker::noop());
+        let is_free = |polled| matches!(polled, Poll::Ready(Ok(())));
+        if self.end.is_some() || !is_free(self.stream.poll_ready_unpin(&mut cx)) {
+            return Attempt::NotBegun;
+        }
+        for message in fragments(frame.clone()) {
+            if self.stream.start_send_unpin(message).is_err() {
+                return Attempt::Begun;
+            }
+        }
+        if is_free(self.stream.poll_flush_unpin(&mut cx)) {
+            Attempt::Left
+        } else {
+            Attempt::Begun
+        }
     }
 
     fn hang_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -169,6 +188,13 @@ impl LinkSender for Sender {
             sent.map_err(|End { code, reason }| TransportError::Closed { code, reason })
         }
         .boxed()
+    }
+
+    fn attempt(&mut self, frame: &Bytes) -> Attempt {
+        if frame.len() > WEBSOCKET_FRAGMENT_BYTES {
+            return Attempt::NotBegun;
+        }
+        self.0.lock().attempt(frame)
     }
 
     fn close(&mut self, code: CloseCode, reason: String) -> BoxFuture<'_, ()> {
