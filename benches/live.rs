@@ -17,8 +17,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anabranch::event::Draft;
+use anabranch::replica::Connection;
 use anabranch::{Filter, Hub, LastWriteWins, Registry, Replica};
 use futures::{SinkExt, StreamExt};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_tungstenite::connect_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
 
 /// Writes that are timed, and as many before them that are not.
@@ -122,34 +125,75 @@ fn bare_file(path: &Path) -> File {
     file
 }
 
+/// Writer and reader, both connected to the hub.
+struct Pair {
+    writer: Replica,
+    reader: Replica,
+    links: [Connection; 2],
+    seen: UnboundedReceiver<(Instant, String)>,
+}
+
+impl Pair {
+    async fn open(folder: &Path, hub: &str) -> Self {
+        let rules = Registry::new().with_default(LastWriteWins);
+        let open = |name: &str| Replica::open_fjall(folder.join(name), rules.clone());
+        let (writer, reader) = (open("writer").await.unwrap(), open("reader").await.unwrap());
+        let mut links = [writer.connect(hub).unwrap(), reader.connect(hub).unwrap()];
+        for link in &mut links {
+            link.caught_up().await;
+        }
+        let (told, seen) = unbounded_channel();
+        let (watching, mut watch) = (reader.clone(), reader.watch(Filter::all()));
+        tokio::spawn(async move {
+            while let Some(change) = watch.next().await {
+                let state: Option<String> = watching.state(&change.aggregate).await.unwrap();
+                if told.send((Instant::now(), state.unwrap())).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            writer,
+            reader,
+            links,
+            seen,
+        }
+    }
+
+    /// Until the write was durable, and until the reader had the state.
+    async fn write(&mut self, round: usize) -> [Duration; 2] {
+        let value = format!("{round:0VALUE$}");
+        let draft = Draft::new(format!("key/{}", round % 10), "set", &value).unwrap();
+        let (recording, began) = (self.writer.clone(), Instant::now());
+        // As in an application: a task of the runtime writes.
+        let recorded = tokio::spawn(async move {
+            recording.record(draft).await.unwrap();
+            Instant::now()
+        });
+        let seen = loop {
+            let (at, state) = self.seen.recv().await.unwrap();
+            if state == value {
+                break at;
+            }
+        };
+        [recorded.await.unwrap() - began, seen - began]
+    }
+
+    async fn close(self) {
+        for link in self.links {
+            link.close().await;
+        }
+        self.writer.close().await.unwrap();
+        self.reader.close().await.unwrap();
+    }
+}
+
 /// The four are timed in turn, so that whatever else the machine does touches all of them.
 async fn rounds(folder: &Path, other: &Other) -> Vec<Round> {
     let mut file = bare_file(&folder.join("bare"));
-    let (mut socket, _) = tokio_tungstenite::connect_async_with_config(&other.echo, None, true)
-        .await
-        .unwrap();
-    let rules = Registry::new().with_default(LastWriteWins);
-    let writer = Replica::open_fjall(folder.join("writer"), rules.clone())
-        .await
-        .unwrap();
-    let reader = Replica::open_fjall(folder.join("reader"), rules)
-        .await
-        .unwrap();
-    let mut links = [
-        writer.connect(&other.hub).unwrap(),
-        reader.connect(&other.hub).unwrap(),
-    ];
-    for link in &mut links {
-        link.caught_up().await;
-    }
-    let (told, mut seen) = tokio::sync::mpsc::unbounded_channel();
-    let (watching, mut watch) = (reader.clone(), reader.watch(Filter::all()));
-    let reading = tokio::spawn(async move {
-        while let Some(change) = watch.next().await {
-            let state: Option<String> = watching.state(&change.aggregate).await.unwrap();
-            told.send((Instant::now(), state.unwrap())).unwrap();
-        }
-    });
+    let echo = connect_async_with_config(&other.echo, None, true).await;
+    let (mut socket, _) = echo.unwrap();
+    let mut pair = Pair::open(folder, &other.hub).await;
     let mut rounds = Vec::new();
     for round in 0..ROUNDS + WARM {
         tokio::time::sleep(PAUSE).await;
@@ -165,22 +209,7 @@ async fn rounds(folder: &Path, other: &Other) -> Vec<Round> {
         let trip = began.elapsed();
 
         tokio::time::sleep(PAUSE).await;
-        let value = format!("{round:0VALUE$}");
-        let draft = Draft::new(format!("key/{}", round % 10), "set", &value).unwrap();
-        let (recording, began) = (writer.clone(), Instant::now());
-        // As in an application: a task of the runtime writes.
-        let recorded = tokio::spawn(async move {
-            recording.record(draft).await.unwrap();
-            Instant::now()
-        });
-        let at = loop {
-            let (at, state) = seen.recv().await.unwrap();
-            if state == value {
-                break at;
-            }
-        };
-        let durable = recorded.await.unwrap() - began;
-        let seen = at - began;
+        let [durable, seen] = pair.write(round).await;
         if round >= WARM {
             rounds.push(Round {
                 fsync,
@@ -190,12 +219,7 @@ async fn rounds(folder: &Path, other: &Other) -> Vec<Round> {
             });
         }
     }
-    reading.abort();
-    for link in links {
-        link.close().await;
-    }
-    writer.close().await.unwrap();
-    reader.close().await.unwrap();
+    pair.close().await;
     rounds
 }
 

@@ -74,3 +74,94 @@ impl<T: Send + 'static> Wake for Inline<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use futures::FutureExt;
+    use futures::channel::oneshot;
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn what_is_known_at_once_is_returned_and_nobody_is_told() {
+        let known = Inline::start(std::future::ready(7).boxed(), |_| panic!("told"));
+        assert_eq!(known, Some(7));
+    }
+
+    #[test]
+    fn what_becomes_known_is_told_on_the_thread_that_makes_it_known() {
+        let (answer, answered) = oneshot::channel();
+        let (tell, told) = mpsc::channel();
+        let future = answered.map(|answer| answer.unwrap_or(0)).boxed();
+        let known = Inline::start(future, move |result| {
+            tell.send((result, thread::current().id())).unwrap();
+        });
+        assert_eq!(known, None);
+        assert!(told.try_recv().is_err());
+        let other = thread::spawn(move || {
+            assert_eq!(answer.send(7), Ok(()));
+            thread::current().id()
+        });
+        let id = other.join().unwrap();
+        assert_eq!(told.recv(), Ok((7, id)));
+    }
+
+    /// Wakes whoever polls it so many times, while it is polled.
+    struct Restless(u32);
+
+    impl Future for Restless {
+        type Output = u32;
+
+        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u32> {
+            if self.0 == 0 {
+                return Poll::Ready(7);
+            }
+            self.0 -= 1;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn a_future_that_wakes_itself_is_polled_again_and_not_within_its_poll() {
+        let (tell, told) = mpsc::channel();
+        let known = Inline::start(Restless(3).boxed(), move |result| {
+            tell.send(result).unwrap();
+        });
+        assert_eq!((known, told.try_recv()), (None, Ok(7)));
+    }
+
+    #[test]
+    fn wakings_from_many_threads_end_in_one_answer() {
+        for _ in 0..200 {
+            let (answer, answered) = oneshot::channel();
+            let (tell, told) = mpsc::channel();
+            let mut answered = answered.fuse();
+            let (lend, wakers) = mpsc::channel();
+            let future = futures::future::poll_fn(move |cx| {
+                drop(lend.send(cx.waker().clone()));
+                answered.poll_unpin(cx)
+            });
+            let known = Inline::start(future.boxed(), move |result| {
+                tell.send(result).unwrap();
+            });
+            assert!(known.is_none());
+            let waker = wakers.recv().unwrap();
+            let others: Vec<_> = (0..3)
+                .map(|_| waker.clone())
+                .map(|waker| thread::spawn(move || waker.wake()))
+                .collect();
+            assert_eq!(answer.send(7), Ok(()));
+            for other in others {
+                other.join().unwrap();
+            }
+            waker.wake();
+            assert_eq!(told.recv(), Ok(Ok(7)));
+            assert!(told.recv().is_err());
+        }
+    }
+}

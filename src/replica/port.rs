@@ -133,3 +133,93 @@ impl Port {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures::FutureExt;
+    use futures::future::BoxFuture;
+
+    use super::*;
+    use crate::engine::SyncReport;
+    use crate::transport::TransportError;
+
+    /// What a carrier was given, in the order in which it would leave, and what it says next.
+    #[derive(Default)]
+    struct Log {
+        left: Vec<u8>,
+        attempts: VecDeque<Attempt>,
+    }
+
+    struct Carrier(Arc<Mutex<Log>>);
+
+    impl LinkSender for Carrier {
+        fn send(&mut self, frames: Vec<Bytes>) -> BoxFuture<'_, Result<(), TransportError>> {
+            let mut log = self.0.lock().unwrap();
+            log.left.extend(frames.iter().map(|frame| frame[0]));
+            async { Ok(()) }.boxed()
+        }
+
+        fn attempt(&mut self, frame: &Bytes) -> Attempt {
+            let mut log = self.0.lock().unwrap();
+            let attempt = log.attempts.pop_front().unwrap_or(Attempt::Left);
+            if attempt != Attempt::NotBegun {
+                log.left.push(frame[0]);
+            }
+            attempt
+        }
+
+        fn close(&mut self, _: CloseCode, _: String) -> BoxFuture<'_, ()> {
+            async {}.boxed()
+        }
+    }
+
+    /// Frames 0 to 5, of which the carrier takes the third as it is told; some are left to the task.
+    fn frames_leave_in_order(third: Attempt, soon: &[u8], run_after: u8) {
+        let log = Arc::new(Mutex::new(Log::default()));
+        log.lock().unwrap().attempts = VecDeque::from([Attempt::Left, Attempt::Left, third]);
+        let port = Port::default();
+        let mut task = port.run(Box::new(Carrier(log.clone()))).boxed();
+        assert!((&mut task).now_or_never().is_none());
+        for number in 0..6 {
+            let frame = Bytes::copy_from_slice(&[number]);
+            if soon.contains(&number) {
+                port.send_soon(frame);
+            } else {
+                port.send_now(frame);
+            }
+            if number == run_after {
+                assert!((&mut task).now_or_never().is_none());
+            }
+        }
+        port.close(Closed {
+            code: CloseCode::DONE,
+            reason: String::new(),
+            report: SyncReport::default(),
+        });
+        assert!(task.now_or_never().is_some());
+        assert_eq!(log.lock().unwrap().left, [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn frames_never_overtake_each_other() {
+        for third in [Attempt::Left, Attempt::Begun, Attempt::NotBegun] {
+            for soon in [&[][..], &[0], &[1, 4], &[5], &[0, 1, 2, 3, 4, 5]] {
+                for run_after in 0..6 {
+                    frames_leave_in_order(third, soon, run_after);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_that_can_leave_at_once_needs_no_task() {
+        let log = Arc::new(Mutex::new(Log::default()));
+        let port = Port::default();
+        let mut task = port.run(Box::new(Carrier(log.clone()))).boxed();
+        assert!((&mut task).now_or_never().is_none());
+        port.send_now(Bytes::copy_from_slice(&[7]));
+        assert_eq!(log.lock().unwrap().left, [7]);
+    }
+}

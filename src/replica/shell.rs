@@ -63,7 +63,7 @@ impl Shell {
         let retime = Arc::new(Notify::new());
         let shell = Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            store: store.clone(),
+            store,
             transports,
             environment,
             runtime: runtime.clone(),

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use anabranch::limits::FRAME_BYTES_MAX;
 use anabranch::protocol::CloseCode;
 use anabranch::testing::conformance::transport::Carrier;
-use anabranch::transport::{Incoming, Link, LinkReceiver, LinkSender, TransportError, pair};
+use anabranch::transport::{
+    Attempt, Incoming, Link, LinkReceiver, LinkSender, TransportError, pair,
+};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -185,6 +187,21 @@ impl LinkSender for WrongSender {
             }
         }
         .boxed()
+    }
+
+    fn attempt(&mut self, frame: &Bytes) -> Attempt {
+        match self.sin {
+            Sin::ClaimsWhatHasNotLeft => Attempt::Left,
+            Sin::TakesAndDeniesIt => {
+                self.enqueue(vec![frame.clone()]);
+                Attempt::NotBegun
+            }
+            Sin::LeavesInAnyNumber => {
+                self.enqueue(vec![frame.clone()]);
+                Attempt::Left
+            }
+            _ => Attempt::NotBegun,
+        }
     }
 
     fn close(&mut self, mut code: CloseCode, mut reason: String) -> BoxFuture<'_, ()> {

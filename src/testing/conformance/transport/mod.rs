@@ -11,6 +11,7 @@
     reason = "a broken promise is a panic"
 )]
 
+mod attempting;
 mod many;
 mod parting;
 mod resuming;
@@ -24,6 +25,9 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, join};
 use tokio::time::{sleep, timeout};
 
+pub use self::attempting::{
+    attempted_frames_arrive_once_and_in_their_place, attempts_end_where_nobody_reads,
+};
 pub use self::many::{
     a_slow_reader_holds_up_no_other_connection, many_connections_keep_to_themselves,
 };
@@ -80,6 +84,8 @@ macro_rules! transport_conformance {
 
             $crate::transport_conformance!(@promises $carrier;
                 frames_arrive_whole_and_in_order
+                attempted_frames_arrive_once_and_in_their_place
+                attempts_end_where_nobody_reads
                 frames_go_back_and_forth_at_once
                 both_directions_flow_at_once
                 a_cut_connection_ends_and_a_new_one_works
