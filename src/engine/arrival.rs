@@ -231,7 +231,7 @@ impl Engine {
     }
 
     /// Takes a commit into the set: the log gets an entry, and everything that is ready now is
-    /// integrated.
+    /// integrated. Whether it is here already was judged before; what is changes nothing.
     pub(super) fn accept(
         &mut self,
         commit: &Commit,

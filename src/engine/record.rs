@@ -158,9 +158,22 @@ impl Engine {
         let commit = self.build(drafts, &mut grounds)?;
         self.trial(&commit)?;
         let mut item = WriteItem::default();
-        self.accept(&commit, None, &mut item);
+        self.accept_own(&commit, &mut item)?;
         item.notes.push(self.identity_note());
         Ok((commit, item))
+    }
+
+    /// Takes what this replica has made itself. Under an id that is taken it would be answered and gone:
+    /// another store writes under this name, and what is here of it says so.
+    fn accept_own(&mut self, commit: &Commit, item: &mut WriteItem) -> Result<(), Failure> {
+        let received = self.inbox.received();
+        let mut ids = commit.events().iter().map(Event::id);
+        if ids.any(|id| received.contains(id)) {
+            let commit = commit.id();
+            return Err(Failure::Forked { commit });
+        }
+        self.accept(commit, None, item);
+        Ok(())
     }
 
     /// Whether events under this replica's name came that it did not write: what it wrote next would run
@@ -286,5 +299,60 @@ impl Engine {
         for wish in self.records.remove(aggregate).unwrap_or_default() {
             self.answer_record(&wish, Err(failure.clone()));
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use alloc::sync::Arc;
+
+    use super::*;
+    use crate::clock::Now;
+    use crate::engine::{Birth, Outside};
+    use crate::event::{EventType, Metadata, Payload, ReplicaId, Seq};
+    use crate::log::{Epoch, Opening};
+    use crate::merge::Unguarded;
+    use crate::protocol::Lineage;
+    use crate::resolver::Registry;
+
+    fn commit(payload: u64) -> Commit {
+        let id = EventId::new(ReplicaId::new(1, 1), Seq::FIRST);
+        let event = Event::assemble(EventParts {
+            id,
+            commit: CommitSpan::new(Seq::FIRST, 1).unwrap(),
+            timestamp: Timestamp::at_millis(1),
+            written_ms: 1,
+            aggregate: "task/1".parse().unwrap(),
+            event_type: EventType::new("written").unwrap(),
+            heads: Heads::default(),
+            replaces: None,
+            metadata: Metadata::new(),
+            payload: Payload::encode(&payload).unwrap(),
+        });
+        Commit::new(alloc::vec![event.unwrap()]).unwrap()
+    }
+
+    #[test]
+    fn a_write_whose_id_is_taken_fails_and_is_not_dropped_without_a_word() {
+        let birth = Birth {
+            epoch: Epoch::from_bits(1),
+            device: 1,
+            incarnation: 1,
+            lineage: Lineage::from_bits(1),
+        };
+        let now = Now {
+            wall_ms: 1,
+            mono_ms: 1,
+        };
+        let outside = Outside { now, entropy: 1 };
+        let (opening, guard) = (Opening::default(), Arc::new(Unguarded));
+        let mut engine = Engine::open(opening, &birth, Registry::new(), guard, 0, outside);
+        let mut item = WriteItem::default();
+        engine.accept_own(&commit(1), &mut item).unwrap();
+        let again = engine.accept_own(&commit(2), &mut item);
+        let commit = commit(2).id();
+        assert_eq!(again, Err(Failure::Forked { commit }));
+        assert_eq!(item.entries.len(), 1);
     }
 }

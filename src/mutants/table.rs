@@ -53,6 +53,16 @@ pub const MUTANTS: &[Mutant] = &[
         "a seq is never used twice",
     ),
     mutant(
+        "incarnation-not-stored",
+        "a new incarnation is forgotten at the next restart",
+        "a seq is never used twice",
+    ),
+    mutant(
+        "lineage-not-stored",
+        "the lineage of the log that was joined is forgotten at a restart",
+        "one log has one lineage",
+    ),
+    mutant(
         "clock-mark-not-stored",
         "a restarted clock begins at what the wall clock shows",
         "stamps rise across restarts",

@@ -34,7 +34,9 @@ impl Engine {
         if self.identity.lineage != greeting.lineage || !self.identity.lineage_shared {
             self.identity.lineage = greeting.lineage;
             self.identity.lineage_shared = true;
-            notes.push(self.identity_note());
+            if !mutant!("lineage-not-stored") {
+                notes.push(self.identity_note());
+            }
         }
         if let Some(address) = &state.options.address {
             notes.extend(self.peers.met_at(address, greeting.replica));
@@ -84,7 +86,10 @@ impl Engine {
             self.renew_incarnation();
             let note = self.identity_note();
             self.writer.push(WriteItem {
-                notes: alloc::vec![note],
+                notes: match note {
+                    _ if mutant!("incarnation-not-stored") => Vec::new(),
+                    note => alloc::vec![note],
+                },
                 durability: Durability::Durable,
                 ..WriteItem::default()
             });

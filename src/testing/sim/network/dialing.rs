@@ -1,5 +1,6 @@
 use super::{Connection, End};
-use crate::engine::{Input, LinkId, LinkOptions};
+use crate::engine::{Engine, Input, LinkId, LinkOptions};
+use crate::event::EventId;
 use crate::protocol::{CloseCode, Direction, Role};
 use crate::testing::sim::faults::Fault;
 use crate::testing::sim::world::{Happening, World};
@@ -90,7 +91,11 @@ impl World {
         if self.connections[connection].cut {
             return;
         }
-        let staged = self.nodes[end.node].disk.staged().collect();
+        // The parts of a commit that is here are let go, if not yet on the disk.
+        let received = node.engine.as_ref().map(Engine::received);
+        let is_here = |id: EventId| received.is_some_and(|received| received.contains(id));
+        let staged = node.disk.staged();
+        let staged = staged.filter(|(_, commit, _)| !is_here(*commit)).collect();
         let at = &mut self.connections[connection].ends[1];
         (at.open, at.staged) = (true, staged);
         let options = LinkOptions {

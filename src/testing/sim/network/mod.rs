@@ -6,6 +6,7 @@
 mod blockade;
 mod dialing;
 mod sending;
+mod telling;
 
 use std::collections::BTreeSet;
 
@@ -13,6 +14,7 @@ use bytes::Bytes;
 
 pub(crate) use self::blockade::Blockades;
 pub(crate) use self::dialing::BOTH;
+pub(crate) use self::telling::told_commit;
 use crate::engine::LinkId;
 use crate::event::{Commit, EventId, ReplicaId};
 use crate::protocol::{Message, decode_frame};

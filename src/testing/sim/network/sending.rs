@@ -1,5 +1,6 @@
 use bytes::Bytes;
 
+use super::telling::told;
 use super::{Carried, Seen};
 use crate::engine::{Input, LinkId};
 use crate::protocol::{CloseCode, decode_frame};
@@ -23,8 +24,8 @@ impl World {
         };
         let (seen, carried) = self.connections[connection].sends(from, &frame);
         self.trace.say(self.now, || {
-            let message = decode_frame(&frame).map(|message| message.kind());
-            format!("link {} says {}", link.0, message.unwrap_or("nothing"))
+            let message = decode_frame(&frame).map(|message| told(&message));
+            format!("link {} says {}", link.0, message.unwrap_or_default())
         });
         let (sender, to) = (self.connections[connection].ends[from].node, 1 - from);
         self.check_sent(sender, &seen);

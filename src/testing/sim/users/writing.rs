@@ -141,14 +141,14 @@ impl World {
             return false;
         };
         let engine = self.nodes[node].engine.as_ref().unwrap();
-        if self.nodes[node]
-            .was
-            .is_some_and(|was| was != engine.replica())
-            && engine.is_idle()
-        {
-            // It knows, and will after the next restart.
-            self.nodes[node].restored = None;
-            return false;
+        let is_renamed = |was| was != engine.replica();
+        if self.nodes[node].was.is_some_and(is_renamed) {
+            // It knows, and once that is stored will after the next restart.
+            let is_stored = engine.is_idle() && !self.nodes[node].failed;
+            if is_stored {
+                self.nodes[node].restored = None;
+            }
+            return !is_stored;
         }
         // What others are about to take counts, too.
         if self.now < at + 5_000 {

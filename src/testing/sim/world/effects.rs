@@ -5,6 +5,7 @@ use super::{Happening, World};
 use crate::engine::{Effect, Failure, Input};
 use crate::log::Group;
 use crate::testing::sim::faults::Fault;
+use crate::testing::sim::network::told_commit;
 
 impl World {
     fn delay(&mut self, fault: Fault) -> u64 {
@@ -62,6 +63,13 @@ impl World {
     fn write_group(&mut self, node: usize, group: Group) {
         self.check_written(node, &group);
         for entry in &group.entries {
+            self.trace.say(self.now, || {
+                let (commit, from) = (told_commit(&entry.commit), entry.from);
+                format!(
+                    "replica {node} writes {:?} {commit} from {from:?}",
+                    entry.kind
+                )
+            });
             let digest = entry.commit.events()[0].digest();
             self.note("entry", entry.commit.id().seq.get(), &digest.to_bytes());
         }
@@ -87,6 +95,9 @@ impl World {
         let Some(group) = at.writing.take() else {
             return;
         };
+        self.trace
+            .say(self.now, || format!("the group of replica {node} arrives"));
+        let at = &mut self.nodes[node];
         let is_full = at.full_until > self.now && !self.healed;
         let fails = at.fail_next.take().filter(|_| !self.healed);
         let fails = if is_full {

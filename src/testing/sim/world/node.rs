@@ -98,6 +98,8 @@ pub(crate) struct Node {
     pub(crate) restored: Option<u64>,
     /// Who it was when that store was first opened.
     pub(crate) was: Option<ReplicaId>,
+    /// Who it was when it ended, and of which log, if all of that was fsynced.
+    pub(crate) ended_as: Option<(ReplicaId, Lineage)>,
 }
 
 impl Node {
@@ -129,6 +131,7 @@ impl Node {
             cursors: None,
             restored: None,
             was: None,
+            ended_as: None,
         }
     }
 
@@ -163,12 +166,19 @@ impl Node {
         if self.restored.is_some() && self.was.is_none() {
             self.was = Some(engine.replica());
         }
+        let (is, number) = (known_as(&engine), self.number);
+        let was = self.ended_as.take().unwrap_or(is);
+        assert_eq!(is, was, "replica {number} has forgotten who it is");
         self.engine = Some(engine);
         true
     }
 
     /// The process is gone.
     pub(crate) fn stop(&mut self) {
+        if let Some(engine) = &self.engine {
+            let is_kept = engine.is_idle() && !self.failed && self.disk.loose_groups() == 0;
+            self.ended_as = is_kept.then(|| known_as(engine));
+        }
         self.engine = None;
         self.opening += 1;
         self.writing = None;
@@ -198,4 +208,8 @@ impl Node {
         clone.restored = Some(now);
         clone
     }
+}
+
+fn known_as(engine: &Engine) -> (ReplicaId, Lineage) {
+    (engine.replica(), engine.status().lineage)
 }

@@ -148,6 +148,7 @@ impl World {
         let lost = std::mem::replace(&mut self.nodes[node].disk, disk);
         self.nodes[node].restored = Some(self.now);
         self.nodes[node].was = None;
+        self.nodes[node].ended_as = None;
         self.nodes[node].tailer = Tailer::default();
         self.nodes[node].backup = None;
         self.forget_lost(&lost);
