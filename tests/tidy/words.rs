@@ -157,7 +157,10 @@ fn one_word_stands_for_one_idea() {
 fn a_synonym_is_found() {
     let text = "#[doc(alias = \"HLC\")]\nstruct A { node_id: u8 }\n/// The HLC of it.\n/// A Sequence `number`.\nfn f(a: VClock) {}";
     assert_eq!(planted("src/x.rs", text, synonyms), [2, 5, 3, 4]);
-    assert_eq!(planted("benches/peers/src/peers/x.rs", text, synonyms), [3, 4]);
+    assert_eq!(
+        planted("benches/peers/src/peers/x.rs", text, synonyms),
+        [3, 4]
+    );
     assert_eq!(phrases("README.md", 7, "A blazing merge strategy").len(), 2);
 }
 

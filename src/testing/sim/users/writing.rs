@@ -3,6 +3,7 @@ use crate::event::{AggregateId, Draft};
 use crate::limits::WATCH_CHANGES_MAX;
 use crate::log::Durability;
 use crate::testing::sim::faults::Fault;
+use crate::testing::sim::network::Connection;
 use crate::testing::sim::users::rules;
 use crate::testing::sim::world::World;
 use crate::testing::sim::world::node::Ask;
@@ -151,7 +152,7 @@ impl World {
             return !is_stored;
         }
         // What others are about to take counts, too.
-        if self.now < at + 5_000 {
+        if self.now < at + 5_000 || self.is_under_way(node) {
             return true;
         }
         let me = self.nodes[node].engine.as_ref().unwrap().replica();
@@ -182,5 +183,19 @@ impl World {
         }
         self.nodes[node].restored = None;
         false
+    }
+
+    /// Whether something that a replica sent before its store was replaced may still reach somebody.
+    fn is_under_way(&self, node: usize) -> bool {
+        let opening = self.nodes[node].opening;
+        let ends = |connection: &Connection| {
+            let [one, other] = &connection.ends;
+            [(one, other), (other, one)].into_iter().any(|(from, to)| {
+                let is_old = from.node == node && from.opening < opening;
+                is_old && to.busy_until > self.now
+            })
+        };
+        let mut open = self.connections.iter().filter(|at| !at.cut);
+        open.any(ends) || self.nodes.iter().any(|other| other.paused)
     }
 }
