@@ -303,7 +303,6 @@ impl Engine {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use alloc::sync::Arc;
 
