@@ -179,9 +179,29 @@ pub const STORE_TAIL_ENTRIES: u64 = 1024;
 pub const STORE_TAIL_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of blocks that a disk store keeps in memory. Local.
 pub const STORE_CACHE_BYTES: u64 = 16 * 1024 * 1024;
-/// Encoded bytes of the commits that a disk store keeps decoded for the next reader of an aggregate
-/// that they touch. Local.
+/// Bytes of the blocks of its log that a disk store keeps decoded for the next reader, about. Local.
 pub const STORE_RECENT_BYTES: usize = 8 * 1024 * 1024;
+/// What a decoded entry takes beside its encoded bytes, about, in bytes. Local.
+pub const STORE_ENTRY_BYTES: usize = 256;
+/// Most events of one block of a disk store's log, a larger commit alone. Local; to read one entry
+/// its block is decoded.
+pub const STORE_BLOCK_EVENTS: usize = 512;
+/// Most bytes of the commits of one such block, a larger commit alone. Local; a read of one entry
+/// reads as much.
+pub const STORE_BLOCK_BYTES: usize = 64 * 1024;
+/// Small blocks that are worth being written again as one, at least. Local.
+pub const STORE_JOINED_BLOCKS_MIN: usize = 4;
+/// Events of which a disk store writes the rows of its indexes together: the more, the fewer rows
+/// there are of a writer and of an aggregate. Local; twice as many are read again when it is opened
+/// after a crash, and found in memory until then.
+pub const STORE_SEGMENT_EVENTS: usize = 32_768;
+/// Most entries that one row of an index tells. Local; all of a row is read for one of them.
+pub const STORE_INDEX_ROW_ENTRIES: usize = 256;
+/// Rows of an index that a verification keeps at hand. Local.
+pub const STORE_ROWS_AT_HAND: usize = 1_024;
+/// Rows of indexes that are written along with a group, if it does not bring more entries itself.
+/// Local; a write waits for them.
+pub const STORE_INDEX_ROWS_MIN: usize = 64;
 /// Bytes that one of a disk store's tables gathers in memory before it writes a file. Local; four
 /// tables have up to this much, so it bounds an idle store.
 pub const STORE_TABLE_BYTES: u64 = 8 * 1024 * 1024;

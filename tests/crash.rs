@@ -7,6 +7,7 @@
 )]
 
 mod crash {
+    mod blocks;
     mod content;
     mod damage;
     mod failing_writes;

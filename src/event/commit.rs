@@ -170,6 +170,16 @@ impl Commit {
             .fold(before, |chain, event| chain.extend(event.digest()))
     }
 
+    /// The same commit with payloads of its own: what is kept for long must not keep alive a block of
+    /// which it is a small part.
+    #[cfg(feature = "fjall")]
+    pub(crate) fn detached(&self) -> Self {
+        Self {
+            events: self.events.iter().map(Event::detached).collect(),
+            bytes: self.bytes,
+        }
+    }
+
     fn head(&self) -> &Event {
         #[expect(
             clippy::indexing_slicing,

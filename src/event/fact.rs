@@ -78,6 +78,19 @@ impl Event {
         Ok(Self(Arc::new(Inner { parts, digest })))
     }
 
+    /// The same event with a payload of its own, where the bytes may be part of something larger.
+    #[cfg(feature = "fjall")]
+    pub(super) fn detached(&self) -> Self {
+        let payload = self.0.parts.payload.detached();
+        Self(Arc::new(Inner {
+            parts: EventParts {
+                payload,
+                ..self.0.parts.clone()
+            },
+            digest: self.0.digest,
+        }))
+    }
+
     /// Identity.
     pub fn id(&self) -> EventId {
         self.0.parts.id

@@ -46,6 +46,12 @@ impl Payload {
         cbor::from_slice(&self.0)
     }
 
+    /// A copy of the bytes.
+    #[cfg(feature = "fjall")]
+    pub(super) fn detached(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
     /// The CBOR bytes.
     pub fn as_bytes(&self) -> &Bytes {
         &self.0

@@ -37,6 +37,18 @@ pub enum StoreError {
         /// The newest format this program reads.
         max: u32,
     },
+    /// Written by an older version, in a format that is not read any more.
+    #[error(
+        "store {path} has format {found}, this program reads {min} and later: read it with the program that wrote it, or empty the folder and sync from a peer"
+    )]
+    OutdatedFormat {
+        /// The directory.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The oldest format this program reads.
+        min: u32,
+    },
     /// Bytes are not what was written, or acknowledged entries are gone.
     #[error(
         "store is damaged at {what}: {reason}; restore a copy, or empty the folder and sync from a peer"

@@ -128,6 +128,12 @@ impl Walk {
         self.waiting.values().map(|(position, _)| *position)
     }
 
+    /// Entries that are not there.
+    pub(super) fn missing(&mut self, position: u64, name: String) {
+        self.is_damaged = true;
+        self.fault(Some(position), name, "it is missing");
+    }
+
     /// Whether everything of the log could be read.
     pub(super) fn is_complete(&self) -> bool {
         !self.is_damaged
@@ -201,13 +207,22 @@ impl Walk {
         position: u64,
         error: StoreError,
     ) -> Result<(), StoreError> {
+        self.unreadable_as(position, &entry_name(position), error)
+    }
+
+    /// What begins at a position and could not be read.
+    pub(super) fn unreadable_as(
+        &mut self,
+        position: u64,
+        name: &str,
+        error: StoreError,
+    ) -> Result<(), StoreError> {
         self.is_damaged = true;
         let (what, reason) = match error {
             StoreError::Damaged { what, reason } => (what, reason),
             StoreError::Io { action, reason } => (action, reason),
             failure => return Err(failure),
         };
-        let name = entry_name(position);
         let reason = if what == name {
             reason
         } else {

@@ -66,7 +66,7 @@ fn a_newer_format_is_refused_and_not_touched() {
         &format,
         fs::read_to_string(&format)
             .unwrap()
-            .replace("format 1", "format 2"),
+            .replace("format 2", "format 3"),
     )
     .unwrap();
     let before = files(folder.path());
@@ -75,8 +75,29 @@ fn a_newer_format_is_refused_and_not_touched() {
         matches!(
             refused,
             Err(StoreError::UnsupportedFormat {
-                found: 2,
-                max: 1,
+                found: 3,
+                max: 2,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
+    assert_eq!(files(folder.path()), before);
+}
+
+#[test]
+fn an_older_format_is_refused_and_not_touched() {
+    let folder = scratch();
+    fs::write(folder.path().join("format"), "anabranch store\nformat 1\n").unwrap();
+    fs::write(folder.path().join("mark"), "as it was written then").unwrap();
+    let before = files(folder.path());
+    let refused = FjallStore::open(folder.path());
+    assert!(
+        matches!(
+            refused,
+            Err(StoreError::OutdatedFormat {
+                found: 1,
+                min: 2,
                 ..
             })
         ),
@@ -104,7 +125,7 @@ fn the_same_process_cannot_open_a_store_twice() {
 #[test]
 fn a_store_that_was_being_founded_is_founded_again() {
     let folder = scratch();
-    let new = "anabranch store\nformat 1\nfounding\n";
+    let new = "anabranch store\nformat 2\nfounding\n";
     fs::write(folder.path().join("lock"), "process 4711 (anabranch)\n").unwrap();
     fs::write(folder.path().join("format.new"), "anabr").unwrap();
     store_with(folder.path(), 2);

@@ -28,6 +28,9 @@ fn places(faults: &[Fault]) -> Vec<(Option<u64>, &str)> {
     positions.zip(whats).collect()
 }
 
+/// The end of the key of a history that begins with the first entry.
+const FIRST: [u8; 3] = [0, 1, 0];
+
 fn is_fold(key: &[u8]) -> bool {
     key.ends_with(&[0, 2])
 }
@@ -39,9 +42,9 @@ type Row<'a> = (&'a str, &'a dyn Fn(&[u8]) -> bool);
 fn each_changed_row_is_named_and_nothing_else() {
     let cases: [(Row<'_>, Option<u64>, &str); 6] = [
         (
-            ("log", &|key| key == 3_u64.to_be_bytes()),
-            Some(3),
-            "log entry 3",
+            ("log", &|key| key == 2_u64.to_be_bytes()),
+            Some(2),
+            "log entries 2 to 4",
         ),
         (
             ("aggregates", &|key| {
@@ -58,7 +61,7 @@ fn each_changed_row_is_named_and_nothing_else() {
             "index row of",
         ),
         (
-            ("aggregates", &|key| key.ends_with(&0_u64.to_be_bytes())),
+            ("aggregates", &|key| key.ends_with(&FIRST)),
             Some(0),
             "history of",
         ),
@@ -102,7 +105,7 @@ fn a_row_that_is_gone_is_missed_by_the_entry_that_it_belongs_to() {
             "the index of ids lacks it",
         ),
         (
-            ("aggregates", &|key| key.ends_with(&0_u64.to_be_bytes())),
+            ("aggregates", &|key| key.ends_with(&FIRST)),
             "the history of its aggregate lacks it",
         ),
     ];
@@ -111,7 +114,12 @@ fn a_row_that_is_gone_is_missed_by_the_entry_that_it_belongs_to() {
         store_with(folder.path(), 6, true);
         change(folder.path(), table, true, which);
         let found = faults(folder.path());
-        assert_eq!(places(&found)[0], (Some(0), "log entry 0"), "{found:?}");
+        let block = if table == "log" {
+            "log entries 0 to 1"
+        } else {
+            "log entry 0"
+        };
+        assert_eq!(places(&found)[0], (Some(0), block), "{found:?}");
         assert_eq!(found[0].reason, reason);
         assert!(
             found.len() <= 2,
@@ -122,7 +130,7 @@ fn a_row_that_is_gone_is_missed_by_the_entry_that_it_belongs_to() {
 
 #[test]
 fn a_row_that_this_store_never_wrote_is_noticed() {
-    let history = b"doc/1\0\x01\0\0\0\0\0\0\0\x02";
+    let history = b"doc/1\0\x01\x01\x77";
     let id = [&[7; 16][..], &1_u64.to_be_bytes()].concat();
     for (table, key, what) in [
         ("aggregates", history.to_vec(), "history of doc/1"),
@@ -178,18 +186,17 @@ fn a_row_that_no_entry_stands_for_is_noticed() {
             copy(few.path(), mixed.path());
             assert_eq!(faults(mixed.path()), []);
             close(mixed.path());
-            let here: Vec<_> = rows(mixed.path(), table)
-                .into_iter()
-                .map(|row| row.0)
-                .collect();
+            let here = rows(mixed.path(), table);
             let mut strange = rows(from.path(), table);
-            strange.retain(|(key, _)| !here.contains(key) && !is_fold(key));
+            strange.retain(|row| !here.contains(row) && !is_fold(&row.0));
             assert!(!strange.is_empty());
             put(mixed.path(), table, &strange);
             let found = faults(mixed.path());
             let says = |fault: &Fault| fault.reason.starts_with(what);
+            // A row that takes the place of another one is missed besides.
+            let lacks = |fault: &Fault| fault.reason.contains("lacks it");
             assert!(
-                found.iter().all(says) && !found.is_empty(),
+                found.iter().all(|fault| says(fault) || lacks(fault)) && found.iter().any(says),
                 "{table}: {found:?}"
             );
         }

@@ -1,13 +1,13 @@
 //! The verification of everything, in steps between which others read.
 //!
 //! What the notes say is taken from one snapshot before the log is read; what is written after that
-//! moment is left out. An index is compared with the log twice: each entry asks for its rows, and a
-//! sum over all rows of the index must be that over the rows asked for, so that none is there in
-//! vain.
+//! moment is left out. An index is compared with the log twice, as far as it reached then: each entry
+//! looks for itself, and a sum over all that the index tells must be that over the entries, so that
+//! nothing is there in vain.
 //!
-//! Memory: writers, waiting commits and one page.
+//! Memory: writers, waiting commits, one page, and what an index lacks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::string::String;
 use std::vec::Vec;
@@ -15,25 +15,32 @@ use std::vec::Vec;
 use fjall::{Keyspace, KvPair, Readable};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::reader::{Reader, bad_key, pair, row_of};
-use super::recovery::verify_entry;
-use super::rows::{self, AggregateKey, IdRow};
+use super::arrivals;
+use super::block::{self, Block};
+use super::looked_up::LookedUp;
+use super::reader::{Reader, bad_key, pair};
+use super::recovery::{verify_indexed, verify_received};
+use super::rows::{self, AggregateKey};
 use super::tables::guarded;
-use crate::event::{AggregateId, Chain, Event, ReplicaId, Seq};
-use crate::limits::{PAGE_BYTES_MAX, VERIFY_ROWS_MAX};
-use crate::log::{Entry, EntryKind, Page};
-use crate::store::verify::{PAGE, Walk, is_fault};
+use crate::event::{AggregateId, Chain, Event, EventId, ReplicaId, Seq};
+use crate::limits::{FAULTS_MAX, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, VERIFY_ROWS_MAX};
+use crate::log::{Entry, EntryKind};
+use crate::store::verify::Walk;
 use crate::store::{Inspection, StoreError, VerifyReport};
 
 /// A verification under way.
 pub(super) struct Check {
     walk: Walk,
-    /// The end of the log when it began.
+    /// The end of the log when it began, and that of what the indexes told of it.
     end: u64,
+    indexed: u64,
     tracks: BTreeMap<ReplicaId, (u64, Chain, u64)>,
     waiting: Vec<u64>,
     ids: Sums,
     histories: Sums,
+    /// What was said of the indexes already: one row of them stands for many entries.
+    told: BTreeSet<String>,
+    looked_up: LookedUp,
     at: At,
 }
 
@@ -66,10 +73,13 @@ impl Check {
         let mut check = Self {
             walk: Walk::new(inspection),
             end: 0,
+            indexed: 0,
             tracks: BTreeMap::new(),
             waiting: Vec::new(),
             ids: Sums::default(),
             histories: Sums::default(),
+            told: BTreeSet::new(),
+            looked_up: LookedUp::default(),
             at: At::Log(0),
         };
         let snapshot = reader.tables.db.snapshot();
@@ -90,6 +100,10 @@ impl Check {
             _ if &**key == rows::HEAD_KEY => {
                 let [end, _] = rows::read_numbers_row::<2>(key, value, "head of the log")?;
                 self.end = end;
+            }
+            _ if &**key == rows::INDEXED_KEY => {
+                let [indexed] = rows::read_numbers_row(key, value, "end of the indexes")?;
+                self.indexed = indexed;
             }
             _ if &**key == rows::EPOCHS_KEY => drop(rows::read_epochs_row(value)?),
             Some((&rows::TRACK, _)) => {
@@ -142,7 +156,7 @@ impl Check {
                 let (wanted, found) = (sums.wanted.0, sums.found.0);
                 if sums.wanted != sums.found && !sums.is_damaged {
                     let reason =
-                        format!("the log asks for {wanted} rows, it has {found} or others");
+                        format!("the log asks for {wanted} places, it has {found} or others");
                     self.walk.fault(None, format!("index of {name}"), reason);
                 }
             }
@@ -150,43 +164,117 @@ impl Check {
         Ok(self.walk.finish())
     }
 
+    /// Reads some blocks, past those that cannot be read.
     fn read_log(&mut self, reader: &Reader, from: u64) -> Result<(), StoreError> {
-        let page = match guarded("table log", || reader.since(from, PAGE)) {
-            Err(error) if is_fault(&error) => self.one_by_one(reader, from)?,
-            page => page?,
-        };
-        for (position, entry) in &page.entries {
-            if *position < self.end {
-                self.entry(reader, *position, entry)?;
+        let (mut next, mut entries, mut bytes) = (from, 0, 0);
+        let snapshot = reader.tables.db.snapshot();
+        let keys = rows::position_key(from)..rows::position_key(self.end);
+        let mut found = snapshot.range(&reader.tables.log, keys);
+        while entries < PAGE_ENTRIES_MAX && bytes < PAGE_BYTES_MAX {
+            let row = found
+                .next()
+                .map(|row| guarded("table log", || pair(row, "log")));
+            let row = row.transpose();
+            let Some(row) = self.walk.noted(Some(next), row)? else {
+                // The table cannot be read on from here: block after block is sought.
+                self.missing(next, next.saturating_add(1));
+                next = next.saturating_add(1);
+                break;
+            };
+            let first = match &row {
+                Some((key, _)) => rows::whole_number(key).ok_or_else(|| bad_key("log"))?,
+                None => self.end,
+            };
+            if first > next {
+                next = self.joined(reader, &snapshot, next)?;
+            }
+            self.missing(next, first);
+            next = first;
+            let Some((_, row)) = row else { break };
+            bytes += row.len();
+            let block = guarded("table log", || Block::read(first, row));
+            match block {
+                Ok(block) => {
+                    entries += block.entries();
+                    next = block.end();
+                    self.block(reader, &block, first)?;
+                }
+                Err(error) => {
+                    next = self.next_block(reader, first)?;
+                    let name = block::name(first, next);
+                    let error = renamed(error, &name);
+                    self.walk.unreadable_as(first, &name, error)?;
+                }
             }
         }
-        self.at = At::Log(page.next.max(from.saturating_add(1)));
+        self.at = At::Log(next);
         Ok(())
     }
 
-    /// A page of which something is damaged.
-    fn one_by_one(&mut self, reader: &Reader, from: u64) -> Result<Page, StoreError> {
-        let mut page = Page {
-            entries: Vec::new(),
-            next: from,
+    /// Reads on in a block that was joined of smaller ones since the last page: its beginning was
+    /// read. Returns where it ends; the position itself if there is no such block.
+    fn joined(
+        &mut self,
+        reader: &Reader,
+        snapshot: &impl Readable,
+        position: u64,
+    ) -> Result<u64, StoreError> {
+        let block = guarded("table log", || reader.block_before(snapshot, position));
+        let Ok(Some(block)) = block else {
+            return Ok(position);
         };
-        while page.next < self.end && page.entries.len() < PAGE.entries {
-            match guarded("table log", || reader.entry_at(page.next)) {
-                Ok(entry) => page.entries.push((page.next, entry)),
-                Err(error) => self.walk.unreadable(page.next, error)?,
-            }
-            page.next += 1;
+        if block.end() <= position {
+            return Ok(position);
         }
-        Ok(page)
+        self.block(reader, &block, position)?;
+        Ok(block.end())
+    }
+
+    /// Where the block after one begins, which cannot be read itself.
+    fn next_block(&mut self, reader: &Reader, first: u64) -> Result<u64, StoreError> {
+        let keys = rows::position_key(first.saturating_add(1))..rows::position_key(self.end);
+        let next = reader.tables.log.range(keys).next();
+        let next = next.map(|row| guarded("table log", || pair(row, "log")));
+        let next = self.walk.noted(Some(first), next.transpose())?.flatten();
+        Ok(next
+            .and_then(|(key, _)| rows::whole_number(&key))
+            .unwrap_or(self.end))
+    }
+
+    /// Entries that no block holds.
+    fn missing(&mut self, from: u64, end: u64) {
+        if from < end {
+            self.walk.missing(from, block::name(from, end));
+        }
+    }
+
+    fn block(&mut self, reader: &Reader, block: &Block, from: u64) -> Result<(), StoreError> {
+        for position in from..block.end().min(self.end) {
+            let line = block.line(position);
+            let entry = line.map(|line| {
+                let name = rows::entry_name(position);
+                guarded(&name, || reader.entry(position, line))
+            });
+            match entry {
+                Some(Ok(entry)) => self.entry(reader, position, &entry)?,
+                Some(Err(error)) => self.walk.unreadable(position, error)?,
+                None => {}
+            }
+        }
+        Ok(())
     }
 
     fn entry(&mut self, reader: &Reader, position: u64, entry: &Entry) -> Result<(), StoreError> {
         self.walk.entry(position, entry);
-        let received = self.walk.received();
-        let rows = guarded(&rows::entry_name(position), || {
-            verify_entry(&reader.tables, received, position, entry)
+        let received = verify_received(self.walk.received(), position, entry);
+        self.walk.noted(Some(position), received)?;
+        if position >= self.indexed {
+            return Ok(());
+        }
+        let found = guarded(&rows::entry_name(position), || {
+            verify_indexed(reader, &mut self.looked_up, position, entry)
         });
-        self.walk.noted(Some(position), rows)?;
+        self.note_once(position, entry, found)?;
         let commit = &entry.commit;
         if entry.kind != EntryKind::Released {
             add(&mut self.ids.wanted, &rows::id_key(commit.id()), position);
@@ -201,6 +289,30 @@ impl Check {
             }
         }
         Ok(())
+    }
+
+    /// Notes what is wrong with an index, once for all entries that a row of it stands for.
+    fn note_once(
+        &mut self,
+        position: u64,
+        entry: &Entry,
+        found: Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let about = match &found {
+            Err(StoreError::Damaged { what, reason }) if *what == rows::entry_name(position) => {
+                format!("{reason}: {}", entry.commit.replica())
+            }
+            Err(StoreError::Damaged { what, .. }) => what.clone(),
+            _ => String::new(),
+        };
+        let is_told = !about.is_empty() && self.told.contains(&about);
+        if is_told {
+            return Ok(());
+        }
+        if self.told.len() < FAULTS_MAX {
+            self.told.insert(about);
+        }
+        self.walk.noted(Some(position), found).map(drop)
     }
 
     /// What the notes say of writers and of waiting commits must be what the log says.
@@ -252,7 +364,7 @@ impl Check {
                 return Ok(None);
             };
             let checked = guarded(name, || check(self, reader, &row));
-            self.walk.noted(None, checked)?;
+            self.note_row(checked)?;
             left -= 1;
             bytes += row.1.len();
             if left == 0 || bytes >= PAGE_BYTES_MAX {
@@ -262,14 +374,28 @@ impl Check {
         Ok(None)
     }
 
+    /// Notes what is wrong with a row, unless an entry has run into it before.
+    fn note_row(&mut self, checked: Result<(), StoreError>) -> Result<(), StoreError> {
+        match &checked {
+            Err(StoreError::Damaged { what, .. }) if self.told.contains(what) => Ok(()),
+            _ => self.walk.noted(None, checked).map(drop),
+        }
+    }
+
     fn id_row(&mut self, reader: &Reader, (key, value): &KvPair) -> Result<(), StoreError> {
         let id = rows::read_id_key(key).ok_or_else(|| bad_key("ids"))?;
-        let row = IdRow::read(id, value).inspect_err(|_| self.ids.is_damaged = true)?;
-        if row.position < self.end {
-            add(&mut self.ids.found, key, row.position);
-            return Ok(());
+        let commits = arrivals::read_row(id, value);
+        let commits = commits.inspect_err(|_| self.ids.is_damaged = true)?;
+        let mut latest = None;
+        for commit in commits {
+            if commit.position < self.indexed {
+                let id = EventId::new(id.replica, commit.first);
+                add(&mut self.ids.found, &rows::id_key(id), commit.position);
+            } else {
+                latest = latest.max(Some(commit.position));
+            }
         }
-        came_since(reader, row.position, || format!("index row of {id}"))
+        came_since(reader, latest, || format!("index row of {id}"))
     }
 
     fn aggregate_row(&mut self, reader: &Reader, (key, value): &KvPair) -> Result<(), StoreError> {
@@ -278,15 +404,17 @@ impl Check {
         let aggregate = AggregateId::new(&String::from_utf8_lossy(name));
         let aggregate = aggregate.map_err(|_| bad_key("aggregates"))?;
         match parsed {
-            AggregateKey::History(_, position) => {
-                let what = || format!("history of {aggregate}");
-                rows::unseal(key, value, what).inspect_err(|_| self.histories.is_damaged = true)?;
-                if position < self.end {
+            AggregateKey::History(name, first) => {
+                let positions = rows::read_history_row(name, first, key, value);
+                let positions = positions.inspect_err(|_| self.histories.is_damaged = true)?;
+                let (before, since): (Vec<u64>, Vec<u64>) =
+                    positions.iter().partition(|at| **at < self.indexed);
+                for position in before {
                     let key = rows::aggregate_prefix(&aggregate);
                     add(&mut self.histories.found, &key, position);
-                    return Ok(());
                 }
-                came_since(reader, position, what)
+                let latest = since.last().copied();
+                came_since(reader, latest, || rows::history_name(name, first))
             }
             AggregateKey::Fold => {
                 let (_, fold) = rows::read_fold_row(&aggregate, value)?;
@@ -298,15 +426,26 @@ impl Check {
     }
 }
 
-/// A row of an entry that was written after the verification had begun.
+/// The same damage, of something whose name is known better.
+fn renamed(error: StoreError, name: &str) -> StoreError {
+    match error {
+        StoreError::Damaged { reason, .. } => rows::misfit(name.into(), reason),
+        other => other,
+    }
+}
+
+/// A row of an entry that came after what the indexes told when the verification began.
 fn came_since(
     reader: &Reader,
-    position: u64,
+    position: Option<u64>,
     what: impl FnOnce() -> String,
 ) -> Result<(), StoreError> {
-    let entry = row_of(&reader.tables.log, &rows::position_key(position), "log")?;
-    let reason = || format!("the log has no entry {position}");
-    entry
-        .map(drop)
-        .ok_or_else(|| rows::misfit(what(), reason()))
+    let Some(position) = position else {
+        return Ok(());
+    };
+    if reader.block_at(position)?.line(position).is_some() {
+        return Ok(());
+    }
+    let reason = format!("the log has no entry {position}");
+    Err(rows::misfit(what(), reason))
 }

@@ -1,7 +1,7 @@
 //! A store's directory: what it is, who has it open, and how far it was fsynced.
 //!
 //! ```text
-//! format   "anabranch store\nformat 1\n", and "founding\n" until the tables are there
+//! format   "anabranch store\nformat 2\n", and "founding\n" until the tables are there
 //! lock     locked by the operating system while open; holds "process 4711 (anabranch serve)"
 //! mark     the high-water mark, see `mark`
 //! data/    fjall's files
@@ -18,7 +18,7 @@ use std::string::String;
 use super::mark::Mark;
 use crate::store::StoreError;
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const MAGIC: &str = "anabranch store\nformat ";
 const FOUNDING: &str = "founding\n";
 const HOLDER: &str = "process ";
@@ -125,6 +125,13 @@ fn inspect(path: &Path) -> Result<Found, StoreError> {
     let Some((Ok(found), rest)) = parsed.map(|(number, rest)| (number.parse::<u32>(), rest)) else {
         return Err(not_a_store("its file `format` is not one of ours".into()));
     };
+    if found < FORMAT {
+        return Err(StoreError::OutdatedFormat {
+            path: path.into(),
+            found,
+            min: FORMAT,
+        });
+    }
     if found > FORMAT {
         return Err(StoreError::UnsupportedFormat {
             path: path.into(),
@@ -133,8 +140,8 @@ fn inspect(path: &Path) -> Result<Found, StoreError> {
         });
     }
     match rest {
-        "" if found == FORMAT => Ok(Found::Store),
-        FOUNDING if found == FORMAT => Ok(Found::Founding),
+        "" => Ok(Found::Store),
+        FOUNDING => Ok(Found::Founding),
         _ => Err(not_a_store("its file `format` is not one of ours".into())),
     }
 }

@@ -9,8 +9,13 @@
 //!
 //! This module knows nothing of what the engine's folds and notes mean.
 
+mod arrivals;
+mod block;
 mod check;
 mod folder;
+mod fresh;
+mod looked_up;
+mod loose;
 mod manifest;
 mod mark;
 mod reader;
@@ -83,7 +88,11 @@ impl FjallStore {
         })?;
         let end = Arc::new(AtomicU64::new(recovered.ledger.end()));
         let (reads, read_queue) = mpsc::channel();
-        let reader = Reader::new(Arc::clone(&tables), Arc::clone(&end));
+        let reader = Reader::new(
+            Arc::clone(&tables),
+            Arc::clone(&end),
+            Arc::clone(&recovered.fresh),
+        );
         let reader = spawn("anabranch-read", move || serve_reads(&reader, &read_queue))?;
         let writer = Writer::new(tables, folder, recovered, end, reads.clone(), reader);
         let (requests, queue) = mpsc::channel();

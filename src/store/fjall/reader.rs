@@ -5,18 +5,22 @@
 //!
 //! Ranges are read from snapshots: outside of one, fjall shows a write that is half applied.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::string::String;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::vec::Vec;
 
 use fjall::{Guard, Keyspace, Readable};
 
+use super::arrivals::{self, Arrival};
+use super::block::{Block, Content, Line};
+use super::fresh::Fresh;
 use super::recent::Recent;
-use super::rows::{self, AggregateKey, IdRow, LogContent};
+use super::rows::{self, AggregateKey};
 use super::tables::{Tables, failed};
-use crate::event::{AggregateId, EventId, Seq};
+use crate::event::{AggregateId, Commit, EventId, ReplicaId, Seq};
 use crate::log::{Entry, IdRange, Known, Page};
 use crate::store::{History, HistoryFrom, ReadLimit, StoreError, names};
 
@@ -28,132 +32,189 @@ const STEPS: usize = 16;
 pub(super) struct Reader {
     pub(super) tables: Arc<Tables>,
     end: Arc<AtomicU64>,
+    fresh: Arc<RwLock<Fresh>>,
     recent: Arc<Recent>,
 }
 
 impl Reader {
-    pub(super) fn new(tables: Arc<Tables>, end: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(tables: Arc<Tables>, end: Arc<AtomicU64>, fresh: Arc<RwLock<Fresh>>) -> Self {
         Self {
             tables,
             end,
+            fresh,
             recent: Arc::default(),
         }
     }
 
+    /// What the indexes do not tell yet. To be asked before them: it is forgotten once they do.
+    fn fresh(&self) -> RwLockReadGuard<'_, Fresh> {
+        self.fresh.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn since(&self, position: u64, limit: ReadLimit) -> Result<Page, StoreError> {
         let end = self.end.load(Ordering::Acquire);
-        let mut page = Page {
-            entries: Vec::new(),
-            next: position,
-        };
-        let mut bytes = 0_usize;
+        let mut filling = Filling::new(position, limit);
         let snapshot = self.tables.db.snapshot();
-        for row in snapshot.range(&self.tables.log, rows::position_key(position)..) {
-            let (key, value) = pair(row, "log")?;
-            if rows::whole_number(&key) != Some(page.next) {
+        let begun = match self.recent.find(position) {
+            Some(block) => Some(block),
+            None => self.block_before(&snapshot, position)?,
+        };
+        if let Some(block) = begun
+            && self.fill(&mut filling, &block)?
+        {
+            self.recent.keep(&block);
+            return Ok(filling.page);
+        }
+        let from = rows::position_key(filling.page.next);
+        for row in snapshot.range(&self.tables.log, from..) {
+            let (key, row) = pair(row, "log")?;
+            let first = rows::whole_number(&key);
+            let Some(first) = first.filter(|first| *first == filling.page.next) else {
                 break;
-            }
-            let entry = self.entry(page.next, &value)?;
-            bytes = bytes.saturating_add(entry.commit.bytes());
-            page.entries.push((page.next, entry));
-            page.next = page.next.saturating_add(1);
-            if page.entries.len() >= limit.entries || bytes >= limit.bytes {
-                return Ok(page);
+            };
+            let block = Block::read(first, row)?;
+            if self.fill(&mut filling, &block)? {
+                if filling.page.next < block.end() {
+                    self.recent.keep(&Arc::new(block));
+                }
+                return Ok(filling.page);
             }
         }
-        if page.next < end {
-            return Err(missing_entry(page.next));
+        if filling.page.next < end {
+            return Err(missing_entry(filling.page.next));
         }
-        Ok(page)
+        Ok(filling.page)
     }
 
     pub(super) fn at(&self, positions: &[u64], limit: ReadLimit) -> Result<Page, StoreError> {
         let end = self.end.load(Ordering::Acquire);
-        let mut page = Page::default();
-        let mut bytes = 0_usize;
+        let mut filling = Filling::new(0, limit);
+        let mut block: Option<Arc<Block>> = None;
         for position in positions
             .iter()
             .copied()
             .take_while(|position| *position < end)
         {
-            let entry = self.entry_at(position)?;
-            bytes = bytes.saturating_add(entry.commit.bytes());
-            page.entries.push((position, entry));
-            page.next = position.saturating_add(1);
-            if page.entries.len() >= limit.entries || bytes >= limit.bytes {
+            let entry = self.entry_near(&mut block, position)?;
+            if filling.push(position, entry) {
                 break;
             }
         }
-        Ok(page)
+        Ok(filling.page)
     }
 
     /// The entry at a position that must be there.
     pub(super) fn entry_at(&self, position: u64) -> Result<Entry, StoreError> {
-        let row = row_of(&self.tables.log, &rows::position_key(position), "log")?;
-        self.entry(position, &row.ok_or_else(|| missing_entry(position))?)
+        self.entry_near(&mut None, position)
     }
 
-    fn entry(&self, position: u64, row: &[u8]) -> Result<Entry, StoreError> {
-        let row = rows::read_log_row(position, row)?;
-        let (commit, chain_before) = match row.content {
-            LogContent::Commit {
-                commit,
-                chain_before,
-            } => (commit, chain_before),
-            LogContent::Arrival {
-                position: arrival,
-                chain_before: at_release,
-            } => {
-                let key = rows::position_key(arrival);
-                let arrived = row_of(&self.tables.log, &key, "log")?;
-                let arrived = arrived.ok_or_else(|| missing_entry(arrival))?;
-                match rows::read_log_row(arrival, &arrived)?.content {
-                    LogContent::Commit {
-                        commit,
-                        chain_before,
-                    } => (commit, at_release.or(chain_before)),
-                    LogContent::Arrival { .. } => {
-                        let reason = format!("the commit it releases is not at {arrival}");
-                        return Err(rows::misfit(rows::entry_name(position), reason));
-                    }
-                }
+    /// The entry at a position, out of the block at hand if it is there.
+    pub(super) fn entry_near(
+        &self,
+        at_hand: &mut Option<Arc<Block>>,
+        position: u64,
+    ) -> Result<Entry, StoreError> {
+        if let Some(block) = at_hand
+            && let Some(line) = block.line(position)
+        {
+            return self.entry(position, line);
+        }
+        let block = self.block_at(position)?;
+        let line = block.line(position);
+        let entry = self.entry(position, line.ok_or_else(|| missing_entry(position))?);
+        *at_hand = Some(block);
+        entry
+    }
+
+    /// The block that holds a position, or one that does not reach it.
+    pub(super) fn block_at(&self, position: u64) -> Result<Arc<Block>, StoreError> {
+        if let Some(block) = self.recent.find(position) {
+            return Ok(block);
+        }
+        let block = self.block_before(&self.tables.db.snapshot(), position)?;
+        let block = block.ok_or_else(|| missing_entry(position))?;
+        self.recent.keep(&block);
+        Ok(block)
+    }
+
+    /// The last block that begins at a position or before it.
+    pub(super) fn block_before(
+        &self,
+        snapshot: &impl Readable,
+        position: u64,
+    ) -> Result<Option<Arc<Block>>, StoreError> {
+        let keys = ..=rows::position_key(position);
+        let Some(row) = snapshot.range(&self.tables.log, keys).next_back() else {
+            return Ok(None);
+        };
+        let (key, row) = pair(row, "log")?;
+        let first = rows::whole_number(&key).ok_or_else(|| bad_key("log"))?;
+        Ok(Some(Arc::new(Block::read(first, row)?)))
+    }
+
+    /// Adds the entries of a block from where the page ends. Tells whether the page is full.
+    fn fill(&self, filling: &mut Filling, block: &Block) -> Result<bool, StoreError> {
+        while let Some(line) = block.line(filling.page.next) {
+            let position = filling.page.next;
+            if filling.push(position, self.entry(position, line)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What a line of the log says.
+    pub(super) fn entry(&self, position: u64, line: &Line) -> Result<Entry, StoreError> {
+        let (commit, chain_before) = match &line.content {
+            Content::Commit(commit) => (commit.clone(), line.chain_before),
+            Content::Arrival(arrival) => {
+                let block = self.block_at(*arrival)?;
+                let arrived = block.line(*arrival);
+                let arrived = arrived.ok_or_else(|| missing_entry(*arrival))?;
+                let Content::Commit(commit) = &arrived.content else {
+                    let reason = format!("the commit it releases is not at {arrival}");
+                    return Err(rows::misfit(rows::entry_name(position), reason));
+                };
+                (commit.clone(), line.chain_before.or(arrived.chain_before))
             }
         };
         Ok(Entry {
             commit,
-            kind: row.kind,
-            from: row.from,
+            kind: line.kind,
+            from: line.from,
             chain_before,
         })
     }
 
-    /// The index row of the commit that holds an event, or of the last one before it.
-    fn id_row(&self, id: EventId) -> Result<Option<(EventId, IdRow)>, StoreError> {
+    /// The index row of the commits among which an event is, or of the last ones before it.
+    pub(super) fn arrivals_before(&self, id: EventId) -> Result<Vec<Arrival>, StoreError> {
         let first = rows::id_key(EventId::new(id.replica, Seq::FIRST));
         let snapshot = self.tables.db.snapshot();
         let row = snapshot
             .range(&self.tables.ids, first..=rows::id_key(id))
             .next_back();
-        row.map(id_pair).transpose()
+        row.map_or(Ok(Vec::new()), |row| Ok(id_pair(row)?.1))
     }
 
     pub(super) fn locate(&self, ranges: &[IdRange]) -> Result<Vec<u64>, StoreError> {
         let mut positions = Vec::new();
+        {
+            let fresh = self.fresh();
+            for range in ranges {
+                fresh.locate(range, &mut positions);
+            }
+        }
         let snapshot = self.tables.db.snapshot();
         for range in ranges {
-            let first = EventId::new(range.replica, *range.seqs.start());
-            let last = EventId::new(range.replica, *range.seqs.end());
+            let (first, last) = (*range.seqs.start(), *range.seqs.end());
             if first > last {
                 continue;
             }
-            if let Some((id, row)) = self.id_row(first)?
-                && row.index(id, first).is_some()
-            {
-                positions.push(row.position);
-            }
-            let keys = rows::id_key(first)..=rows::id_key(last);
-            for row in snapshot.range(&self.tables.ids, keys) {
-                positions.push(id_pair(row)?.1.position);
+            let before = self.arrivals_before(EventId::new(range.replica, first))?;
+            positions.extend(arrivals::between(&before, first, last));
+            let keys = [first, last].map(|seq| rows::id_key(EventId::new(range.replica, seq)));
+            for row in snapshot.range(&self.tables.ids, keys[0]..=keys[1]) {
+                positions.extend(arrivals::between(&id_pair(row)?.1, first, last));
             }
         }
         positions.sort_unstable();
@@ -162,25 +223,52 @@ impl Reader {
     }
 
     pub(super) fn known(&self, ids: &[EventId]) -> Result<Vec<Option<Known>>, StoreError> {
-        let mut found: Option<(EventId, IdRow, Vec<Known>)> = None;
+        let mut block: Option<Arc<Block>> = None;
+        let mut row: Option<(ReplicaId, Vec<Arrival>)> = None;
+        let mut facts: Option<(Commit, Vec<Known>)> = None;
         let mut known = Vec::with_capacity(ids.len());
         for id in ids {
-            if found
-                .as_ref()
-                .is_none_or(|(first, row, _)| row.index(*first, *id).is_none())
-            {
-                found = self.id_row(*id)?.map(|(first, row)| {
-                    let events = facts(&row);
-                    (first, row, events)
-                });
+            let is_at_hand = |(commit, _): &(Commit, Vec<Known>)| {
+                commit.replica() == id.replica && commit.span().contains(id.seq)
+            };
+            if !facts.as_ref().is_some_and(is_at_hand) {
+                facts = match self.arrival_of(*id, &mut row)? {
+                    Some(arrival) => {
+                        let entry = self.entry_near(&mut block, arrival.position)?;
+                        let known = self::facts(&entry);
+                        Some((entry.commit, known))
+                    }
+                    None => None,
+                };
             }
-            known.push(
-                found
-                    .as_ref()
-                    .and_then(|(first, row, events)| events.get(row.index(*first, *id)?).copied()),
-            );
+            let fact = facts.as_ref().and_then(|(commit, facts)| {
+                let index = id.seq.get().checked_sub(commit.span().first().get())?;
+                facts.get(usize::try_from(index).ok()?).copied()
+            });
+            known.push(fact);
         }
         Ok(known)
+    }
+
+    /// Where the commit of an event arrived; looks at the row at hand first.
+    fn arrival_of(
+        &self,
+        id: EventId,
+        row: &mut Option<(ReplicaId, Vec<Arrival>)>,
+    ) -> Result<Option<Arrival>, StoreError> {
+        if let Some((replica, commits)) = row
+            && *replica == id.replica
+            && let Some(arrival) = arrivals::find(commits, id.seq)
+        {
+            return Ok(Some(arrival));
+        }
+        if let Some(arrival) = self.fresh().arrival(id) {
+            return Ok(Some(arrival));
+        }
+        let commits = self.arrivals_before(id)?;
+        let arrival = arrivals::find(&commits, id.seq);
+        *row = Some((id.replica, commits));
+        Ok(arrival)
     }
 
     pub(super) fn history(
@@ -188,6 +276,7 @@ impl Reader {
         aggregate: &AggregateId,
         from: HistoryFrom,
     ) -> Result<History, StoreError> {
+        let fresh = self.fresh().history(aggregate);
         let mut history = History::default();
         let mut start = 0;
         let mut positions = Vec::new();
@@ -202,23 +291,66 @@ impl Reader {
                     start = position;
                     history.fold = Some(fold);
                 }
-                Some(AggregateKey::History(_, position)) if position < start => break,
-                Some(AggregateKey::History(_, position)) => {
-                    rows::unseal(&key, &value, || format!("history of {aggregate}"))?;
-                    positions.push(position);
+                Some(AggregateKey::History(name, first)) => {
+                    positions.extend(rows::read_history_row(name, first, &key, &value)?);
+                    if first < start {
+                        break;
+                    }
                 }
                 None => return Err(bad_key("aggregates")),
             }
         }
-        for position in positions.into_iter().rev() {
-            let entry = match self.recent.find(position) {
-                Some(entry) => entry,
-                None => self.entry_at(position)?,
-            };
-            self.recent.keep(position, &entry);
-            history.entries.push((position, entry));
-        }
+        positions.extend(fresh);
+        positions.retain(|position| *position >= start);
+        positions.sort_unstable();
+        positions.dedup();
+        history.entries = self.entries_to_keep(&positions)?;
         Ok(history)
+    }
+
+    /// Entries at ascending positions. Those that are a small part of their block do not keep it in
+    /// memory.
+    fn entries_to_keep(&self, positions: &[u64]) -> Result<Vec<(u64, Entry)>, StoreError> {
+        let mut entries = Vec::with_capacity(positions.len());
+        let mut rest = positions;
+        while let Some(first) = rest.first() {
+            let block = self.block_at(*first)?;
+            let inside = rest.partition_point(|position| *position < block.end());
+            // A block that does not reach the position is told as an entry that is missing.
+            let (here, behind) = rest.split_at(inside.max(1));
+            let is_small_part = here.len().saturating_mul(2) < block.entries();
+            for position in here {
+                let line = block.line(*position);
+                let line = line.ok_or_else(|| missing_entry(*position))?;
+                let mut entry = self.entry(*position, line)?;
+                if is_small_part {
+                    entry.commit = entry.commit.detached();
+                }
+                entries.push((*position, entry));
+            }
+            rest = behind;
+        }
+        Ok(entries)
+    }
+
+    /// The row of an aggregate's history among whose entries a position is, or that before it.
+    pub(super) fn history_before(
+        &self,
+        aggregate: &AggregateId,
+        position: u64,
+    ) -> Result<Vec<u64>, StoreError> {
+        let first = rows::history_key(aggregate, 0);
+        let last = rows::history_key(aggregate, position);
+        let snapshot = self.tables.db.snapshot();
+        let mut row = snapshot.range(&self.tables.aggregates, first..=last);
+        let Some(row) = row.next_back() else {
+            return Ok(Vec::new());
+        };
+        let (key, row) = pair(row, "aggregates")?;
+        let Some(AggregateKey::History(name, first)) = rows::read_aggregate_key(&key) else {
+            return Err(bad_key("aggregates"));
+        };
+        rows::read_history_row(name, first, &key, &row)
     }
 
     pub(super) fn aggregates(
@@ -227,15 +359,24 @@ impl Reader {
         after: Option<&AggregateId>,
         limit: usize,
     ) -> Result<Vec<AggregateId>, StoreError> {
-        let mut found = Vec::new();
-        for (mut start, end) in names::under(prefix, after) {
-            while found.len() < limit
-                && let Some(last) = self.names(&start, end.as_deref(), limit, &mut found)?
+        let ranges = names::under(prefix, after);
+        let mut found = BTreeSet::new();
+        {
+            let fresh = self.fresh();
+            for range in &ranges {
+                fresh.names(range, limit, &mut found);
+            }
+        }
+        let mut indexed = Vec::new();
+        for (mut start, end) in ranges {
+            while indexed.len() < limit
+                && let Some(last) = self.names(&start, end.as_deref(), limit, &mut indexed)?
             {
                 start = format!("{last}\u{1}");
             }
         }
-        Ok(found)
+        found.extend(indexed);
+        Ok(found.into_iter().take(limit).collect())
     }
 
     /// Collects names from one seek. Returns the name after which to seek again.
@@ -251,8 +392,8 @@ impl Reader {
         let bounds = (Bound::Included(start.as_bytes()), end);
         for row in self.tables.aggregates.range::<&[u8], _>(bounds) {
             let (key, value) = pair(row, "aggregates")?;
-            let name = match rows::read_aggregate_key(&key) {
-                Some(AggregateKey::History(name, _)) => name,
+            let (name, first) = match rows::read_aggregate_key(&key) {
+                Some(AggregateKey::History(name, first)) => (name, first),
                 Some(AggregateKey::Fold) => continue,
                 None => return Err(bad_key("aggregates")),
             };
@@ -266,8 +407,8 @@ impl Reader {
             if found.len() == limit {
                 return Ok(None);
             }
+            rows::read_history_row(name, first, &key, &value)?;
             let what = || format!("history of {name}");
-            rows::unseal(&key, &value, what)?;
             let name = AggregateId::new(name).map_err(|e| rows::misfit(what(), e.to_string()))?;
             found.push(name);
             steps = 0;
@@ -276,15 +417,41 @@ impl Reader {
     }
 }
 
-/// What is known of each event of a row.
-fn facts(row: &IdRow) -> Vec<Known> {
-    let mut chain = row.chain_before;
-    let facts = row.digests.iter().map(|digest| {
-        chain = chain.map(|before| before.extend(*digest));
+/// A page that is being put together.
+struct Filling {
+    page: Page,
+    limit: ReadLimit,
+    bytes: usize,
+}
+
+impl Filling {
+    fn new(next: u64, limit: ReadLimit) -> Self {
+        let entries = Vec::new();
+        Self {
+            page: Page { entries, next },
+            limit,
+            bytes: 0,
+        }
+    }
+
+    /// Adds an entry. Tells whether the page is full.
+    fn push(&mut self, position: u64, entry: Entry) -> bool {
+        self.bytes = self.bytes.saturating_add(entry.commit.bytes());
+        self.page.entries.push((position, entry));
+        self.page.next = position.saturating_add(1);
+        self.page.entries.len() >= self.limit.entries || self.bytes >= self.limit.bytes
+    }
+}
+
+/// What is known of each event of a commit, as of when it arrived.
+fn facts(entry: &Entry) -> Vec<Known> {
+    let mut chain = entry.chain_before;
+    let facts = entry.commit.events().iter().map(|event| {
+        chain = chain.map(|before| before.extend(event.digest()));
         Known {
-            digest: *digest,
+            digest: event.digest(),
             chain,
-            timestamp: row.timestamp,
+            timestamp: event.timestamp(),
         }
     });
     facts.collect()
@@ -305,10 +472,11 @@ pub(super) fn pair(row: Guard, what: &str) -> Result<fjall::KvPair, StoreError> 
         .map_err(|error| failed("read a row", what, &error))
 }
 
-pub(super) fn id_pair(row: Guard) -> Result<(EventId, IdRow), StoreError> {
+/// A row of the index of ids: the first event, and its commit and those behind it.
+pub(super) fn id_pair(row: Guard) -> Result<(EventId, Vec<Arrival>), StoreError> {
     let (key, value) = pair(row, "ids")?;
     let id = rows::read_id_key(&key).ok_or_else(|| bad_key("ids"))?;
-    Ok((id, IdRow::read(id, &value)?))
+    Ok((id, arrivals::read_row(id, &value)?))
 }
 
 pub(super) fn bad_key(table: &str) -> StoreError {

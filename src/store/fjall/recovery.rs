@@ -1,21 +1,25 @@
 //! What a store knows of itself when it is opened, and the check of its tail after an unclean end.
 //!
 //! Cost: replicas, waiting commits and events beyond a gap; after an unclean end a bounded number of
-//! the last entries. Never history.
+//! the last entries, and those that the indexes do not tell yet. Never history.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::string::ToString;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::vec::Vec;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use super::arrivals::Arrival;
+use super::block::Block;
+use super::fresh::Fresh;
+use super::looked_up::LookedUp;
 use super::mark::Extent;
-use super::reader::{Reader, id_pair, pair, row_of};
-use super::rows::{self, IdRow};
+use super::reader::{Reader, bad_key, pair, row_of};
+use super::rows;
 use super::tables::Tables;
-use crate::event::{Chain, EventId, ReplicaId, Seq, SeqRanges};
+use crate::event::{Chain, Event, ReplicaId, Seq, SeqRanges};
 use crate::limits::{STORE_TAIL_BYTES, STORE_TAIL_ENTRIES};
-use crate::log::{Entry, EntryKind, Epochs, Received, Track};
+use crate::log::{Entry, EntryKind, Epochs, IdRange, Received, Track};
 use crate::store::StoreError;
 use crate::store::ledger::Ledger;
 
@@ -24,6 +28,7 @@ pub(super) struct Recovered {
     pub(super) ledger: Ledger,
     pub(super) epochs: Epochs,
     pub(super) extent: Extent,
+    pub(super) fresh: Arc<RwLock<Fresh>>,
 }
 
 /// Reads the bookkeeping back and holds it against the mark, and against the log's last entry.
@@ -39,34 +44,30 @@ pub(super) fn recover(
         }
         None => Extent::default(),
     };
-    let damaged = |reason| StoreError::Damaged {
-        what: "log".into(),
-        reason,
-    };
     if extent.end < mark.end || extent.writes < mark.writes {
         return Err(damaged(format!(
             "it ends at entry {} of write {}, but entry {} of write {} was acknowledged",
             extent.end, extent.writes, mark.end, mark.writes
         )));
     }
-    let last = match tables.log.last_key_value() {
-        Some(row) => rows::whole_number(&pair(row, "log")?.0).and_then(|last| last.checked_add(1)),
-        None => Some(0),
-    };
-    if last != Some(extent.end) {
-        return Err(damaged(format!(
-            "its entries end at {}, its head says {}",
-            last.unwrap_or(u64::MAX),
-            extent.end
-        )));
-    }
+    check_end(tables, extent)?;
     let epochs = match row_of(&tables.notes, rows::EPOCHS_KEY, "notes")? {
         Some(row) => rows::read_epochs_row(&row)?,
         None if extent.writes == 0 => Epochs::new(),
         None => return Err(damaged("its list of openings is missing".into())),
     };
-    let mut ledger = Ledger::restored(extent.end, received(tables)?);
-    let reader = Reader::new(Arc::clone(tables), Arc::new(AtomicU64::new(extent.end)));
+    let fresh = Arc::new(RwLock::new(Fresh::default()));
+    let end = Arc::new(AtomicU64::new(extent.end));
+    let reader = Reader::new(Arc::clone(tables), end, Arc::clone(&fresh));
+    let indexed = indexed(tables)?;
+    if indexed > extent.end {
+        return Err(damaged(format!(
+            "its indexes reach to entry {indexed}, its head says {}",
+            extent.end
+        )));
+    }
+    index_tail(&reader, indexed..extent.end, &fresh)?;
+    let mut ledger = Ledger::restored(extent.end, received(&reader)?);
     for row in tables.notes.prefix([rows::WAITING]) {
         let (key, value) = pair(row, "notes")?;
         let position = rows::whole_number(key.get(1..).unwrap_or_default());
@@ -76,28 +77,81 @@ pub(super) fn recover(
         ledger.restore_waiting(position, &reader.entry_at(position)?.commit);
     }
     if !clean {
-        verify_tail(tables, &reader, &ledger)?;
+        verify_tail(&reader, &ledger, indexed)?;
     }
     Ok(Recovered {
         ledger,
         epochs,
         extent,
+        fresh,
     })
 }
 
-fn received(tables: &Tables) -> Result<Received, StoreError> {
+fn damaged(reason: String) -> StoreError {
+    rows::misfit("log".into(), reason)
+}
+
+/// The log must end where its head says.
+fn check_end(tables: &Tables, extent: Extent) -> Result<(), StoreError> {
+    let last = match tables.log.last_key_value() {
+        Some(row) => {
+            let (key, row) = pair(row, "log")?;
+            let first = rows::whole_number(&key).ok_or_else(|| bad_key("log"))?;
+            Block::end_of(first, &row)
+        }
+        None => Some(0),
+    };
+    // A last block that is not what was written is told by whoever reads it, as any other.
+    if let Some(last) = last.filter(|last| *last != extent.end) {
+        let head = extent.end;
+        return Err(damaged(format!(
+            "its entries end at {last}, its head says {head}"
+        )));
+    }
+    Ok(())
+}
+
+/// Up to where the indexes tell what the log holds.
+fn indexed(tables: &Tables) -> Result<u64, StoreError> {
+    let Some(row) = row_of(&tables.notes, rows::INDEXED_KEY, "notes")? else {
+        return Ok(0);
+    };
+    let [indexed] = rows::read_numbers_row(rows::INDEXED_KEY, &row, "end of the indexes")?;
+    Ok(indexed)
+}
+
+/// Puts together what the indexes do not tell.
+fn index_tail(
+    reader: &Reader,
+    mut positions: Range<u64>,
+    fresh: &RwLock<Fresh>,
+) -> Result<(), StoreError> {
+    let mut fresh = fresh.write().unwrap_or_else(PoisonError::into_inner);
+    while !positions.is_empty() {
+        let block = reader.block_at(positions.start)?;
+        while let Some(line) = block.line(positions.start) {
+            let entry = reader.entry(positions.start, line)?;
+            fresh.add(positions.start, entry.kind, &entry.commit);
+            positions.start += 1;
+        }
+        let _ = fresh.end_block();
+    }
+    Ok(())
+}
+
+fn received(reader: &Reader) -> Result<Received, StoreError> {
     let mut received = Received::new();
-    for row in tables.notes.prefix([rows::TRACK]) {
+    for row in reader.tables.notes.prefix([rows::TRACK]) {
         let (key, value) = pair(row, "notes")?;
         let (replica, prefix, chain, greatest) = rows::read_track(&key, &value)?;
-        received.restore(replica, track(tables, replica, prefix, chain, greatest)?);
+        received.restore(replica, track(reader, replica, prefix, chain, greatest)?);
     }
     Ok(received)
 }
 
-/// What lies beyond a gap is read from the index of ids, so that a track stays a small row.
+/// What lies beyond a gap is read from the log, so that a track stays a small row.
 fn track(
-    tables: &Tables,
+    reader: &Reader,
     replica: ReplicaId,
     prefix: u64,
     chain: Chain,
@@ -108,18 +162,14 @@ fn track(
     if greatest > prefix {
         let from = Seq::new(prefix.saturating_add(1)).unwrap_or(Seq::FIRST);
         let to = Seq::new(greatest).unwrap_or(Seq::FIRST);
-        let keys = [from, to].map(|seq| rows::id_key(EventId::new(replica, seq)));
-        for row in tables.ids.range(keys[0]..=keys[1]) {
-            let (id, row) = id_pair(row)?;
-            let mut next = Some(id.seq);
-            for digest in &row.digests {
-                let Some(seq) = next else { break };
-                beyond.insert(seq, *digest);
-                next = seq.next();
-            }
-            if let Some(last) = row.last(id.seq) {
-                ranges.insert(id.seq..=last);
-            }
+        let seqs = from..=to;
+        let positions = reader.locate(&[IdRange { replica, seqs }])?;
+        let mut block = None;
+        for position in positions {
+            let commit = reader.entry_near(&mut block, position)?.commit;
+            ranges.insert(commit.span().first()..=commit.span().last());
+            let digests = commit.events().iter();
+            beyond.extend(digests.map(|event| (event.id().seq, event.digest())));
         }
     }
     if ranges.last().map_or(0, Seq::get) != greatest
@@ -134,16 +184,18 @@ fn track(
     Ok(Track::restored(ranges, chain, beyond))
 }
 
-/// Reads the last entries and everything that was written with them.
-fn verify_tail(tables: &Tables, reader: &Reader, ledger: &Ledger) -> Result<(), StoreError> {
+/// Reads the last entries and what was written with them. Those that the indexes do not tell have
+/// been read already.
+fn verify_tail(reader: &Reader, ledger: &Ledger, indexed: u64) -> Result<(), StoreError> {
     let mut bytes = 0_usize;
-    for position in (0..ledger.end())
-        .rev()
-        .zip(0..STORE_TAIL_ENTRIES)
-        .map(|(at, _)| at)
-    {
-        let entry = reader.entry_at(position)?;
-        verify_entry(tables, ledger.received(), position, &entry)?;
+    let mut block = None;
+    let mut looked_up = LookedUp::default();
+    for (position, _) in (0..ledger.end()).rev().zip(0..STORE_TAIL_ENTRIES) {
+        let entry = reader.entry_near(&mut block, position)?;
+        verify_received(ledger.received(), position, &entry)?;
+        if position < indexed {
+            verify_indexed(reader, &mut looked_up, position, &entry)?;
+        }
         bytes = bytes.saturating_add(entry.commit.bytes());
         if bytes >= STORE_TAIL_BYTES {
             break;
@@ -152,41 +204,48 @@ fn verify_tail(tables: &Tables, reader: &Reader, ledger: &Ledger) -> Result<(), 
     Ok(())
 }
 
-/// Compares an entry with what was written with it.
-pub(super) fn verify_entry(
-    tables: &Tables,
+fn unlike(position: u64, what: &str) -> StoreError {
+    rows::misfit(rows::entry_name(position), what.to_string())
+}
+
+/// Compares an entry with what is said to be received.
+pub(super) fn verify_received(
     received: &Received,
     position: u64,
     entry: &Entry,
 ) -> Result<(), StoreError> {
-    let commit = &entry.commit;
-    let unlike = |what: &str| Err(rows::misfit(rows::entry_name(position), what.to_string()));
-    let Some(row) = row_of(&tables.ids, &rows::id_key(commit.id()), "ids")? else {
-        return unlike("the index of ids lacks it");
-    };
-    let row = IdRow::read(commit.id(), &row)?;
-    let digests: Vec<_> = commit
-        .events()
-        .iter()
-        .map(crate::event::Event::digest)
-        .collect();
-    let arrived = entry.kind == EntryKind::Released
-        || (row.position == position && row.chain_before == entry.chain_before);
-    if row.digests != digests || row.timestamp != commit.timestamp() || !arrived {
-        return unlike("the index of ids says something else");
+    let mut events = entry.commit.events().iter();
+    if events.all(|event| received.contains(event.id())) {
+        Ok(())
+    } else {
+        Err(unlike(position, "the track of its replica lacks it"))
     }
-    for event in commit.events() {
-        if !received.contains(event.id()) {
-            return unlike("the track of its replica lacks it");
+}
+
+/// Looks for an entry in the indexes.
+pub(super) fn verify_indexed(
+    reader: &Reader,
+    looked_up: &mut LookedUp,
+    position: u64,
+    entry: &Entry,
+) -> Result<(), StoreError> {
+    let commit = &entry.commit;
+    let Some(found) = looked_up.arrival(reader, commit.id())? else {
+        return Err(unlike(position, "the index of ids lacks it"));
+    };
+    let is_arrival = entry.kind != EntryKind::Released;
+    if found != Arrival::of(commit, if is_arrival { position } else { found.position }) {
+        return Err(unlike(position, "the index of ids says something else"));
+    }
+    if entry.kind == EntryKind::Waiting {
+        return Ok(());
+    }
+    let mut last = None;
+    for name in commit.events().iter().map(Event::aggregate) {
+        if last != Some(name) && !looked_up.is_in_history(reader, name, position)? {
+            return Err(unlike(position, "the history of its aggregate lacks it"));
         }
-        if entry.kind == EntryKind::Waiting {
-            continue;
-        }
-        let key = rows::history_key(event.aggregate(), position);
-        let Some(row) = row_of(&tables.aggregates, &key, "aggregates")? else {
-            return unlike("the history of its aggregate lacks it");
-        };
-        rows::unseal(&key, &row, || format!("history of {}", event.aggregate()))?;
+        last = Some(name);
     }
     Ok(())
 }

@@ -1,23 +1,26 @@
-//! Keys and rows, to the byte. Numbers are big-endian.
+//! Keys and rows, to the byte. Numbers are big-endian, varints LEB128.
 //!
 //! ```text
 //! row        content | xxh3-64 of the content, seeded with the xxh3-64 of the key: u64
-//! log        position u64 -> kind u8 (0 ready, 1 waiting, 2 released; +16 from, +32 chain)
-//!            | from: replica 16 | chain before 16
-//!            | canonical commit, or for a released one the position at which it arrived: u64
-//! ids        replica 16, first seq u64 -> position u64 | timestamp u64
-//!            | 0, or 1 and chain before 16 | digest 16 of each event
-//! aggregates name, 0, 1, position u64 -> nothing       (ready and released commits that touch it)
+//!            (of a history row its last four bytes)
+//! log        position u64 -> see `block`
+//! ids        replica 16, first seq u64 -> consecutive seqs of one writer, in pieces: events of each
+//!            commit varint | commits varint | where the first arrived, as zigzag of the difference
+//!            to the place behind the piece before (or to 0): varint; the others arrived behind it
+//! aggregates name, 0, 1, position -> further positions, as differences less one: varints
+//!            (ready and released commits that touch it)
 //!            name, 0, 2 -> position u64 | fold
 //! notes      `e` -> for each opening: epoch u64, start u64
 //!            `h` -> end of the log u64 | number of writes u64
+//!            `i` -> end of what `ids` and `aggregates` tell of the log: u64, see `fresh`
 //!            `n`, key -> note
 //!            `t`, replica 16 -> last seq before the first gap u64 (0: none) | chain there 16
 //!            | greatest seq u64
 //!            `w`, position u64 -> nothing              (commits that still wait)
 //! ```
 //!
-//! A name holds no byte below 32, so its rows lie together and before those of longer names.
+//! A name holds no byte below 32, so its rows lie together and before those of longer names. The
+//! position in a key of `aggregates` is the number of its bytes and those, without leading zeros.
 
 use std::string::String;
 use std::vec::Vec;
@@ -25,29 +28,24 @@ use std::vec::Vec;
 use bytes::Bytes;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::event::{
-    AggregateId, Chain, Commit, Digest, EventId, ReplicaId, Seq, Timestamp, decode_commit,
-    encode_commit,
-};
-use crate::log::{Entry, EntryKind, Epoch, Epochs};
+use crate::event::{AggregateId, Chain, EventId, ReplicaId, Seq};
+use crate::log::{Epoch, Epochs};
 use crate::store::StoreError;
-use crate::store::ledger::Placed;
 
 pub(super) const EPOCHS_KEY: &[u8] = b"e";
 pub(super) const HEAD_KEY: &[u8] = b"h";
+pub(super) const INDEXED_KEY: &[u8] = b"i";
 pub(super) const NOTE: u8 = b'n';
 pub(super) const TRACK: u8 = b't';
 pub(super) const WAITING: u8 = b'w';
 
-const FROM: u8 = 16;
-const CHAIN: u8 = 32;
-const SUM: usize = 8;
+/// Bytes of a row's checksum, and of that of a history row, of which there are many.
+pub(super) const SUM: usize = 8;
+const SHORT_SUM: usize = 4;
 
 /// Ends a row with the checksum that ties it to its key.
-pub(super) fn seal(key: &[u8], mut content: Vec<u8>) -> Vec<u8> {
-    let sum = xxh3_64_with_seed(&content, xxh3_64(key));
-    content.extend_from_slice(&sum.to_be_bytes());
-    content
+pub(super) fn seal(key: &[u8], content: Vec<u8>) -> Vec<u8> {
+    sealed::<SUM>(key, content)
 }
 
 /// The content of a row, if it is what was written under this key.
@@ -56,24 +54,23 @@ pub(super) fn unseal<'v>(
     row: &'v [u8],
     what: impl FnOnce() -> String,
 ) -> Result<&'v [u8], StoreError> {
-    let sealed = row
-        .len()
-        .checked_sub(SUM)
-        .and_then(|at| row.split_at_checked(at));
-    match sealed {
-        Some((content, sum))
-            if sum
-                == xxh3_64_with_seed(content, xxh3_64(key))
-                    .to_be_bytes()
-                    .as_slice() =>
-        {
-            Ok(content)
-        }
-        _ => Err(StoreError::Damaged {
-            what: what(),
-            reason: "its checksum is wrong".into(),
-        }),
-    }
+    unsealed::<SUM>(key, row).ok_or_else(|| wrong_sum(what()))
+}
+
+fn sealed<const N: usize>(key: &[u8], mut content: Vec<u8>) -> Vec<u8> {
+    let sum = xxh3_64_with_seed(&content, xxh3_64(key)).to_be_bytes();
+    content.extend_from_slice(sum.last_chunk::<N>().unwrap_or(&[0; N]));
+    content
+}
+
+fn unsealed<'v, const N: usize>(key: &[u8], row: &'v [u8]) -> Option<&'v [u8]> {
+    let (content, sum) = row.split_last_chunk::<N>()?;
+    let wanted = xxh3_64_with_seed(content, xxh3_64(key)).to_be_bytes();
+    (wanted.last_chunk() == Some(sum)).then_some(content)
+}
+
+fn wrong_sum(what: String) -> StoreError {
+    misfit(what, "its checksum is wrong")
 }
 
 /// The error for a row whose checksum fits and whose content does not.
@@ -84,181 +81,12 @@ pub(super) fn misfit(what: String, reason: impl Into<String>) -> StoreError {
     }
 }
 
-/// What stands in the log at one position.
-pub(super) struct LogRow {
-    pub(super) kind: EntryKind,
-    pub(super) from: Option<ReplicaId>,
-    pub(super) content: LogContent,
-}
-
-pub(super) enum LogContent {
-    Commit {
-        commit: Commit,
-        chain_before: Option<Chain>,
-    },
-    /// A released commit stands at the position where it arrived; what was before it may have come
-    /// only since then.
-    Arrival {
-        position: u64,
-        chain_before: Option<Chain>,
-    },
-}
-
 pub(super) fn position_key(position: u64) -> [u8; 8] {
     position.to_be_bytes()
 }
 
 pub(super) fn entry_name(position: u64) -> String {
     format!("log entry {position}")
-}
-
-pub(super) fn log_row(entry: &Entry, placed: &Placed) -> Vec<u8> {
-    let released = entry.kind == EntryKind::Released;
-    let kind = match entry.kind {
-        EntryKind::Ready => 0,
-        EntryKind::Waiting => 1,
-        EntryKind::Released => 2,
-    };
-    let chain = if released {
-        entry.chain_before
-    } else {
-        placed.chain_before
-    };
-    let mut row = Vec::with_capacity(48 + if released { 0 } else { entry.commit.bytes() });
-    row.push(kind + entry.from.map_or(0, |_| FROM) + chain.map_or(0, |_| CHAIN));
-    if let Some(from) = entry.from {
-        row.extend_from_slice(&from.to_bytes());
-    }
-    if let Some(chain) = chain {
-        row.extend_from_slice(&chain.to_bytes());
-    }
-    if released {
-        row.extend_from_slice(&placed.arrival.to_be_bytes());
-    } else {
-        encode_commit(&entry.commit, &mut row);
-    }
-    seal(&position_key(placed.position), row)
-}
-
-pub(super) fn read_log_row(position: u64, row: &[u8]) -> Result<LogRow, StoreError> {
-    let what = || entry_name(position);
-    let mut rest = unseal(&position_key(position), row, what)?;
-    let parsed = (|| {
-        let [flags] = take(&mut rest)?;
-        let from = if flags & FROM == 0 {
-            None
-        } else {
-            Some(ReplicaId::from_bytes(take(&mut rest)?))
-        };
-        let chain = if flags & CHAIN == 0 {
-            None
-        } else {
-            Some(Chain::from_bytes(take(&mut rest)?))
-        };
-        let kind = match flags & !(FROM | CHAIN) {
-            0 => EntryKind::Ready,
-            1 => EntryKind::Waiting,
-            2 => EntryKind::Released,
-            _ => return None,
-        };
-        Some((kind, from, chain))
-    })();
-    let Some((kind, from, chain_before)) = parsed else {
-        return Err(misfit(what(), "its head is not one"));
-    };
-    let content = if kind == EntryKind::Released {
-        let arrival = whole_number(rest).ok_or_else(|| misfit(what(), "it names no position"))?;
-        LogContent::Arrival {
-            position: arrival,
-            chain_before,
-        }
-    } else {
-        let commit = decode_commit(rest).map_err(|error| misfit(what(), error.to_string()))?;
-        LogContent::Commit {
-            commit,
-            chain_before,
-        }
-    };
-    Ok(LogRow {
-        kind,
-        from,
-        content,
-    })
-}
-
-/// What is kept of a commit's events beside the log.
-pub(super) struct IdRow {
-    pub(super) position: u64,
-    pub(super) timestamp: Timestamp,
-    pub(super) chain_before: Option<Chain>,
-    pub(super) digests: Vec<Digest>,
-}
-
-impl IdRow {
-    pub(super) fn of(commit: &Commit, placed: &Placed) -> Self {
-        Self {
-            position: placed.arrival,
-            timestamp: commit.timestamp(),
-            chain_before: placed.chain_before,
-            digests: commit
-                .events()
-                .iter()
-                .map(crate::event::Event::digest)
-                .collect(),
-        }
-    }
-
-    /// Index of an event of this commit, if it is one.
-    pub(super) fn index(&self, first: EventId, id: EventId) -> Option<usize> {
-        let offset = id.seq.get().checked_sub(first.seq.get())?;
-        let index = usize::try_from(offset).ok()?;
-        (first.replica == id.replica && index < self.digests.len()).then_some(index)
-    }
-
-    /// The last seq of the commit whose first one is given.
-    pub(super) fn last(&self, first: Seq) -> Option<Seq> {
-        let more = u64::try_from(self.digests.len()).ok()?.checked_sub(1)?;
-        Seq::new(first.get().checked_add(more)?)
-    }
-
-    pub(super) fn row(&self, id: EventId) -> Vec<u8> {
-        let mut row = Vec::with_capacity(48 + 16 * self.digests.len());
-        row.extend_from_slice(&self.position.to_be_bytes());
-        row.extend_from_slice(&self.timestamp.to_bits().to_be_bytes());
-        row.push(u8::from(self.chain_before.is_some()));
-        if let Some(chain) = self.chain_before {
-            row.extend_from_slice(&chain.to_bytes());
-        }
-        for digest in &self.digests {
-            row.extend_from_slice(&digest.to_bytes());
-        }
-        seal(&id_key(id), row)
-    }
-
-    pub(super) fn read(id: EventId, row: &[u8]) -> Result<Self, StoreError> {
-        let what = || format!("index row of {id}");
-        let mut rest = unseal(&id_key(id), row, what)?;
-        let parsed = (|| {
-            let position = u64::from_be_bytes(take(&mut rest)?);
-            let timestamp = Timestamp::from_bits(u64::from_be_bytes(take(&mut rest)?));
-            let chain_before = match take(&mut rest)? {
-                [0] => None,
-                _ => Some(Chain::from_bytes(take(&mut rest)?)),
-            };
-            let (digests, left) = rest.as_chunks::<16>();
-            let digests: Vec<_> = digests
-                .iter()
-                .map(|bytes| Digest::from_bytes(*bytes))
-                .collect();
-            (left.is_empty() && !digests.is_empty()).then_some(Self {
-                position,
-                timestamp,
-                chain_before,
-                digests,
-            })
-        })();
-        parsed.ok_or_else(|| misfit(what(), "its content does not parse"))
-    }
 }
 
 pub(super) fn id_key(id: EventId) -> [u8; 24] {
@@ -288,8 +116,59 @@ pub(super) fn aggregate_prefix(aggregate: &AggregateId) -> Vec<u8> {
 pub(super) fn history_key(aggregate: &AggregateId, position: u64) -> Vec<u8> {
     let mut key = aggregate_prefix(aggregate);
     key.push(HISTORY);
-    key.extend_from_slice(&position.to_be_bytes());
+    put_position(position, &mut key);
     key
+}
+
+/// A number such that longer ones are greater and sort behind.
+fn put_position(position: u64, key: &mut Vec<u8>) {
+    let bytes = position.to_be_bytes();
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    let (_, digits) = bytes.split_at(zeros);
+    key.push(digits.len().to_be_bytes().last().copied().unwrap_or(0));
+    key.extend_from_slice(digits);
+}
+
+fn read_position(key: &[u8]) -> Option<u64> {
+    let (len, digits) = key.split_first()?;
+    let mut bytes = [0; 8];
+    let zeros = 8_usize.checked_sub(digits.len())?;
+    bytes.get_mut(zeros..)?.copy_from_slice(digits);
+    let is_shortest = digits.first() != Some(&0) && usize::from(*len) == digits.len();
+    is_shortest.then_some(u64::from_be_bytes(bytes))
+}
+
+/// The row of ascending positions, the first of which is in its key.
+pub(super) fn history_row(key: &[u8], positions: &[u64]) -> Vec<u8> {
+    let mut row = Vec::with_capacity(2 * positions.len() + SHORT_SUM);
+    for (before, position) in positions.iter().zip(positions.iter().skip(1)) {
+        put_number(position.saturating_sub(before.saturating_add(1)), &mut row);
+    }
+    sealed::<SHORT_SUM>(key, row)
+}
+
+pub(super) fn history_name(name: &str, first: u64) -> String {
+    format!("history of {name} from entry {first} on")
+}
+
+/// The positions of a row, ascending; the first is in its key.
+pub(super) fn read_history_row(
+    name: &str,
+    first: u64,
+    key: &[u8],
+    row: &[u8],
+) -> Result<Vec<u64>, StoreError> {
+    let what = || history_name(name, first);
+    let mut rest = unsealed::<SHORT_SUM>(key, row).ok_or_else(|| wrong_sum(what()))?;
+    let mut positions = Vec::from([first]);
+    let mut last = first;
+    while !rest.is_empty() {
+        let next = take_number(&mut rest).and_then(|skipped| last.checked_add(skipped));
+        let next = next.and_then(|next| next.checked_add(1));
+        last = next.ok_or_else(|| misfit(what(), "its content does not parse"))?;
+        positions.push(last);
+    }
+    Ok(positions)
 }
 
 pub(super) fn fold_key(aggregate: &AggregateId) -> Vec<u8> {
@@ -310,7 +189,7 @@ pub(super) fn read_aggregate_key(key: &[u8]) -> Option<AggregateKey<'_>> {
     match take(&mut rest)? {
         [0, HISTORY] => Some(AggregateKey::History(
             std::str::from_utf8(name).ok()?,
-            whole_number(rest)?,
+            read_position(rest)?,
         )),
         [0, FOLD] => rest.is_empty().then_some(AggregateKey::Fold),
         _ => None,
@@ -424,8 +303,32 @@ pub(super) fn whole_number(bytes: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(bytes.try_into().ok()?))
 }
 
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+pub(super) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (head, tail) = rest.split_first_chunk::<N>()?;
     *rest = tail;
     Some(*head)
+}
+
+pub(super) fn put_number(mut number: u64, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    out.push(number.to_le_bytes()[0]);
+}
+
+pub(super) fn take_number(rest: &mut &[u8]) -> Option<u64> {
+    let mut number = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let [byte] = take(rest)?;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+pub(super) fn count(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
 }

@@ -5,10 +5,13 @@ use std::vec::Vec;
 
 use fjall::{Keyspace, OwnedWriteBatch};
 
+use super::block::{Block, Stored};
+use super::fresh::IndexRow;
 use super::mark::Extent;
-use super::rows::{self, IdRow};
+use super::rows;
 use super::tables::Tables;
 use crate::event::{Chain, ReplicaId, Seq};
+use crate::limits::{STORE_BLOCK_BYTES, STORE_BLOCK_EVENTS};
 use crate::log::{Entry, EntryKind, Epochs, Group};
 use crate::store::ledger::{Ledger, Placed};
 
@@ -20,7 +23,23 @@ pub(super) struct Staged<'t> {
     notes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     folds: BTreeMap<Vec<u8>, Vec<u8>>,
     replicas: BTreeSet<ReplicaId>,
+    /// Entries that are not in a block yet.
+    open: Vec<Stored>,
+    open_events: usize,
+    open_bytes: usize,
+    blocks: Vec<Vec<Stored>>,
+    indexed: u64,
     bytes: u64,
+}
+
+/// A write that the operating system has.
+pub(super) struct Committed {
+    /// The entries of each block.
+    pub(super) blocks: Vec<Vec<Stored>>,
+    /// How far the indexes reach, if it has moved.
+    pub(super) indexed: u64,
+    /// How many bytes the journal took, about.
+    pub(super) bytes: u64,
 }
 
 impl<'t> Staged<'t> {
@@ -31,15 +50,20 @@ impl<'t> Staged<'t> {
             notes: BTreeMap::new(),
             folds: BTreeMap::new(),
             replicas: BTreeSet::new(),
+            open: Vec::new(),
+            open_events: 0,
+            open_bytes: 0,
+            blocks: Vec::new(),
+            indexed: 0,
             bytes: 0,
         }
     }
 
     /// Adds a group that the ledger has checked.
-    pub(super) fn group(&mut self, group: &Group, ledger: &mut Ledger) {
-        for entry in &group.entries {
-            let placed = ledger.place(entry);
-            self.entry(entry, &placed);
+    pub(super) fn group(&mut self, group: Group, ledger: &mut Ledger) {
+        for entry in group.entries {
+            let placed = ledger.place(&entry);
+            self.entry(entry, placed);
         }
         for state in &group.states {
             let key = rows::fold_key(&state.aggregate);
@@ -61,10 +85,42 @@ impl<'t> Staged<'t> {
             .insert(rows::EPOCHS_KEY.to_vec(), Some(rows::epochs_row(epochs)));
     }
 
-    fn entry(&mut self, entry: &Entry, placed: &Placed) {
+    /// Adds rows of the indexes, and after the last ones of a segment up to where they reach.
+    pub(super) fn index(&mut self, rows: Vec<IndexRow>, indexed: Option<u64>) {
+        let tables = self.tables;
+        for row in rows {
+            match row {
+                IndexRow::Ids(key, row) => self.put(&tables.ids, &key, row),
+                IndexRow::History(key, row) => self.put(&tables.aggregates, &key, row),
+            }
+        }
+        if let Some(indexed) = indexed {
+            self.indexed = indexed;
+            let row = rows::numbers_row(rows::INDEXED_KEY, [indexed]);
+            self.notes.insert(rows::INDEXED_KEY.to_vec(), Some(row));
+        }
+    }
+
+    /// Puts one block in the place of several that lie behind one another.
+    pub(super) fn join(&mut self, blocks: Vec<Vec<Stored>>) {
+        let firsts = blocks.iter().filter_map(|block| block.first());
+        let keys: Vec<_> = firsts
+            .map(|(_, placed)| rows::position_key(placed.position))
+            .collect();
+        let Some((key, others)) = keys.split_first() else {
+            return;
+        };
+        let entries: Vec<Stored> = blocks.into_iter().flatten().collect();
+        let row = Block::row(u64::from_be_bytes(*key), &entries);
+        self.put(&self.tables.log, key, row);
+        for key in others {
+            self.count(key.len());
+            self.batch.remove(&self.tables.log, *key);
+        }
+    }
+
+    fn entry(&mut self, entry: Entry, placed: Placed) {
         let commit = &entry.commit;
-        let key = rows::position_key(placed.position);
-        self.put(&self.tables.log, &key, rows::log_row(entry, placed));
         let waiting = rows::prefixed(rows::WAITING, &rows::position_key(placed.arrival));
         match entry.kind {
             EntryKind::Ready => {}
@@ -75,23 +131,29 @@ impl<'t> Staged<'t> {
             EntryKind::Released => drop(self.notes.insert(waiting, None)),
         }
         if entry.kind != EntryKind::Released {
-            let row = IdRow::of(commit, placed).row(commit.id());
-            self.put(&self.tables.ids, &rows::id_key(commit.id()), row);
             self.replicas.insert(commit.replica());
         }
-        if entry.kind == EntryKind::Waiting {
+        let (events, bytes) = (commit.events().len(), commit.bytes());
+        if self.open_bytes.saturating_add(bytes) > STORE_BLOCK_BYTES
+            || self.open_events.saturating_add(events) > STORE_BLOCK_EVENTS
+        {
+            self.end_block();
+        }
+        self.open_events = self.open_events.saturating_add(events);
+        self.open_bytes = self.open_bytes.saturating_add(bytes);
+        self.open.push((entry, placed));
+    }
+
+    fn end_block(&mut self) {
+        let entries = std::mem::take(&mut self.open);
+        (self.open_events, self.open_bytes) = (0, 0);
+        let Some((_, placed)) = entries.first() else {
             return;
-        }
-        let names: BTreeSet<_> = commit
-            .events()
-            .iter()
-            .map(crate::event::Event::aggregate)
-            .collect();
-        for name in names {
-            let key = rows::history_key(name, placed.position);
-            let row = rows::seal(&key, Vec::new());
-            self.put(&self.tables.aggregates, &key, row);
-        }
+        };
+        let row = Block::row(placed.position, &entries);
+        let key = rows::position_key(placed.position);
+        self.put(&self.tables.log, &key, row);
+        self.blocks.push(entries);
     }
 
     fn put(&mut self, table: &Keyspace, key: &[u8], row: Vec<u8>) {
@@ -102,13 +164,12 @@ impl<'t> Staged<'t> {
     fn count(&mut self, bytes: usize) {
         /// What fjall's journal adds to a row, about.
         const OVERHEAD: usize = 20;
-        self.bytes = self
-            .bytes
-            .saturating_add(u64::try_from(bytes + OVERHEAD).unwrap_or(u64::MAX));
+        self.bytes = self.bytes.saturating_add(rows::count(bytes + OVERHEAD));
     }
 
-    /// Hands the write to the operating system. Returns how many bytes it took, about.
-    pub(super) fn commit(mut self, ledger: &Ledger, extent: Extent) -> fjall::Result<u64> {
+    /// Hands the write to the operating system.
+    pub(super) fn commit(mut self, ledger: &Ledger, extent: Extent) -> fjall::Result<Committed> {
+        self.end_block();
         for replica in std::mem::take(&mut self.replicas) {
             let Some(track) = ledger.received().track(replica) else {
                 continue;
@@ -136,6 +197,10 @@ impl<'t> Staged<'t> {
             }
         }
         self.batch.commit()?;
-        Ok(self.bytes)
+        Ok(Committed {
+            blocks: self.blocks,
+            indexed: self.indexed,
+            bytes: self.bytes,
+        })
     }
 }

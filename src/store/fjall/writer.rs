@@ -5,15 +5,16 @@
 //! is tried again, for nobody knows what an fsync that failed has left behind.
 
 use std::string::{String, ToString};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, mpsc};
 use std::thread::JoinHandle;
 use std::vec::Vec;
 
 use futures::channel::oneshot;
 
 use super::folder::Folder;
+use super::fresh::{Drain, Fresh};
+use super::loose::Loose;
 use super::mark::Extent;
 use super::reader::{Reader, pair};
 use super::recovery::Recovered;
@@ -21,7 +22,7 @@ use super::rows;
 use super::spawn;
 use super::staged::Staged;
 use super::tables::{Tables, empty_journal, failed, guarded, journal_bytes};
-use crate::limits::{GROUP_BYTES_MAX, STORE_CLOSE_JOURNAL_BYTES};
+use crate::limits::{GROUP_BYTES_MAX, STORE_CLOSE_JOURNAL_BYTES, STORE_INDEX_ROWS_MIN};
 use crate::log::{Durability, Epoch, Epochs, Group, Opening};
 use crate::store::ledger::Ledger;
 use crate::store::{Compacted, StoreError};
@@ -51,6 +52,10 @@ pub(super) struct Writer {
     ledger: Ledger,
     epochs: Epochs,
     extent: Extent,
+    /// What the indexes do not tell yet; readers look at it too.
+    fresh: Arc<RwLock<Fresh>>,
+    drain: Drain,
+    loose: Loose,
     begun: bool,
     poisoned: Option<String>,
     journal_bytes: u64,
@@ -76,6 +81,7 @@ impl Writer {
             ledger,
             epochs,
             extent,
+            fresh,
         } = recovered;
         Self {
             tables,
@@ -84,6 +90,9 @@ impl Writer {
             ledger,
             epochs,
             extent,
+            fresh,
+            drain: Drain::default(),
+            loose: Loose::default(),
             begun: false,
             poisoned: None,
             end,
@@ -129,7 +138,8 @@ impl Writer {
         begun?;
         let mut waiting: Vec<u64> = self.ledger.waiting().collect();
         waiting.sort_unstable();
-        let reader = Reader::new(Arc::clone(&self.tables), Arc::clone(&self.end));
+        let tables = Arc::clone(&self.tables);
+        let reader = Reader::new(tables, Arc::clone(&self.end), Arc::clone(&self.fresh));
         let waiting: Result<_, _> = waiting.into_iter().map(|at| reader.entry_at(at)).collect();
         let mut notes = Vec::new();
         for row in self.tables.notes.prefix([rows::NOTE]) {
@@ -171,7 +181,7 @@ impl Writer {
         let tables = Arc::clone(&self.tables);
         let mut staged = Staged::new(&tables);
         let mut accepted = Vec::with_capacity(groups.len());
-        let mut durable = false;
+        let (mut durable, mut events) = (false, 0_usize);
         for (group, answer) in groups {
             let checked = if self.begun {
                 self.refuse_if_poisoned()
@@ -180,8 +190,9 @@ impl Writer {
             };
             match checked.and_then(|()| self.ledger.check(&group)) {
                 Ok(()) => {
-                    staged.group(&group, &mut self.ledger);
                     durable |= group.durability == Durability::Durable;
+                    events = events.saturating_add(group.entries.len());
+                    staged.group(group, &mut self.ledger);
                     accepted.push((self.ledger.end(), answer));
                 }
                 Err(error) => drop(answer.send(Err(error))),
@@ -190,6 +201,11 @@ impl Writer {
         if accepted.is_empty() {
             return;
         }
+        // Twice as many rows as entries, so that a segment has left before the next one is full.
+        self.index(
+            &mut staged,
+            events.saturating_mul(2).max(STORE_INDEX_ROWS_MIN),
+        );
         let mut written = self.commit(staged);
         if written.is_ok() && durable {
             written = self.sync();
@@ -208,13 +224,57 @@ impl Writer {
             end: self.ledger.end(),
             writes: self.extent.writes.saturating_add(1),
         };
-        let written = guarded("journal", || {
+        let committed = guarded("journal", || {
             let committed = staged.commit(&self.ledger, extent);
             committed.map_err(|error| failed("write to the journal", "journal", &error))
         })?;
-        self.journal_bytes = self.journal_bytes.saturating_add(written);
+        self.journal_bytes = self.journal_bytes.saturating_add(committed.bytes);
         self.extent = extent;
+        let mut fresh = self.fresh.write().unwrap_or_else(PoisonError::into_inner);
+        fresh.forget(committed.indexed);
+        for block in committed.blocks {
+            for (entry, placed) in &block {
+                fresh.add(placed.position, entry.kind, &entry.commit);
+            }
+            self.loose.add(block);
+            if fresh.end_block() {
+                self.loose.end();
+            }
+        }
         Ok(())
+    }
+
+    fn fresh(&self) -> RwLockWriteGuard<'_, Fresh> {
+        self.fresh.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds what was left for later to a write: small blocks that make a whole one, and rows of the
+    /// indexes.
+    fn index(&mut self, staged: &mut Staged<'_>, rows: usize) {
+        for blocks in self.loose.take() {
+            staged.join(blocks);
+        }
+        let oldest = self.fresh().full().next().cloned();
+        if let Some(segment) = oldest {
+            let (rows, indexed) = self.drain.rows(&segment, rows);
+            staged.index(rows, indexed);
+        }
+    }
+
+    /// Writes all index rows that are not written yet, so that the next open finds nothing to do.
+    fn index_all(&mut self) -> Result<(), StoreError> {
+        self.fresh().end_segment();
+        let full: Vec<_> = self.fresh().full().cloned().collect();
+        if full.is_empty() {
+            return Ok(());
+        }
+        let tables = Arc::clone(&self.tables);
+        let mut staged = Staged::new(&tables);
+        for segment in full {
+            let (rows, indexed) = self.drain.rows(&segment, usize::MAX);
+            staged.index(rows, indexed);
+        }
+        self.commit(staged)
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {
@@ -251,6 +311,8 @@ impl Writer {
     /// emptied, since the next open reads all of it.
     fn close(mut self) -> Result<(), StoreError> {
         self.stop_others();
+        let indexed = self.refuse_if_poisoned().and_then(|()| self.index_all());
+        self.poison_on_error(&indexed);
         let flushed = self.flush();
         let settled = flushed.is_ok()
             && self.journal_bytes > STORE_CLOSE_JOURNAL_BYTES
