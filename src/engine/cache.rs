@@ -16,7 +16,8 @@ use crate::merge::{FoldOutcome, Guard, Integration, Timeline, Unresolved};
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     slots: BTreeMap<AggregateId, Slot>,
-    /// Hot aggregates by when they were last used, but for those that are leaving.
+    /// Hot aggregates by when they were last used, but for those that are leaving and those that
+    /// somebody waits for.
     by_use: BTreeMap<u64, AggregateId>,
     uses: u64,
     bytes: usize,
@@ -100,7 +101,9 @@ impl Cache {
         let aggregate = timeline.aggregate().clone();
         self.forget(&aggregate);
         self.uses += 1;
-        self.by_use.insert(self.uses, aggregate.clone());
+        if !self.pinned.contains_key(&aggregate) {
+            self.by_use.insert(self.uses, aggregate.clone());
+        }
         let bytes = timeline.bytes();
         self.bytes += bytes;
         let hot = Hot {
@@ -124,21 +127,38 @@ impl Cache {
         aggregate: &AggregateId,
         work: impl FnOnce(&mut Timeline) -> (R, u64),
     ) -> Option<R> {
+        self.with_hot(aggregate, |hot| {
+            let (result, events) = work(&mut hot.timeline);
+            hot.unsaved += events;
+            result
+        })
+    }
+
+    fn with_hot<R>(
+        &mut self,
+        aggregate: &AggregateId,
+        work: impl FnOnce(&mut Hot) -> R,
+    ) -> Option<R> {
         let Some(Slot::Hot(hot)) = self.slots.get_mut(aggregate) else {
             return None;
         };
-        let (result, events) = work(&mut hot.timeline);
-        hot.unsaved += events;
+        let result = work(hot);
         if hot.unsaved >= threshold() {
             self.due.insert(aggregate.clone());
         }
-        if core::mem::take(&mut hot.leaving) {
+        let was_leaving = core::mem::take(&mut hot.leaving);
+        if was_leaving {
             self.bytes_leaving -= hot.bytes;
         }
-        self.uses += 1;
-        self.by_use.remove(&hot.used);
-        hot.used = self.uses;
-        self.by_use.insert(self.uses, aggregate.clone());
+        // Often it is the one that was used last.
+        if hot.used != self.uses || was_leaving {
+            self.uses += 1;
+            self.by_use.remove(&hot.used);
+            hot.used = self.uses;
+            if !self.pinned.contains_key(aggregate) {
+                self.by_use.insert(self.uses, aggregate.clone());
+            }
+        }
         let bytes = hot.timeline.bytes();
         self.bytes = self.bytes - hot.bytes + bytes;
         hot.bytes = bytes;
@@ -151,18 +171,14 @@ impl Cache {
         event: &Event,
         tag: Option<ChainTag>,
     ) -> Option<Integration> {
-        let integration = self.with(event.aggregate(), |timeline| {
-            match timeline.integrate(event.clone(), tag) {
-                added @ Integration::Added { .. } => (added, 1),
-                other => (other, 0),
+        self.with_hot(event.aggregate(), |hot| {
+            let integration = hot.timeline.integrate(event.clone(), tag);
+            if matches!(integration, Integration::Added { .. }) {
+                hot.unsaved += 1;
+                hot.unfolded.get_or_insert(event.id());
             }
-        })?;
-        if matches!(integration, Integration::Added { .. })
-            && let Some(Slot::Hot(hot)) = self.slots.get_mut(event.aggregate())
-        {
-            hot.unfolded.get_or_insert(event.id());
-        }
-        Some(integration)
+            integration
+        })
     }
 
     /// The first event of a hot aggregate that has not been folded.
@@ -175,16 +191,26 @@ impl Cache {
 
     /// Keeps an aggregate in memory once it is there, until it is let go as often.
     pub(super) fn pin(&mut self, aggregate: &AggregateId) {
-        if !mutant!("nothing-is-pinned") {
-            *self.pinned.entry(aggregate.clone()).or_default() += 1;
+        if mutant!("nothing-is-pinned") {
+            return;
+        }
+        *self.pinned.entry(aggregate.clone()).or_default() += 1;
+        if let Some(Slot::Hot(hot)) = self.slots.get(aggregate) {
+            self.by_use.remove(&hot.used);
         }
     }
 
     pub(super) fn unpin(&mut self, aggregate: &AggregateId) {
         if let Some(pins) = self.pinned.get_mut(aggregate) {
             *pins -= 1;
-            if *pins == 0 {
-                self.pinned.remove(aggregate);
+            if *pins > 0 {
+                return;
+            }
+            self.pinned.remove(aggregate);
+            if let Some(Slot::Hot(hot)) = self.slots.get(aggregate)
+                && !hot.leaving
+            {
+                self.by_use.insert(hot.used, aggregate.clone());
             }
         }
     }
@@ -196,17 +222,16 @@ impl Cache {
         guard: &dyn Guard,
         report: impl FnOnce(&Timeline, FoldOutcome) -> R,
     ) -> Option<R> {
-        let (reported, condition, has_placed) = self.with(aggregate, |timeline| {
+        let (reported, condition, has_placed) = self.with_hot(aggregate, |hot| {
+            let timeline = &mut hot.timeline;
             let outcome = timeline.fold(guard);
             let condition = timeline.condition().cloned();
             let has_placed = timeline.has_placed();
-            ((report(timeline, outcome), condition, has_placed), 0)
+            hot.unfolded = None;
+            (report(timeline, outcome), condition, has_placed)
         })?;
         if has_placed {
             self.placed.insert(aggregate.clone());
-        }
-        if let Some(Slot::Hot(hot)) = self.slots.get_mut(aggregate) {
-            hot.unfolded = None;
         }
         self.note_condition(aggregate, condition);
         Some(reported)
@@ -255,9 +280,6 @@ impl Cache {
         for (used, aggregate) in &self.by_use {
             if surplus == 0 || *used == self.uses {
                 break;
-            }
-            if self.pinned.contains_key(aggregate) {
-                continue;
             }
             let Some(Slot::Hot(hot)) = self.slots.get_mut(aggregate) else {
                 continue;
@@ -397,4 +419,65 @@ impl Cache {
 
 fn threshold() -> u64 {
     u64::try_from(FOLD_EVENTS_MAX).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// Against a list in the order of use, of which each pin is looked up.
+    #[test]
+    fn the_coldest_that_nobody_waits_for_leaves_first() {
+        let names: Vec<AggregateId> = (0..12)
+            .map(|at| AggregateId::new(&format!("a/{at}")).unwrap())
+            .collect();
+        let one = Timeline::new(names[0].clone(), None).bytes();
+        let mut cache = Cache::new(4 * one);
+        let mut twin: Vec<usize> = Vec::new();
+        let mut pins = [0usize; 12];
+        let mut random = 7u64;
+        for _ in 0..4_000 {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let at = usize::try_from((random >> 33) % 12).unwrap();
+            let name = &names[at];
+            match random >> 61 {
+                0 | 1 if cache.timeline(name).is_none() => {
+                    cache.loaded(Timeline::new(name.clone(), None), 0, None);
+                    twin.push(at);
+                }
+                0..=4 if cache.with(name, |_| ((), 0)).is_some() => {
+                    twin.retain(|other| *other != at);
+                    twin.push(at);
+                }
+                5 if pins[at] < 2 => {
+                    cache.pin(name);
+                    pins[at] += 1;
+                }
+                6 if pins[at] > 0 => {
+                    cache.unpin(name);
+                    pins[at] -= 1;
+                }
+                7 => {
+                    cache.shrink();
+                    let mut surplus = twin.len().saturating_sub(4);
+                    let last = twin.last().copied();
+                    twin.retain(|other| {
+                        let leaves = surplus > 0 && pins[*other] == 0 && Some(*other) != last;
+                        surplus -= usize::from(leaves);
+                        !leaves
+                    });
+                }
+                _ => {}
+            }
+            let mut here = twin.clone();
+            here.sort_by_key(|at| &names[*at]);
+            let hot: Vec<&AggregateId> = cache.hot().map(Timeline::aggregate).collect();
+            assert_eq!(hot, here.iter().map(|at| &names[*at]).collect::<Vec<_>>());
+        }
+    }
 }

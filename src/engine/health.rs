@@ -190,7 +190,7 @@ impl Engine {
         PeerLag {
             peer,
             is_connected: state.is_some(),
-            is_live: state.is_some_and(super::link::LinkState::is_live),
+            is_live: state.is_some_and(|state| state.is_live()),
             behind,
             ahead,
             unacknowledged: acked.map(|acked| self.log.end().saturating_sub(acked)),

@@ -40,6 +40,7 @@ mod timers;
 mod watching;
 mod writer;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -91,7 +92,7 @@ pub struct Engine {
     writer: Writer,
     cache: Cache,
     peers: Peers,
-    links: BTreeMap<LinkId, LinkState>,
+    links: BTreeMap<LinkId, Box<LinkState>>,
     timers: Timers,
     /// One-time syncs, which count the rejections among what they brought.
     counting: BTreeSet<LinkId>,

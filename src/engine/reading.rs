@@ -258,25 +258,34 @@ impl Engine {
     /// Folds an aggregate that is in memory and takes note of what that says.
     pub(super) fn fold(&mut self, aggregate: &AggregateId) {
         let guard = self.guard.clone();
-        let outcome = self.cache.fold(aggregate, &*guard, |_, outcome| outcome);
-        if let Some(outcome) = outcome {
-            self.folded(aggregate, &outcome);
-        }
-        let stuck = |timeline: &Timeline| timeline.wants_history();
-        if self.cache.timeline(aggregate).is_some_and(stuck) {
+        let looked = |timeline: &Timeline, outcome| {
+            let has_rule = timeline.condition() != Some(&Unresolved::NoResolver);
+            (outcome, has_rule, timeline.wants_history())
+        };
+        let Some((outcome, has_rule, is_stuck)) = self.cache.fold(aggregate, &*guard, looked)
+        else {
+            return;
+        };
+        self.take_note(aggregate, &outcome, has_rule);
+        if is_stuck {
             self.reload(aggregate, true);
         }
     }
 
     /// Takes note of what a fold has said.
     pub(super) fn folded(&mut self, aggregate: &AggregateId, outcome: &FoldOutcome) {
+        let timeline = self.cache.timeline(aggregate);
+        let condition = timeline.and_then(Timeline::condition);
+        let has_rule = condition != Some(&Unresolved::NoResolver);
+        self.take_note(aggregate, outcome, has_rule);
+    }
+
+    fn take_note(&mut self, aggregate: &AggregateId, outcome: &FoldOutcome, has_rule: bool) {
         self.audit.applied(outcome.applied);
         for (event, _) in &outcome.rejected {
             self.count_rejection(*event);
         }
-        let timeline = self.cache.timeline(aggregate);
-        let condition = timeline.and_then(Timeline::condition);
-        if condition != Some(&Unresolved::NoResolver) {
+        if has_rule {
             let FoldOutcome { late, raced, .. } = *outcome;
             self.watches.settle(aggregate, CameIn { late, raced });
         }

@@ -98,7 +98,9 @@ impl Engine {
     /// The first draft whose aggregate is not in memory, or not with the history that is needed; the
     /// others are folded.
     fn first_cold(&mut self, wish: &RecordWaiting) -> Option<usize> {
-        for range in [wish.checked..wish.drafts.len(), 0..wish.drafts.len()] {
+        let (rest, all) = (wish.checked..wish.drafts.len(), 0..wish.drafts.len());
+        let rest = if wish.checked > 0 { rest } else { 0..0 };
+        for range in [rest, all] {
             for at in range {
                 let aggregate = &wish.drafts.get(at)?.aggregate;
                 // A fold may find that it needs the history first.

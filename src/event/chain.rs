@@ -1,7 +1,7 @@
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// xxh3-128 of some canonical bytes: proof against corruption and accident, not against malice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,10 +38,8 @@ impl Chain {
     /// The value after one more event.
     #[must_use]
     pub fn extend(self, event: Digest) -> Self {
-        let mut hasher = Xxh3::new();
-        hasher.update(&self.0.to_be_bytes());
-        hasher.update(&event.0.to_be_bytes());
-        Self(hasher.digest128())
+        let both = [self.0.to_be_bytes(), event.0.to_be_bytes()];
+        Self(xxh3_128(both.as_flattened()))
     }
 
     /// The short form that heads carry.

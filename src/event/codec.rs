@@ -87,14 +87,23 @@ pub(super) fn commit_bytes(events: &[Event]) -> usize {
 }
 
 pub(super) fn digest(parts: &EventParts, body: &[u8]) -> Digest {
-    let mut head = Vec::with_capacity(64);
+    let mut head = Vec::with_capacity(DIGESTED_AT_ONCE.min(HEAD_ROOM + body.len()));
     put_header(parts, &mut head);
     put_varint(parts.id.seq.get(), &mut head);
+    if head.len() + body.len() <= DIGESTED_AT_ONCE {
+        head.extend_from_slice(body);
+        return Digest::of(&head);
+    }
     let mut hasher = Xxh3::new();
     hasher.update(&head);
     hasher.update(body);
     Digest::from_bytes(hasher.digest128().to_be_bytes())
 }
+
+/// A header and a seq take no more.
+const HEAD_ROOM: usize = 64;
+/// Up to here one copy of the bytes is cheaper than a hasher that takes them in pieces.
+const DIGESTED_AT_ONCE: usize = 1024;
 
 fn put_header(parts: &EventParts, out: &mut Vec<u8>) {
     out.push(VERSION);

@@ -1,7 +1,8 @@
-use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::EventError;
+use super::name::has_control;
 use crate::limits::{METADATA_BYTES_MAX, METADATA_ENTRIES_MAX};
 
 /// Text that travels with an event and that no resolver reads: a user's name, a trace id.
@@ -10,7 +11,8 @@ use crate::limits::{METADATA_BYTES_MAX, METADATA_ENTRIES_MAX};
 /// characters. Iterated in the order of keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata {
-    entries: BTreeMap<String, String>,
+    /// In the order of keys. Most events have one or none.
+    entries: Vec<(String, String)>,
     bytes: usize,
 }
 
@@ -18,7 +20,7 @@ impl Metadata {
     /// No entries.
     pub const fn new() -> Self {
         Self {
-            entries: BTreeMap::new(),
+            entries: Vec::new(),
             bytes: 0,
         }
     }
@@ -28,10 +30,12 @@ impl Metadata {
     /// # Errors
     /// [`EventError`] when a bound would be passed; nothing is changed then.
     pub fn insert(&mut self, key: &str, value: &str) -> Result<(), EventError> {
-        if key.is_empty() || key.chars().any(char::is_control) {
+        if key.is_empty() || has_control(key) {
             return Err(EventError::BadMetadataKey);
         }
-        let replaced = self.entries.get(key).map(|old| key.len() + old.len());
+        let place = self.place(key);
+        let old = place.ok().and_then(|at| self.entries.get(at));
+        let replaced = old.map(|(key, old)| key.len() + old.len());
         let entries = self.entries.len() + usize::from(replaced.is_none());
         if entries > METADATA_ENTRIES_MAX {
             return Err(EventError::TooMuchMetadata {
@@ -46,14 +50,32 @@ impl Metadata {
                 max: METADATA_BYTES_MAX,
             });
         }
-        self.entries.insert(key.into(), value.into());
+        match place {
+            Ok(at) => {
+                if let Some((_, old)) = self.entries.get_mut(at) {
+                    *old = value.into();
+                }
+            }
+            Err(at) => self.entries.insert(at, (key.into(), value.into())),
+        }
         self.bytes = bytes;
         Ok(())
     }
 
+    /// Where a key stands, or would. Those of an event that is read come in order.
+    fn place(&self, key: &str) -> Result<usize, usize> {
+        match self.entries.last() {
+            Some((last, _)) if last.as_str() < key => Err(self.entries.len()),
+            _ => self
+                .entries
+                .binary_search_by(|(other, _)| other.as_str().cmp(key)),
+        }
+    }
+
     /// The value of a key.
     pub fn value(&self, key: &str) -> Option<&str> {
-        self.entries.get(key).map(String::as_str)
+        let (_, value) = self.entries.get(self.place(key).ok()?)?;
+        Some(value)
     }
 
     /// Keys and values in the order of keys.

@@ -30,15 +30,16 @@ impl AggregateId {
                 max: AGGREGATE_ID_BYTES_MAX,
             });
         }
-        if text.chars().any(char::is_control) {
+        if has_control(text) {
             return Err(NameError::ControlCharacter {
                 what: "aggregate id",
             });
         }
-        if !text.contains('/') {
+        let bytes = text.as_bytes();
+        if !bytes.contains(&b'/') {
             return Err(NameError::NoName);
         }
-        if text.split('/').any(str::is_empty) {
+        if bytes.split(|byte| *byte == b'/').any(<[u8]>::is_empty) {
             return Err(NameError::EmptySegment);
         }
         Ok(Self(text.into()))
@@ -87,7 +88,7 @@ impl EventType {
                 max: EVENT_TYPE_BYTES_MAX,
             });
         }
-        if text.chars().any(char::is_control) {
+        if has_control(text) {
             return Err(NameError::ControlCharacter { what: "event type" });
         }
         Ok(Self(text.into()))
@@ -96,6 +97,15 @@ impl EventType {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Whether a text holds a control character. Most are ASCII, which is looked at byte by byte.
+pub(super) fn has_control(text: &str) -> bool {
+    if text.is_ascii() {
+        text.bytes().any(|byte| byte.is_ascii_control())
+    } else {
+        text.chars().any(char::is_control)
     }
 }
 
@@ -168,3 +178,31 @@ macro_rules! text_newtype {
 }
 
 text_newtype!(AggregateId, EventType);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_found_in_every_script() {
+        for code in 0..0x3000 {
+            let Some(character) = char::from_u32(code) else {
+                continue;
+            };
+            for text in [String::from(character), alloc::format!("é{character}")] {
+                assert_eq!(has_control(&text), character.is_control(), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_has_two_segments_and_none_is_empty() {
+        let why = |text: &str| AggregateId::new(text).err();
+        assert_eq!(why("order/7"), None);
+        assert_eq!(why("order"), Some(NameError::NoName));
+        assert_eq!(why(""), Some(NameError::NoName));
+        for text in ["/", "/7", "order/", "order//7"] {
+            assert_eq!(why(text), Some(NameError::EmptySegment), "{text}");
+        }
+    }
+}

@@ -1,8 +1,9 @@
 use alloc::collections::BTreeMap;
-use alloc::collections::btree_map;
-use core::fmt;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::{fmt, mem, slice};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{EventId, ReplicaId, Seq};
 
@@ -24,23 +25,31 @@ pub enum Causality {
 /// As every past is such a set, this is what a writer had seen, in the form of Fidge and Mattern's
 /// vector clocks (1988). Events do not carry it (they name their [`Heads`](super::Heads)); it is
 /// derived where somebody asks. Its size is the number of replicas in it, whatever the seqs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[doc(alias = "vector clock")]
-pub struct VersionVector(BTreeMap<ReplicaId, Seq>);
+pub struct VersionVector {
+    /// Ascending, each replica once. Most have few replicas and are read and copied much more often
+    /// than they take one in, so they lie in a row.
+    last: Vec<EventId>,
+}
 
 impl VersionVector {
     /// The empty set: nothing has been seen.
     pub const fn new() -> Self {
-        Self(BTreeMap::new())
+        Self { last: Vec::new() }
     }
 
-    /// Adds an event and all earlier ones of its replica.
+    /// Adds an event and all earlier ones of its replica. O(log n) in the number of replicas; the first
+    /// event of a replica moves those behind it.
     pub fn observe(&mut self, id: EventId) {
-        self.0
-            .entry(id.replica)
-            .and_modify(|seq| *seq = id.seq.max(*seq))
-            .or_insert(id.seq);
+        match self.place(id.replica) {
+            Ok(at) => {
+                if let Some(last) = self.last.get_mut(at) {
+                    last.seq = last.seq.max(id.seq);
+                }
+            }
+            Err(at) => self.last.insert(at, id),
+        }
     }
 
     /// Whether an event is in the set. O(log n) in the number of replicas.
@@ -50,17 +59,53 @@ impl VersionVector {
 
     /// The greatest seq of a replica, or nothing if none of its events is in the set.
     pub fn get(&self, replica: ReplicaId) -> Option<Seq> {
-        self.0.get(&replica).copied()
+        let at = self.place(replica).ok()?;
+        self.last.get(at).map(|last| last.seq)
     }
 
     /// Adds everything that another set holds.
     ///
     /// A join of a semilattice: order, grouping and repetition do not matter. O(m log n) for m
-    /// replicas in the other set.
+    /// replicas in the other set, or O(m + n) where it has some that are new.
     #[doc(alias = "merge")]
     pub fn join(&mut self, other: &Self) {
-        for id in other {
-            self.observe(id);
+        if self.last.is_empty() {
+            return self.last.clone_from(&other.last);
+        }
+        for (at, id) in other.iter().enumerate() {
+            match self.place(id.replica) {
+                Ok(_) => self.observe(id),
+                // A second one may be new as well, so all of them are merged in one go.
+                Err(_) => return self.merge(other.last.get(at..).unwrap_or_default()),
+            }
+        }
+    }
+
+    /// Both rows as one.
+    fn merge(&mut self, theirs: &[EventId]) {
+        let ours = mem::take(&mut self.last);
+        self.last.reserve(ours.len() + theirs.len());
+        let mut theirs = theirs.iter().copied().peekable();
+        for our in ours {
+            while let Some(their) = theirs.next_if(|their| their.replica < our.replica) {
+                self.last.push(their);
+            }
+            let same = theirs.next_if(|their| their.replica == our.replica);
+            self.last.push(our.max(same.unwrap_or(our)));
+        }
+        self.last.extend(theirs);
+    }
+
+    /// Where a replica stands, or would.
+    fn place(&self, replica: ReplicaId) -> Result<usize, usize> {
+        // A writer's own events are mostly asked about with it alone, or where it comes last.
+        match self.last.last().map(|last| last.replica.cmp(&replica)) {
+            None => Err(0),
+            Some(Ordering::Less) => Err(self.last.len()),
+            Some(Ordering::Equal) => Ok(self.last.len() - 1),
+            Some(Ordering::Greater) => self
+                .last
+                .binary_search_by_key(&replica, |last| last.replica),
         }
     }
 
@@ -77,17 +122,17 @@ impl VersionVector {
 
     /// The greatest event of each replica, in the order of replicas.
     pub fn iter(&self) -> Iter<'_> {
-        Iter(self.0.iter())
+        Iter(self.last.iter())
     }
 
     /// How many replicas have an event in the set.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.last.len()
     }
 
     /// Whether no event is in the set.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.last.is_empty()
     }
 
     /// Whether another set holds everything of this one.
@@ -98,15 +143,13 @@ impl VersionVector {
 
 /// The greatest event of each replica of a [`VersionVector`], in the order of replicas.
 #[derive(Clone, Debug)]
-pub struct Iter<'a>(btree_map::Iter<'a, ReplicaId, Seq>);
+pub struct Iter<'a>(slice::Iter<'a, EventId>);
 
 impl Iterator for Iter<'_> {
     type Item = EventId;
 
     fn next(&mut self) -> Option<EventId> {
-        self.0
-            .next()
-            .map(|(replica, seq)| EventId::new(*replica, *seq))
+        self.0.next().copied()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -133,9 +176,29 @@ impl Extend<EventId> for VersionVector {
 
 impl FromIterator<EventId> for VersionVector {
     fn from_iter<I: IntoIterator<Item = EventId>>(ids: I) -> Self {
-        let mut vector = Self::new();
-        vector.extend(ids);
-        vector
+        let mut last: Vec<EventId> = ids.into_iter().collect();
+        last.sort_unstable_by(|one, other| other.cmp(one));
+        last.dedup_by_key(|id| id.replica);
+        last.reverse();
+        Self { last }
+    }
+}
+
+/// As a map from replicas to seqs.
+impl Serialize for VersionVector {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|id| (id.replica, id.seq)))
+    }
+}
+
+impl<'de> Deserialize<'de> for VersionVector {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let map = BTreeMap::<ReplicaId, Seq>::deserialize(deserializer)?;
+        let last = map.into_iter();
+        let last = last.map(|(replica, seq)| EventId::new(replica, seq));
+        Ok(Self {
+            last: last.collect(),
+        })
     }
 }
 

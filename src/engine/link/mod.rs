@@ -10,6 +10,7 @@ mod ending;
 mod greeting;
 mod supply;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -192,7 +193,7 @@ impl Engine {
         if state.options.once {
             self.counting.insert(link);
         }
-        self.links.insert(link, state);
+        self.links.insert(link, Box::new(state));
         self.with_link(link, |engine, state| {
             if let Some(reason) = engine.writer.failed.as_deref() {
                 let (code, reason) = (CloseCode::INTERNAL, reason.into());

@@ -331,6 +331,12 @@ impl<'a> Reader<'a> {
 
     /// Passes over one item that lies `depth` levels deep.
     pub(super) fn skip_item(&mut self, depth: usize) -> Result<(), PayloadError> {
+        // Most items are small numbers, of one byte each.
+        if let Some((0..24, rest)) = self.rest.split_first() {
+            self.rest = rest;
+            self.offset += 1;
+            return Ok(());
+        }
         let start = self.clone();
         let head = self.head()?;
         match head.major {

@@ -31,6 +31,9 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, PayloadError>
     Ok(serializer.writer.into_bytes())
 }
 
+/// Bytes that most values take, so that they are written without moving what is written already.
+const USUAL: usize = 64;
+
 /// Appends canonical items to a [`Writer`] and counts how deep it is.
 pub(super) struct CanonicalSerializer {
     pub(super) writer: Writer,
@@ -38,9 +41,9 @@ pub(super) struct CanonicalSerializer {
 }
 
 impl CanonicalSerializer {
-    pub(super) const fn new(depth: usize) -> Self {
+    pub(super) fn new(depth: usize) -> Self {
         Self {
-            writer: Writer::new(),
+            writer: Writer::with_capacity(USUAL),
             depth,
         }
     }

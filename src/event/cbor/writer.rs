@@ -32,6 +32,12 @@ impl Writer {
         Self { bytes: Vec::new() }
     }
 
+    /// The same, with room for so many bytes.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        let bytes = Vec::with_capacity(bytes);
+        Self { bytes }
+    }
+
     /// An unsigned integer.
     pub fn uint(&mut self, value: u64) -> &mut Self {
         self.head(UINT, value)
@@ -155,12 +161,11 @@ impl Writer {
     }
 
     fn head(&mut self, major: u8, argument: u64) -> &mut Self {
-        if let Ok(argument) = u8::try_from(argument) {
-            if argument < 24 {
-                self.first(major, argument)
-            } else {
-                self.first(major, 24).raw(&[argument])
-            }
+        let [argument_byte, ..] = argument.to_le_bytes();
+        if argument < 24 {
+            self.first(major, argument_byte)
+        } else if let Ok(argument) = u8::try_from(argument) {
+            self.first(major, 24).raw(&[argument])
         } else if let Ok(argument) = u16::try_from(argument) {
             self.first(major, 25).raw(&argument.to_be_bytes())
         } else if let Ok(argument) = u32::try_from(argument) {

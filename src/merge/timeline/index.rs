@@ -80,17 +80,15 @@ impl Timeline {
     }
 
     /// Whether one of the events that arrived since the last fold shares keys with a concurrent one
-    /// that was here before it. Told of each event once, when it is first folded or tried.
+    /// that was here before it. Told of each event once, when it is first folded or tried. The first
+    /// one found is enough: what the index has not taken notice of, it does when it is asked about.
     pub(super) fn find_races(&mut self, rule: Rule<'_>) -> bool {
-        let mut raced = false;
-        for slot in self.news.arrived_from..self.rows.len() {
-            if self.rows.row(slot).is_some_and(|row| row.knew_all) || !self.is_in_order(slot) {
-                continue;
-            }
+        let arrived = self.news.arrived_from..self.rows.len();
+        arrived.into_iter().any(|slot| {
+            let knew_all = self.rows.row(slot).is_some_and(|row| row.knew_all);
             // What a rule that panics would have said cannot be told.
-            raced |= self.meets_another(slot, rule).unwrap_or(true);
-        }
-        raced
+            !knew_all && self.is_in_order(slot) && self.meets_another(slot, rule).unwrap_or(true)
+        })
     }
 
     /// Whether an event shares keys with a concurrent one that was here before it. Most that do
@@ -109,7 +107,15 @@ impl Timeline {
             }
         }
         self.cover(slot, slot, rule)?;
-        self.observe(slot, rule)
+        self.index.until = slot + 1;
+        self.touch(slot, &footprint)
+    }
+
+    /// Whether the index takes notice of an event: of each that is folded, refused or not.
+    fn touches(&self, slot: usize) -> bool {
+        let fate = self.rows.row(slot).map(|row| &row.fate);
+        let is_refused = matches!(fate, Some(Fate::Rejected(_)));
+        self.is_in_order(slot) && !(is_refused && mutant!("refused-touches-nothing"))
     }
 
     /// Sees to it that the index covers whatever arrived before the slot `until` and matters to the
@@ -160,15 +166,21 @@ impl Timeline {
     /// Takes the next event into the index, and tells whether it races with one that is there.
     fn observe(&mut self, slot: usize, rule: Rule<'_>) -> Option<bool> {
         self.index.until = slot + 1;
-        let fate = self.rows.row(slot).map(|row| &row.fate);
-        let is_refused = matches!(fate, Some(Fate::Rejected(_)));
-        if !self.is_in_order(slot) || (is_refused && mutant!("refused-touches-nothing")) {
+        if !self.touches(slot) {
             return Some(false);
         }
         let Some(footprint) = self.footprint(slot, rule) else {
             self.index.restart(slot + 1, None);
             return None;
         };
+        self.touch(slot, &footprint)
+    }
+
+    /// Takes an event into the index that touches this, and tells the same.
+    fn touch(&mut self, slot: usize, footprint: &Footprint) -> Option<bool> {
+        if !self.touches(slot) {
+            return Some(false);
+        }
         let row = self.rows.row(slot)?;
         let (past, rows) = (&mut self.past, &self.rows);
         let mut vector = None;
@@ -178,7 +190,7 @@ impl Timeline {
                 .contains(id)
         };
         let touched = &mut self.index.touched;
-        Some(touched.observe(row.event.order_key(), &footprint, row.knew_all, &mut saw))
+        Some(touched.observe(row.event.order_key(), footprint, row.knew_all, &mut saw))
     }
 
     /// Whether the event at a slot is one that is folded: valid and not skipped.

@@ -1,6 +1,6 @@
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BinaryHeap};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use super::rows::Rows;
 use crate::event::VersionVector;
@@ -12,41 +12,51 @@ use crate::event::VersionVector;
 #[derive(Debug, Default)]
 pub(super) struct Past {
     vectors: BTreeMap<usize, Arc<VersionVector>>,
-    /// Events without a vector since the last one that was noted.
-    since: usize,
+    /// Nothing where nobody has asked.
+    recent: Option<Box<Recent>>,
+}
+
+/// Vectors that were derived last: a few events at a time are asked about, again and again.
+#[derive(Debug, Default)]
+struct Recent {
+    derived: [Option<(usize, Arc<VersionVector>)>; RECENT],
+    /// Where the next one goes.
+    turn: usize,
 }
 
 /// In a stretch without concurrency every so many events one vector is kept, so that deriving one
 /// walks at most so far: a copy of the vector against a walk.
 const STRETCH: usize = 64;
-/// A vector found on a shorter walk is not worth keeping: finding it again costs as little.
+/// A vector found on a shorter walk is not worth keeping for good: finding it again costs as little.
 const WALK: usize = 16;
+/// As many as one late event and those around it make, few enough to look through.
+const RECENT: usize = 8;
 
 impl Past {
     /// Takes notice that the event at a slot has everything in its past that is here, which is
     /// `seen`.
     pub(super) fn note(&mut self, slot: usize, seen: &VersionVector) {
-        self.since += 1;
-        if self.since == STRETCH {
-            self.since = 0;
+        let last = self.vectors.last_key_value().map(|(last, _)| *last);
+        if slot >= last.unwrap_or_default() + STRETCH {
             self.vectors.insert(slot, Arc::new(seen.clone()));
         }
     }
 
-    /// The vector of the valid event at a slot. Walks back to events whose vectors are known; the
-    /// walk keeps its own stack.
+    /// The vector of the valid event at a slot. Walks back to events whose vectors are known, in the
+    /// order of slots: what an event names has come before it.
     pub(super) fn of(&mut self, slot: usize, rows: &Rows) -> Arc<VersionVector> {
-        if let Some(vector) = self.vectors.get(&slot) {
+        if let Some(vector) = self.known(slot) {
             return Arc::clone(vector);
         }
         let mut vector = VersionVector::new();
-        let mut walked = BTreeSet::new();
-        let mut open = Vec::from([slot]);
+        let mut walked = 0;
+        let mut open = BinaryHeap::from([slot]);
         while let Some(next) = open.pop() {
-            if !walked.insert(next) {
-                continue;
+            while open.peek() == Some(&next) {
+                open.pop();
             }
-            if let Some(known) = self.vectors.get(&next) {
+            walked += 1;
+            if let Some(known) = self.known(next) {
                 vector.join(known);
                 continue;
             }
@@ -57,9 +67,33 @@ impl Past {
             }
         }
         let vector = Arc::new(vector);
-        if walked.len() >= WALK {
+        if walked >= WALK {
             self.vectors.insert(slot, Arc::clone(&vector));
+        } else {
+            let recent = self.recent.get_or_insert_default();
+            recent.keep(slot, Arc::clone(&vector));
         }
         vector
+    }
+
+    fn known(&self, slot: usize) -> Option<&Arc<VersionVector>> {
+        let recent = self.recent.as_ref().and_then(|recent| recent.find(slot));
+        recent.or_else(|| self.vectors.get(&slot))
+    }
+}
+
+impl Recent {
+    fn find(&self, slot: usize) -> Option<&Arc<VersionVector>> {
+        let mut derived = self.derived.iter().flatten();
+        let found = derived.find(|(at, _)| *at == slot);
+        found.map(|(_, vector)| vector)
+    }
+
+    /// In the place of the oldest.
+    fn keep(&mut self, slot: usize, vector: Arc<VersionVector>) {
+        if let Some(oldest) = self.derived.get_mut(self.turn) {
+            *oldest = Some((slot, vector));
+        }
+        self.turn = (self.turn + 1) % RECENT;
     }
 }

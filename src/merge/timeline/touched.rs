@@ -97,12 +97,17 @@ impl Cell {
         if self.holds(event) {
             return;
         }
-        let mut further = self.further.take().unwrap_or_default();
-        *count -= further.heads.len();
+        let further = self.further.take();
+        *count -= further.as_ref().map_or(0, |further| further.heads.len());
         if sees_all {
             self.last = Some(event);
             return;
         }
+        if further.is_none() && self.last.is_none_or(|last| last < event && saw(last.id())) {
+            self.last = Some(event);
+            return;
+        }
+        let mut further = further.unwrap_or_default();
         further.heads.retain(|head| !saw(head.id()));
         // A writer that leaves out what it wrote itself may seem to have seen what is behind its event.
         let stands = |last: &OrderKey| *last > event || !saw(last.id());

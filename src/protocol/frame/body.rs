@@ -53,6 +53,25 @@ pub(super) fn kind_name(kind: u8) -> Option<&'static str> {
     })
 }
 
+/// Room for the body, which then mostly needs no more.
+pub(super) fn room(message: &Message) -> usize {
+    match message {
+        Message::Batch(batch) => {
+            let commits = batch.commits.iter();
+            let bytes: usize = commits.map(|d| d.commit.bytes() + DELIVERED_ROOM).sum();
+            CURSOR_ROOM + bytes
+        }
+        Message::Part(part) => PART_ROOM + part.bytes.len(),
+        Message::Hello(_) | Message::Summary(_) | Message::Digests(_) => 256,
+        _ => 16,
+    }
+}
+
+/// What stands before the bytes of a delivered commit, of a part, and before all commits, at most.
+const DELIVERED_ROOM: usize = 24;
+const PART_ROOM: usize = 64;
+const CURSOR_ROOM: usize = 32;
+
 /// Appends the body and returns the kind.
 pub(super) fn put(message: &Message, out: &mut Writer) -> u8 {
     match message {

@@ -95,7 +95,7 @@ impl FrameError {
 /// # Errors
 /// [`FrameError::TooLarge`] when it does not fit one frame.
 pub fn encode_frame(message: &Message) -> Result<Bytes, FrameError> {
-    let mut out = Writer::new();
+    let mut out = Writer::with_capacity(HEADER_BYTES + body::room(message));
     out.raw(&[0; HEADER_BYTES]);
     let kind = (FORMAT << 4) | body::put(message, &mut out);
     if out.len() > FRAME_BYTES_MAX {

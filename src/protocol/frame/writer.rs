@@ -7,8 +7,9 @@ use crate::log::{Cursor, Epoch};
 pub(super) struct Writer(Vec<u8>);
 
 impl Writer {
-    pub(super) fn new() -> Self {
-        Self(Vec::new())
+    /// Nothing yet, with room for so many bytes.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
     }
 
     pub(super) fn into_bytes(self) -> Vec<u8> {

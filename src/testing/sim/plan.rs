@@ -124,8 +124,8 @@ impl Plan {
         let (nodes, edges) = shape.edges(draws);
         let operations = match draws.below(100) {
             0 => draws.between(800, 2_000),
-            1..=7 => draws.between(280, 800),
-            _ => draws.between(200, 280),
+            1..=5 => draws.between(280, 800),
+            _ => draws.between(200, 230),
         };
         let wild = match draws.below(20) {
             0..=2 => Wild::One(nodes - 1),
@@ -138,7 +138,7 @@ impl Plan {
             edges,
             plain: draws.chance(15).then_some(0),
             wild,
-            cache_bytes: match draws.below(10) {
+            cache_bytes: match draws.below(12) {
                 0 => 1,
                 1 => 3_000,
                 2 => 6_000,

@@ -60,7 +60,7 @@ impl World {
             }
             self.nodes[last].check_timeline(aggregate, &merged);
             // A whole history is folded for this, so not of each.
-            if number % 4 == self.now as usize % 4 {
+            if number % 6 == self.now as usize % 6 {
                 let node = number % self.nodes.len();
                 self.nodes[node].check_races(aggregate);
             }
@@ -98,13 +98,10 @@ impl World {
 impl Node {
     /// What a plain merge of this replica's log says of an aggregate.
     fn merged(&self, aggregate: &AggregateId) -> Merged {
-        let entries = self.disk.ready_of(aggregate);
-        let events = entries.flat_map(|entry| events_of(entry, aggregate));
-        merge(
-            aggregate,
-            self.registry.route(aggregate),
-            events.map(|(event, _)| event),
-        )
+        let events = self.disk.ready_of(aggregate);
+        let events = events.flat_map(|entry| entry.commit.events());
+        let events = events.filter(|event| event.aggregate() == aggregate);
+        merge(aggregate, self.registry.route(aggregate), events)
     }
 
     /// Whether memory and disk hold the same.
@@ -203,7 +200,7 @@ impl Node {
 }
 
 /// The events of one aggregate in a commit, with their tags.
-pub(super) fn events_of<'a>(
+fn events_of<'a>(
     entry: &'a Entry,
     aggregate: &'a AggregateId,
 ) -> impl Iterator<Item = (&'a Event, Option<ChainTag>)> {

@@ -6,18 +6,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{AggregateId, Digest, Event, EventId, OrderKey, ReplicaId, Seq, Timestamp};
+use crate::event::{AggregateId, Digest, Event, EventId, OrderKey, Timestamp};
 use crate::resolver::{ErasedResolver, Folded, Footprint, Key, Route, View};
 
 /// What the ready events of one aggregate amount to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Merged {
     /// Of the encoded state; nothing without a rule, or where it does not know an event's type.
     pub(crate) digest: Option<Digest>,
     pub(crate) events: usize,
     /// Refused by the rule, or invalid.
     pub(crate) rejected: BTreeSet<EventId>,
-    pub(crate) invalid: BTreeSet<EventId>,
     /// The maximal ones that another event may name.
     pub(crate) heads: BTreeSet<EventId>,
     order: Vec<Member>,
@@ -31,11 +30,35 @@ struct Member {
     touches: Footprint,
 }
 
-/// Of each writer, the last event that was seen.
-type Past = BTreeMap<ReplicaId, Seq>;
+/// The last event of each writer that was seen.
+#[derive(Clone, Debug, Default)]
+struct Past(Vec<EventId>);
 
-fn has(past: &Past, id: EventId) -> bool {
-    past.get(&id.replica).is_some_and(|last| *last >= id.seq)
+impl Past {
+    fn has(&self, id: EventId) -> bool {
+        let mut last = self.0.iter();
+        last.any(|last| last.replica == id.replica && last.seq >= id.seq)
+    }
+
+    fn add(&mut self, id: EventId) {
+        match self.0.iter_mut().find(|last| last.replica == id.replica) {
+            Some(last) => last.seq = id.seq.max(last.seq),
+            None => self.0.push(id),
+        }
+    }
+}
+
+/// The ready events of an aggregate, in an order in which each comes after those that it names.
+struct Ready<'a> {
+    events: Vec<&'a Event>,
+    invalid: BTreeSet<EventId>,
+    /// Of each replaced event the replacement that counts: the first in canonical order.
+    counting: BTreeMap<EventId, OrderKey>,
+}
+
+/// The maximal ones of an aggregate's ready events, which an event that is written now names.
+pub(crate) fn maximal<'a>(ready: impl IntoIterator<Item = &'a Event>) -> BTreeSet<EventId> {
+    Ready::new(ready).heads()
 }
 
 /// Merges the ready events of an aggregate, given in an order in which each comes after those that
@@ -45,40 +68,30 @@ pub(crate) fn merge<'a>(
     route: Option<&Route>,
     ready: impl IntoIterator<Item = &'a Event>,
 ) -> Merged {
-    let ready: Vec<&Event> = ready.into_iter().collect();
-    let mut merged = Merged {
-        events: ready.len(),
-        ..Merged::default()
+    let ready = Ready::new(ready);
+    let pasts = ready.pasts();
+    let touches = |event: &Event| {
+        route.map_or(Footprint::NOTHING, |route| {
+            route.resolver().footprint(event.payload())
+        })
     };
-    let mut here: BTreeMap<EventId, &Event> = BTreeMap::new();
-    for event in &ready {
-        if !is_valid(event, &here, &merged.invalid) {
-            merged.invalid.insert(event.id());
-        }
-        here.insert(event.id(), event);
-    }
-    let valid = || {
-        ready
-            .iter()
-            .filter(|event| !merged.invalid.contains(&event.id()))
-    };
-    let counting = counting(valid().copied());
-    merged.heads = heads(valid().copied().rev(), &counting);
-    merged.rejected.clone_from(&merged.invalid);
-    let skipped = |event: &Event| is_skipped(event, &here, &merged.invalid, &counting);
-    let pasts = pasts(&ready);
-    let mut order: Vec<Member> = valid()
-        .filter(|event| !skipped(event))
-        .map(|event| Member {
+    let with_past = ready.events.iter().zip(pasts);
+    let standing = with_past.filter(|(event, _)| ready.is_valid(event) && !ready.is_skipped(event));
+    let mut order: Vec<Member> = standing
+        .map(|(event, saw)| Member {
             event: (*event).clone(),
-            saw: pasts[&event.id()].clone(),
-            touches: route.map_or(Footprint::NOTHING, |route| {
-                route.resolver().footprint(event.payload())
-            }),
+            saw,
+            touches: touches(event),
         })
         .collect();
     order.sort_by_key(|member| member.event.order_key());
-    merged.order = order;
+    let mut merged = Merged {
+        digest: None,
+        events: ready.events.len(),
+        rejected: ready.invalid.clone(),
+        heads: ready.heads(),
+        order,
+    };
     if let Some(route) = route {
         merged.fold(aggregate, &**route.resolver());
     }
@@ -126,7 +139,7 @@ fn is_rival(earlier: &Member, later: &Member) -> bool {
             && (other.branch || other.path.len() >= one.path.len())
     };
     let (keys, others) = (earlier.touches.keys(), later.touches.keys());
-    !has(&later.saw, earlier.event.id())
+    !later.saw.has(earlier.event.id())
         && keys
             .iter()
             .any(|one| others.iter().any(|other| overlap(one, other)))
@@ -140,7 +153,7 @@ struct Before<'a> {
 
 impl View for Before<'_> {
     fn saw(&self, id: EventId) -> bool {
-        has(&self.order[self.at].saw, id)
+        self.order[self.at].saw.has(id)
     }
 
     fn rivals(&self) -> Vec<Event> {
@@ -150,99 +163,118 @@ impl View for Before<'_> {
     }
 }
 
-/// What each event had in its past: what it names, and what those had.
-fn pasts(ready: &[&Event]) -> BTreeMap<EventId, Past> {
-    let mut pasts: BTreeMap<EventId, Past> = BTreeMap::new();
-    for event in ready {
-        let mut past = Past::new();
+impl<'a> Ready<'a> {
+    fn new(ready: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut all = Self {
+            events: Vec::new(),
+            invalid: BTreeSet::new(),
+            counting: BTreeMap::new(),
+        };
+        for event in ready {
+            if !all.allows(event) {
+                all.invalid.insert(event.id());
+            } else if let Some(replaced) = event.replaces() {
+                let first = all.counting.entry(replaced).or_insert(event.order_key());
+                *first = event.order_key().min(*first);
+            }
+            all.events.push(event);
+        }
+        all
+    }
+
+    fn find(&self, id: EventId) -> Option<&'a Event> {
+        self.place(id, self.events.len()).map(|at| self.events[at])
+    }
+
+    /// Where an event stands among so many. What is named mostly came shortly before.
+    fn place(&self, id: EventId, before: usize) -> Option<usize> {
+        let before = &self.events[..before];
+        before.iter().rposition(|event| event.id() == id)
+    }
+
+    fn is_valid(&self, event: &Event) -> bool {
+        !self.invalid.contains(&event.id())
+    }
+
+    /// Whether the events that an event names, which are here, allow its stamp.
+    fn allows(&self, event: &Event) -> bool {
+        let (id, span) = (event.id(), event.commit());
+        let mut floor: Option<Timestamp> = None;
+        let mut goes_on = false;
         for head in event.heads() {
-            let seen = pasts.get(&head.id).into_iter().flatten();
-            let seen = seen.map(|(replica, seq)| (*replica, *seq));
-            for (replica, seq) in seen.chain([(head.id.replica, head.id.seq)]) {
-                let last = past.entry(replica).or_insert(seq);
-                *last = seq.max(*last);
+            let named = self.find(head.id);
+            let Some(named) = named.filter(|named| self.is_valid(named)) else {
+                return false;
+            };
+            if head.id.replica == id.replica && span.contains(head.id.seq) {
+                goes_on = true;
+            } else if named.timestamp() >= event.timestamp() {
+                return false;
+            } else {
+                floor = floor.max(Some(named.timestamp()));
             }
         }
-        pasts.insert(event.id(), past);
+        let is_next = floor.and_then(Timestamp::next) == Some(event.timestamp());
+        !event.timestamp().is_far() || goes_on || is_next
     }
-    pasts
-}
 
-/// Whether the events that an event names allow its stamp.
-fn is_valid(event: &Event, here: &BTreeMap<EventId, &Event>, invalid: &BTreeSet<EventId>) -> bool {
-    let (id, span) = (event.id(), event.commit());
-    let mut floor: Option<Timestamp> = None;
-    let mut goes_on = false;
-    for head in event.heads() {
-        let Some(named) = here.get(&head.id).filter(|_| !invalid.contains(&head.id)) else {
-            return false;
-        };
-        if head.id.replica == id.replica && span.contains(head.id.seq) {
-            goes_on = true;
-        } else if named.timestamp() >= event.timestamp() {
-            return false;
-        } else {
-            floor = floor.max(Some(named.timestamp()));
+    /// What each event had in its past: what it names, and what those had.
+    fn pasts(&self) -> Vec<Past> {
+        let mut pasts: Vec<Past> = Vec::with_capacity(self.events.len());
+        for (at, event) in self.events.iter().enumerate() {
+            let mut past = Past::default();
+            for head in event.heads() {
+                // What is named and not here, or not here yet, has no past that is known.
+                let seen = self.place(head.id, at).map(|at| &pasts[at]);
+                match seen {
+                    Some(seen) if past.0.is_empty() => past.clone_from(seen),
+                    Some(seen) => seen.0.iter().for_each(|id| past.add(*id)),
+                    None => {}
+                }
+                past.add(head.id);
+            }
+            pasts.push(past);
         }
+        pasts
     }
-    let is_next = floor.and_then(Timestamp::next) == Some(event.timestamp());
-    !event.timestamp().is_far() || goes_on || is_next
-}
 
-/// Of each replaced event the replacement that counts: the first in canonical order.
-fn counting<'a>(valid: impl Iterator<Item = &'a Event>) -> BTreeMap<EventId, OrderKey> {
-    let mut counting = BTreeMap::new();
-    for event in valid {
-        if let Some(replaced) = event.replaces() {
-            let first = counting.entry(replaced).or_insert(event.order_key());
-            *first = event.order_key().min(*first);
-        }
-    }
-    counting
-}
-
-fn is_skipped(
-    event: &Event,
-    here: &BTreeMap<EventId, &Event>,
-    invalid: &BTreeSet<EventId>,
-    counting: &BTreeMap<EventId, OrderKey>,
-) -> bool {
-    if counting.contains_key(&event.id()) {
-        return true;
-    }
-    let mut passed = BTreeSet::new();
-    let mut next = Some(event);
-    while let Some(event) = next
-        && let Some(replaced) = event.replaces()
-        && passed.insert(event.id())
-    {
-        if counting[&replaced].id() != event.id() {
+    fn is_skipped(&self, event: &Event) -> bool {
+        if self.counting.contains_key(&event.id()) {
             return true;
         }
-        next = here
-            .get(&replaced)
-            .copied()
-            .filter(|event| !invalid.contains(&event.id()));
+        let mut passed = BTreeSet::new();
+        let mut next = Some(event);
+        while let Some(event) = next
+            && let Some(replaced) = event.replaces()
+            && passed.insert(event.id())
+        {
+            if self.counting[&replaced].id() != event.id() {
+                return true;
+            }
+            next = self.find(replaced).filter(|event| self.is_valid(event));
+        }
+        false
     }
-    false
-}
 
-/// The valid events that no other one names; a replaced one that nobody names stands for nothing, and
-/// one that is named has been seen, so it stands aside, too.
-fn heads<'a>(
-    backwards: impl Iterator<Item = &'a Event>,
-    counting: &BTreeMap<EventId, OrderKey>,
-) -> BTreeSet<EventId> {
-    let (mut heads, mut named) = (BTreeSet::new(), BTreeSet::new());
-    for event in backwards {
-        let is_named = named.contains(&event.id());
-        let is_replaced = counting.contains_key(&event.id());
-        if !is_named && !is_replaced {
-            heads.insert(event.id());
+    /// The valid events that no other one names; a replaced one that nobody names stands for nothing,
+    /// and one that is named has been seen, so it stands aside, too.
+    fn heads(&self) -> BTreeSet<EventId> {
+        let mut heads = BTreeSet::new();
+        let mut named = vec![false; self.events.len()];
+        for (at, event) in self.events.iter().enumerate().rev() {
+            if !self.is_valid(event) {
+                continue;
+            }
+            let is_replaced = self.counting.contains_key(&event.id());
+            if !named[at] && !is_replaced {
+                heads.insert(event.id());
+            }
+            if named[at] || !is_replaced {
+                for head in event.heads() {
+                    named[self.place(head.id, at).unwrap()] = true;
+                }
+            }
         }
-        if is_named || !is_replaced {
-            named.extend(event.heads().iter().map(|head| head.id));
-        }
+        heads
     }
-    heads
 }

@@ -39,8 +39,8 @@ impl World {
                 self.tally.parts += 1;
             }
             // What contradicts what is here is passed over, so that the stream goes on.
-            Seen::Acked(_, true) if self.has_forked => {}
-            Seen::Acked(ids, true) => {
+            Seen::Acked(_) if self.has_forked => {}
+            Seen::Acked(ids) => {
                 for id in ids {
                     assert!(
                         disk.has_durably(*id),
@@ -53,7 +53,7 @@ impl World {
                 self.count(Fault::Refusal);
             }
             Seen::Summary => self.tally.summaries += 1,
-            Seen::Acked(_, false) | Seen::Other => {}
+            Seen::Other => {}
         }
     }
 

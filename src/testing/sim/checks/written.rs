@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::agreement::events_of;
-use super::reference::{Merged, merge};
+use super::reference::maximal;
 use crate::event::{Event, EventId, Timestamp};
 use crate::limits::DRIFT_MS_MAX;
 use crate::log::{Entry, EntryKind, Group};
@@ -28,13 +27,10 @@ impl World {
             let is_on_old_reading = self.has_forked || at.is_on_old_reading(entry);
             let events = entry.commit.events().iter().enumerate();
             for (index, event) in events.filter(|_| !is_on_old_reading) {
-                let merged = at.known(event, before, &entry.commit.events()[..index]);
-                let unseen: BTreeSet<EventId> = heads(event);
-                let unseen: Vec<&EventId> = merged.heads.symmetric_difference(&unseen).collect();
-                let unseen: Vec<_> = unseen
-                    .into_iter()
-                    .filter(|id| at.disk.tells_tag(**id))
-                    .collect();
+                let known = at.known(event, before, &entry.commit.events()[..index]);
+                let named: BTreeSet<EventId> = event.heads().iter().map(|head| head.id).collect();
+                let unseen = known.symmetric_difference(&named);
+                let unseen: Vec<_> = unseen.filter(|id| at.disk.tells_tag(**id)).collect();
                 let (id, aggregate) = (event.id(), event.aggregate());
                 assert!(
                     unseen.is_empty(),
@@ -86,21 +82,13 @@ impl Node {
         })
     }
 
-    /// What was ready of an event's aggregate when it was written.
-    fn known(&self, event: &Event, group: &[Entry], commit: &[Event]) -> Merged {
+    /// What was maximal among what was ready of an event's aggregate when it was written.
+    fn known(&self, event: &Event, group: &[Entry], commit: &[Event]) -> BTreeSet<EventId> {
         let aggregate = event.aggregate();
-        let stored = self.disk.ready_of(aggregate);
-        let ready = stored.chain(
-            group
-                .iter()
-                .filter(|entry| entry.kind != EntryKind::Waiting),
-        );
-        let ready = ready.flat_map(|entry| events_of(entry, aggregate));
-        let inside = commit.iter().filter(|other| other.aggregate() == aggregate);
-        merge(aggregate, None, ready.map(|(event, _)| event).chain(inside))
+        let beside = group.iter();
+        let beside = beside.filter(|entry| entry.kind != EntryKind::Waiting);
+        let ready = self.disk.ready_of(aggregate).chain(beside);
+        let ready = ready.flat_map(|entry| entry.commit.events()).chain(commit);
+        maximal(ready.filter(|other| other.aggregate() == aggregate))
     }
-}
-
-fn heads(event: &Event) -> BTreeSet<EventId> {
-    event.heads().iter().map(|head| head.id).collect()
 }

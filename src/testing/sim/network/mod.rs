@@ -9,6 +9,7 @@ mod sending;
 mod telling;
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use bytes::Bytes;
 
@@ -36,6 +37,8 @@ pub(crate) struct End {
     pub(crate) staged: Vec<(ReplicaId, EventId, u32)>,
     /// What arrived here, by number of batch; nothing for what this end will not acknowledge.
     batches: Vec<Vec<EventId>>,
+    /// How many of these were acknowledged as durable.
+    acked: usize,
     discarding: bool,
 }
 
@@ -60,12 +63,38 @@ pub(crate) struct Connection {
     pub(crate) slowness: u64,
 }
 
+/// The batch that was looked at last. What is appended to a log is encoded once for everybody, so the
+/// next frame often is the same one.
+#[derive(Debug, Default)]
+pub(crate) struct LastBatch(Option<(Bytes, Rc<[Commit]>)>);
+
+impl LastBatch {
+    fn commits_of(&self, frame: &Bytes) -> Option<Rc<[Commit]>> {
+        let (last, commits) = self.0.as_ref()?;
+        // Kept, so nothing else can be at its place.
+        let is_it = last.as_ptr() == frame.as_ptr() && last.len() == frame.len();
+        is_it.then(|| Rc::clone(commits))
+    }
+
+    fn keep(&mut self, frame: &Bytes, commits: Vec<Commit>) -> Rc<[Commit]> {
+        let commits: Rc<[Commit]> = commits.into();
+        self.0 = Some((frame.clone(), Rc::clone(&commits)));
+        commits
+    }
+}
+
+fn brought(commits: Rc<[Commit]>) -> (Seen, Carried) {
+    let ids: BTreeSet<EventId> = commits.iter().map(Commit::id).collect();
+    let ids = ids.into_iter().collect();
+    (Seen::Commits(commits), Carried::Batch(ids))
+}
+
 /// What a frame holds that the checks ask about.
 pub(crate) enum Seen {
     /// Whole commits.
-    Commits(Vec<Commit>),
-    /// Batches up to one are acknowledged, durably or not: these events.
-    Acked(Vec<EventId>, bool),
+    Commits(Rc<[Commit]>),
+    /// Batches up to one are acknowledged as durable: the events of those that were not before.
+    Acked(Vec<EventId>),
     /// A piece of a large commit.
     Part(EventId, u32),
     /// A commit is refused.
@@ -98,6 +127,7 @@ impl End {
             owed: 0,
             staged: Vec::new(),
             batches: Vec::new(),
+            acked: 0,
             discarding: false,
         }
     }
@@ -105,23 +135,29 @@ impl End {
 
 impl Connection {
     /// Looks at a frame that `from` sends.
-    pub(crate) fn sends(&mut self, from: usize, frame: &Bytes) -> (Seen, Carried) {
+    pub(crate) fn sends(
+        &mut self,
+        from: usize,
+        frame: &Bytes,
+        last: &mut LastBatch,
+    ) -> (Seen, Carried) {
+        if let Some(commits) = last.commits_of(frame) {
+            return brought(commits);
+        }
         let end = &mut self.ends[from];
         match decode_frame(frame).unwrap() {
             Message::Batch(batch) => {
                 let commits: Vec<Commit> = batch.commits.into_iter().map(|d| d.commit).collect();
-                let ids: BTreeSet<EventId> = commits.iter().map(Commit::id).collect();
-                (
-                    Seen::Commits(commits),
-                    Carried::Batch(ids.into_iter().collect()),
-                )
+                brought(last.keep(frame, commits))
             }
             Message::Ack { batch, durable } => {
-                let acked = end.batches.iter().take(batch as usize + 1);
-                (
-                    Seen::Acked(acked.flatten().copied().collect(), durable),
-                    Carried::Other,
-                )
+                if !durable {
+                    return (Seen::Other, Carried::Other);
+                }
+                let until = (batch as usize + 1).min(end.batches.len());
+                let acked = end.batches[end.acked.min(until)..until].concat();
+                end.acked = end.acked.max(until);
+                (Seen::Acked(acked), Carried::Other)
             }
             Message::Refuse(refusal) => {
                 let at = |batch: &Vec<EventId>| batch.contains(&refusal.commit);

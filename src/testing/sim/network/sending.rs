@@ -22,7 +22,8 @@ impl World {
         let Some(&(connection, from)) = self.links.get(&link) else {
             return;
         };
-        let (seen, carried) = self.connections[connection].sends(from, &frame);
+        let last = &mut self.last_batch;
+        let (seen, carried) = self.connections[connection].sends(from, &frame, last);
         self.trace.say(self.now, || {
             let message = decode_frame(&frame).map(|message| told(&message));
             format!("link {} says {}", link.0, message.unwrap_or_default())

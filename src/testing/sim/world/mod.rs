@@ -18,7 +18,7 @@ use super::cast::Cast;
 use super::clocks::Clock;
 use super::draws::Draws;
 use super::faults::{Fault, FaultCounts};
-use super::network::{Blockades, Connection};
+use super::network::{Blockades, Connection, LastBatch};
 use super::plan::{Plan, WHOLE, Wild};
 use super::trace::Trace;
 use super::users::strangers;
@@ -54,6 +54,7 @@ pub(crate) struct World {
     pub(crate) live: Vec<usize>,
     pub(crate) links: BTreeMap<LinkId, (usize, usize)>,
     pub(crate) blockades: Blockades,
+    pub(crate) last_batch: LastBatch,
     queue: BinaryHeap<Waiting>,
     ids: u64,
     /// No more faults: everything is quick and reliable.
@@ -104,6 +105,7 @@ impl World {
             connections: Vec::new(),
             live: Vec::new(),
             links: BTreeMap::new(),
+            last_batch: LastBatch::default(),
             queue: BinaryHeap::new(),
             ids: 0,
             healed: false,
@@ -133,11 +135,13 @@ impl World {
             self.operate();
             self.operations += 1;
             if operation % 32 == 0 {
-                self.check_claims();
                 self.check_bounds();
             }
-            if operation % 64 == 0 {
-                self.check_agreement();
+            // What is costly, in turn.
+            match operation % 64 {
+                0 => self.check_agreement(),
+                32 => self.check_claims(),
+                _ => {}
             }
         }
         self.heal();

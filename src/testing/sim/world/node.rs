@@ -64,6 +64,8 @@ pub(crate) struct Tailer {
 pub(crate) struct Node {
     pub(crate) number: usize,
     pub(crate) engine: Option<Engine>,
+    /// When it wants to be told the time.
+    pub(crate) due: Option<u64>,
     pub(crate) disk: Disk,
     pub(crate) backup: Option<Disk>,
     pub(crate) registry: Registry,
@@ -107,6 +109,7 @@ impl Node {
         Self {
             number,
             engine: None,
+            due: None,
             disk: Disk::default(),
             backup: None,
             registry,
@@ -180,6 +183,7 @@ impl Node {
             self.ended_as = is_kept.then(|| known_as(engine));
         }
         self.engine = None;
+        self.due = None;
         self.opening += 1;
         self.writing = None;
         self.paused = false;

@@ -1,5 +1,5 @@
 use super::{Happening, World};
-use crate::engine::Input;
+use crate::engine::{Engine, Input};
 use crate::testing::sim::disk::Disk;
 use crate::testing::sim::faults::Fault;
 use crate::testing::sim::users::marked;
@@ -56,6 +56,8 @@ impl World {
             is_first = false;
             self.carry_out(node, effect);
         }
+        let node = &mut self.nodes[node];
+        node.due = node.engine.as_ref().and_then(Engine::deadline);
     }
 
     /// Ends a process; it comes back after a while.

@@ -58,7 +58,8 @@ pub(crate) enum Answer {
 pub(super) struct Waiting {
     time: u64,
     id: u64,
-    happening: Happening,
+    /// Apart, as a queue moves what it holds about.
+    happening: Box<Happening>,
 }
 
 impl PartialEq for Waiting {
@@ -95,19 +96,16 @@ impl World {
         self.queue.push(Waiting {
             time,
             id,
-            happening,
+            happening: Box::new(happening),
         });
     }
 
     /// When the next thing happens: something under way, or somebody's deadline.
     fn next(&self) -> (Option<u64>, Option<(u64, usize)>) {
         let queued = self.queue.peek().map(|waiting| waiting.time);
-        let running = self
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| !node.paused);
-        let due = running.filter_map(|(at, node)| Some((node.engine.as_ref()?.deadline()?, at)));
+        let nodes = self.nodes.iter().enumerate();
+        let running = nodes.filter(|(_, node)| !node.paused);
+        let due = running.filter_map(|(at, node)| Some((node.due?, at)));
         (queued, due.min())
     }
 
@@ -124,7 +122,7 @@ impl World {
             && let Some(waiting) = self.queue.pop()
         {
             self.now = self.now.max(waiting.time);
-            self.happen(waiting.happening);
+            self.happen(*waiting.happening);
         } else {
             return false;
         }
