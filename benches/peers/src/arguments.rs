@@ -1,5 +1,9 @@
 //! The command line.
 
+use std::path::PathBuf;
+
+use serde::Serialize;
+
 use crate::Done;
 
 const HELP: &str = "\
@@ -8,38 +12,59 @@ The workloads of anabranch beside other libraries, in one run.
 usage: anabranch-peers [options]
 
   --quick           smaller sizes, fewer rounds: a look in under two minutes
+  --smoke           tiny sizes: whether everything runs
   --only W1,W3      these rows alone
   --rounds N        rounds of each contest (5; with --quick 3)
   --ours            leave the peers out: what a change of ours does
   --json            the table as JSON
+  --html FILE       where the report goes (report.html, if all rows are run)
+  --svg FILE        where the chart goes (report.svg beside this program's manifest, if all
+                    rows are run without --quick)
   --list            the rows there are
   --help            this text
 ";
 
+/// How much is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Scale {
+    /// Everything.
+    Whole,
+    /// A look.
+    Quick,
+    /// Whether it runs at all; no figure means anything.
+    Smoke,
+}
+
 /// What is to be run, and how.
 pub(crate) struct Arguments {
-    pub(crate) quick: bool,
+    pub(crate) scale: Scale,
     pub(crate) only: Vec<String>,
     pub(crate) rounds: usize,
     pub(crate) json: bool,
     /// No peers.
     pub(crate) ours: bool,
+    pub(crate) html: Option<PathBuf>,
+    pub(crate) svg: Option<PathBuf>,
 }
 
 impl Arguments {
     /// What the command line says; nothing if all it wanted was to be told something.
-    pub(crate) fn read() -> Done<Option<Self>> {
+    pub(crate) fn read(words: Vec<String>) -> Done<Option<Self>> {
         let mut arguments = Self {
-            quick: false,
+            scale: Scale::Whole,
             only: Vec::new(),
             rounds: 0,
             json: false,
             ours: false,
+            html: None,
+            svg: None,
         };
-        let mut words = std::env::args().skip(1);
+        let mut words = words.into_iter();
         while let Some(word) = words.next() {
             match word.as_str() {
-                "--quick" => arguments.quick = true,
+                "--quick" => arguments.scale = Scale::Quick,
+                "--smoke" => arguments.scale = Scale::Smoke,
                 "--json" => arguments.json = true,
                 "--ours" => arguments.ours = true,
                 "--rounds" => arguments.rounds = words.next().ok_or("--rounds N")?.parse()?,
@@ -47,6 +72,8 @@ impl Arguments {
                     let list = words.next().ok_or("--only W1,W3")?;
                     arguments.only = list.split(',').map(str::to_uppercase).collect();
                 }
+                "--html" => arguments.html = Some(words.next().ok_or("--html FILE")?.into()),
+                "--svg" => arguments.svg = Some(words.next().ok_or("--svg FILE")?.into()),
                 "--list" => {
                     for (id, what, _) in crate::work::ROWS {
                         println!("{id:<4} {what}");
@@ -69,7 +96,11 @@ impl Arguments {
             return Err(format!("there is no row {unknown}; see --list").into());
         }
         if arguments.rounds == 0 {
-            arguments.rounds = if arguments.quick { 3 } else { 5 };
+            arguments.rounds = match arguments.scale {
+                Scale::Whole => 5,
+                Scale::Quick => 3,
+                Scale::Smoke => 2,
+            };
         }
         Ok(Some(arguments))
     }

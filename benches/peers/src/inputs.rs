@@ -51,6 +51,14 @@ pub(crate) struct Batch {
     pub(crate) writes: Vec<Write>,
 }
 
+/// One change of a tree of maps.
+pub(crate) struct Change {
+    /// From the root to a leaf, at least one segment.
+    pub(crate) path: Vec<String>,
+    /// The new value as text, or nothing where it goes.
+    pub(crate) value: Option<String>,
+}
+
 /// How a workload is shaped.
 #[derive(Clone, Copy)]
 pub(crate) struct Shape {

@@ -198,16 +198,21 @@ pub(crate) fn times(factor: f64) -> String {
 
 /// A figure with as many digits as are worth something.
 pub(crate) fn number(figure: f64) -> String {
-    if figure.abs() < 10.0 {
+    if figure < 10.0 {
         return format!("{figure:.2}");
     }
-    if figure.abs() < 100.0 {
+    if figure < 100.0 {
         return format!("{figure:.1}");
     }
-    let digits = format!("{figure:.0}");
+    count(figure.round() as usize)
+}
+
+/// A whole number, in groups of three digits.
+pub(crate) fn count(count: usize) -> String {
+    let digits = count.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) && digit != '-' {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);

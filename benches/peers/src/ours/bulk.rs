@@ -113,6 +113,34 @@ pub(crate) struct Received {
     node: Node,
 }
 
+/// A receiver that is given recorded frames one by one, by somebody who has nothing else of them.
+pub(crate) struct Replay {
+    node: Node,
+}
+
+impl Replay {
+    pub(crate) fn new() -> Done<Self> {
+        let mut node = Node::receiver(RECEIVER, Rule::LastWriteWins.registry())?;
+        node.give(opened(LINK, Role::Listener, COMMIT_EVENTS_MAX));
+        Ok(Self { node })
+    }
+
+    pub(crate) fn frame(&mut self, frame: Vec<u8>) {
+        self.node.frame(LINK, frame.into());
+        self.node.out.clear();
+    }
+
+    /// Folds so many keys; how many of them have a state.
+    pub(crate) fn fold(&mut self, keys: usize) -> Done<usize> {
+        let mut folded = 0;
+        for key in 0..keys {
+            let aggregate = Rule::aggregate(Rule::LastWriteWins.number(key))?;
+            folded += usize::from(self.node.read(&aggregate));
+        }
+        Ok(folded)
+    }
+}
+
 /// The merge alone: decoded batches, without session, engine and store. Gives what stands for all
 /// states.
 pub(crate) fn core(bulk: &Bulk, frames: &[Bytes]) -> Done<Aggregates> {
@@ -127,6 +155,16 @@ pub(crate) fn core(bulk: &Bulk, frames: &[Bytes]) -> Done<Aggregates> {
     }
     aggregates.fold_all();
     Ok(aggregates)
+}
+
+/// The merge of commits that are decoded already, under field merge.
+pub(crate) fn merge(commits: &[&Commit]) -> Aggregates {
+    let mut aggregates = Aggregates::new(Rule::Fields.registry());
+    for commit in commits {
+        aggregates.receive(commit);
+    }
+    aggregates.fold_all();
+    aggregates
 }
 
 impl Bulk {

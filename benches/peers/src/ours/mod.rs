@@ -6,12 +6,16 @@
 
 mod author;
 mod bulk;
+mod greeter;
+mod late;
 mod live;
 mod node;
 mod rule;
 mod store;
 
-pub(crate) use bulk::{Bulk, core};
+pub(crate) use bulk::{Bulk, Replay, core, merge};
+pub(crate) use greeter::{Greeter, credit};
+pub(crate) use late::late;
 pub(crate) use live::{Live, Meeting};
 pub(crate) use rule::Rule;
 

@@ -3,11 +3,15 @@
 
 use ::automerge::sync::SyncDoc;
 use ::automerge::transaction::Transactable;
-use ::automerge::{ActorId, AutoCommit, Change, ROOT, ReadDoc, ScalarValue, Value, sync};
+use ::automerge::{
+    ActorId, AutoCommit, AutoSerde, Change, ObjId, ObjType, ROOT, ScalarValue, sync,
+};
 
-use super::{Pair, Peer, Reconnect, Replica, digest_of};
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Kind, Pair, Peer, Reconnect, Replica, Written, digest_json};
 use crate::Done;
-use crate::inputs::{Batch, Write, name};
+use crate::inputs::{self, Batch, Write, name};
 use crate::measure::cpu;
 
 pub(crate) struct Automerge {
@@ -65,6 +69,56 @@ impl Peer for Automerge {
 
     fn empty(&self) -> Box<dyn Replica> {
         Box::new(Doc(::automerge::Automerge::new()))
+    }
+
+    fn author_kind(&self, kind: Kind, batches: &[Batch]) -> Done<Option<Written>> {
+        let mut first = AutoCommit::new().with_actor(actor(1_000));
+        if kind == Kind::Counter {
+            let writes = batches.iter().flat_map(|batch| &batch.writes);
+            let keys: BTreeMap<usize, ()> = writes.map(|write| (write.key, ())).collect();
+            for key in keys.into_keys() {
+                first.put(ROOT, name(key), ScalarValue::counter(0))?;
+            }
+        } else {
+            first.put(ROOT, "set", "of keys")?;
+        }
+        first.commit();
+        let base = vec![first.save_after(&[])];
+        let heads = first.get_heads();
+        let mut docs: Vec<(AutoCommit, Vec<_>)> = Vec::new();
+        let mut updates = Vec::new();
+        for batch in batches {
+            while docs.len() <= batch.replica {
+                let doc = first.fork().with_actor(actor(docs.len()));
+                docs.push((doc, heads.clone()));
+            }
+            let (doc, sent) = &mut docs[batch.replica];
+            for write in &batch.writes {
+                match kind {
+                    Kind::Counter => doc.increment(ROOT, name(write.key), write.step())?,
+                    Kind::Set if write.adds() => doc.put(ROOT, name(write.key), true)?,
+                    Kind::Set => doc.delete(ROOT, name(write.key))?,
+                }
+            }
+            doc.commit();
+            updates.push(doc.save_after(sent));
+            *sent = doc.get_heads();
+        }
+        Ok(Some(Written { base, updates }))
+    }
+
+    fn author_nested(&self, commits: &[Vec<inputs::Change>]) -> Done<Option<Vec<Vec<u8>>>> {
+        let mut doc = AutoCommit::new().with_actor(actor(0));
+        let mut maps = Maps::default();
+        let mut updates = Vec::new();
+        for commit in commits {
+            for change in commit {
+                maps.change(&mut doc, change)?;
+            }
+            doc.commit();
+            updates.push(doc.save_incremental());
+        }
+        Ok(Some(updates))
     }
 
     fn pair(&self, shared: &[Batch]) -> Done<Option<Box<dyn Pair>>> {
@@ -130,6 +184,37 @@ fn chunk(bytes: &[u8]) -> Option<usize> {
     None
 }
 
+/// The maps of a tree, by their paths.
+#[derive(Default)]
+struct Maps(HashMap<Vec<String>, ObjId>);
+
+impl Maps {
+    fn change(&mut self, doc: &mut AutoCommit, change: &inputs::Change) -> Done<()> {
+        let Some((leaf, above)) = change.path.split_last() else {
+            return Ok(());
+        };
+        let mut map = ROOT;
+        for depth in 1..=above.len() {
+            let path = &above[..depth];
+            map = if let Some(known) = self.0.get(path) {
+                known.clone()
+            } else {
+                let made = doc.put_object(&map, path[depth - 1].as_str(), ObjType::Map)?;
+                self.0.insert(path.to_vec(), made.clone());
+                made
+            };
+        }
+        if self.0.contains_key(&change.path) {
+            self.0.retain(|path, _| !path.starts_with(&change.path));
+        }
+        match &change.value {
+            Some(value) => doc.put(&map, leaf.as_str(), value.as_str())?,
+            None => doc.delete(&map, leaf.as_str())?,
+        }
+        Ok(())
+    }
+}
+
 struct Doc(::automerge::Automerge);
 
 impl Replica for Doc {
@@ -144,15 +229,8 @@ impl Replica for Doc {
     }
 
     fn state(&self) -> Done<u64> {
-        let mut entries = Vec::new();
-        for item in self.0.map_range(ROOT, ..) {
-            if let Value::Scalar(value) = item.value.into_value()
-                && let ScalarValue::Str(text) = value.as_ref()
-            {
-                entries.push((item.key.to_string(), text.to_string()));
-            }
-        }
-        Ok(digest_of(entries.into_iter()))
+        let value = serde_json::to_value(AutoSerde::from(&self.0))?;
+        Ok(digest_json(&value))
     }
 
     fn saved(&mut self) -> Option<usize> {

@@ -1,10 +1,12 @@
 //! Loro: one commit for each batch, what is here together through `import_batch`.
 
-use ::loro::{ExportMode, LoroDoc, LoroValue, VersionVector};
+use std::collections::HashMap;
 
-use super::{Pair, Peer, Reconnect, Replica, digest_of};
+use ::loro::{ExportMode, LoroDoc, LoroMap, VersionVector};
+
+use super::{Kind, Pair, Peer, Reconnect, Replica, Written, digest_json};
 use crate::Done;
-use crate::inputs::{Batch, Write, name};
+use crate::inputs::{Batch, Change, Write, name};
 use crate::measure::cpu;
 
 pub(crate) struct Loro;
@@ -60,6 +62,48 @@ impl Peer for Loro {
         Box::new(Doc(LoroDoc::new()))
     }
 
+    fn author_kind(&self, kind: Kind, batches: &[Batch]) -> Done<Option<Written>> {
+        let mut docs: Vec<LoroDoc> = Vec::new();
+        let mut updates = Vec::new();
+        for batch in batches {
+            while docs.len() <= batch.replica {
+                docs.push(doc(docs.len())?);
+            }
+            let doc = &docs[batch.replica];
+            let before = doc.oplog_vv();
+            let map = doc.get_map(MAP);
+            for write in &batch.writes {
+                let name = name(write.key);
+                match kind {
+                    Kind::Counter => doc
+                        .get_counter(name.as_str())
+                        .increment(write.step() as f64)?,
+                    Kind::Set if write.adds() => map.insert(&name, true)?,
+                    Kind::Set => map.delete(&name)?,
+                }
+            }
+            doc.commit();
+            updates.push(doc.export(ExportMode::updates(&before))?);
+        }
+        let base = Vec::new();
+        Ok(Some(Written { base, updates }))
+    }
+
+    fn author_nested(&self, commits: &[Vec<Change>]) -> Done<Option<Vec<Vec<u8>>>> {
+        let doc = doc(0)?;
+        let mut maps = HashMap::new();
+        let mut updates = Vec::new();
+        for commit in commits {
+            let before = doc.oplog_vv();
+            for one in commit {
+                change(&doc, &mut maps, one)?;
+            }
+            doc.commit();
+            updates.push(doc.export(ExportMode::updates(&before))?);
+        }
+        Ok(Some(updates))
+    }
+
     fn pair(&self, shared: &[Batch]) -> Done<Option<Box<dyn Pair>>> {
         let first = doc(1_000)?;
         first.import_batch(&self.author(shared)?)?;
@@ -88,6 +132,32 @@ fn put(doc: &LoroDoc, writes: &[Write]) -> Done<()> {
     Ok(())
 }
 
+/// Changes a leaf of a tree whose maps are known by their paths.
+fn change(doc: &LoroDoc, maps: &mut HashMap<Vec<String>, LoroMap>, change: &Change) -> Done<()> {
+    let Some((leaf, above)) = change.path.split_last() else {
+        return Ok(());
+    };
+    let mut map = doc.get_map(MAP);
+    for depth in 1..=above.len() {
+        let path = &above[..depth];
+        map = if let Some(known) = maps.get(path) {
+            known.clone()
+        } else {
+            let made = map.insert_container(&path[depth - 1], LoroMap::new())?;
+            maps.insert(path.to_vec(), made.clone());
+            made
+        };
+    }
+    if maps.contains_key(&change.path) {
+        maps.retain(|path, _| !path.starts_with(&change.path));
+    }
+    match &change.value {
+        Some(value) => map.insert(leaf, value.as_str())?,
+        None => map.delete(leaf)?,
+    }
+    Ok(())
+}
+
 struct Doc(LoroDoc);
 
 impl Replica for Doc {
@@ -103,16 +173,8 @@ impl Replica for Doc {
     }
 
     fn state(&self) -> Done<u64> {
-        let LoroValue::Map(map) = self.0.get_map(MAP).get_value() else {
-            return Err("loro: not a map".into());
-        };
-        let mut entries = Vec::new();
-        for (key, value) in map.iter() {
-            if let LoroValue::String(text) = value {
-                entries.push((key.clone(), text.to_string()));
-            }
-        }
-        Ok(digest_of(entries.into_iter()))
+        let value = serde_json::to_value(self.0.get_deep_value())?;
+        Ok(digest_json(&value))
     }
 
     fn saved(&mut self) -> Option<usize> {

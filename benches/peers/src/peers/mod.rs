@@ -8,7 +8,7 @@ mod yrs;
 use std::time::Duration;
 
 use crate::Done;
-use crate::inputs::{Batch, Write};
+use crate::inputs::{Batch, Change, Write};
 
 /// What every library can do with writes of keys.
 pub(crate) trait Peer {
@@ -27,11 +27,44 @@ pub(crate) trait Peer {
     /// A replica that has nothing yet.
     fn empty(&self) -> Box<dyn Replica>;
 
+    /// Encodes each batch as steps of counters or as edits of sets; nothing where there is no such kind.
+    fn author_kind(&self, _kind: Kind, _batches: &[Batch]) -> Done<Option<Written>> {
+        Ok(None)
+    }
+
+    /// A replica of such a kind that has nothing yet.
+    fn empty_kind(&self, _kind: Kind) -> Box<dyn Replica> {
+        self.empty()
+    }
+
+    /// Encodes commits of a tree of maps, one update each, as one writer would make them; nothing
+    /// where maps do not nest.
+    fn author_nested(&self, _commits: &[Vec<Change>]) -> Done<Option<Vec<Vec<u8>>>> {
+        Ok(None)
+    }
+
     /// Two replicas that hold the same writes; nothing where the library has no way to ask what the
     /// other end lacks.
     fn pair(&self, _shared: &[Batch]) -> Done<Option<Box<dyn Pair>>> {
         Ok(None)
     }
+}
+
+/// What a key is, where it is not a register.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A number that is counted up.
+    Counter,
+    /// An element that is added or removed.
+    Set,
+}
+
+/// What writers of a kind have sent.
+pub(crate) struct Written {
+    /// What everybody has from the start.
+    pub(crate) base: Vec<Vec<u8>>,
+    /// An update for each batch.
+    pub(crate) updates: Vec<Vec<u8>>,
 }
 
 /// One replica of some library.
@@ -83,6 +116,17 @@ pub(crate) fn all() -> Vec<Box<dyn Peer>> {
 /// One that is asked for more in bulk: to know each write, not each batch, by its cause.
 pub(crate) fn exact() -> Box<dyn Peer> {
     Box::new(automerge::Automerge { change_each: true })
+}
+
+/// Stands for a value, in whatever order its maps are walked.
+pub(crate) fn digest_json(value: &serde_json::Value) -> u64 {
+    match value {
+        serde_json::Value::Object(map) => {
+            let entries = map.iter();
+            digest_of(entries.map(|(key, value)| (key, digest_json(value).to_be_bytes())))
+        }
+        other => xxhash_rust::xxh3::xxh3_64(other.to_string().as_bytes()),
+    }
 }
 
 /// Stands for what a map holds, in whatever order it is walked.

@@ -1,12 +1,17 @@
 //! Yrs: one transaction for each batch, and one for all that is here together.
 
+use std::collections::HashMap;
+
+use ::yrs::types::ToJson;
 use ::yrs::updates::decoder::Decode;
 use ::yrs::updates::encoder::Encode;
-use ::yrs::{Any, Doc as YDoc, Map, MapRef, Out, ReadTxn, StateVector, Transact, Update};
+use ::yrs::{
+    Doc as YDoc, Map, MapPrelim, MapRef, ReadTxn, StateVector, Transact, TransactionMut, Update,
+};
 
-use super::{Pair, Peer, Reconnect, Replica, digest_of};
+use super::{Kind, Pair, Peer, Reconnect, Replica, Written, digest_json};
 use crate::Done;
-use crate::inputs::{Batch, Write, name};
+use crate::inputs::{Batch, Change, Write, name};
 use crate::measure::cpu;
 
 pub(crate) struct Yrs;
@@ -52,6 +57,45 @@ impl Peer for Yrs {
         Box::new(Doc::new(900))
     }
 
+    fn author_kind(&self, kind: Kind, batches: &[Batch]) -> Done<Option<Written>> {
+        if kind == Kind::Counter {
+            return Ok(None);
+        }
+        let mut docs: Vec<Doc> = Vec::new();
+        let mut updates = Vec::new();
+        for batch in batches {
+            while docs.len() <= batch.replica {
+                docs.push(Doc::new(docs.len()));
+            }
+            let Doc { doc, map } = &docs[batch.replica];
+            let mut transaction = doc.transact_mut();
+            for write in &batch.writes {
+                if write.adds() {
+                    map.insert(&mut transaction, name(write.key), true);
+                } else {
+                    map.remove(&mut transaction, &name(write.key));
+                }
+            }
+            updates.push(transaction.encode_update_v1());
+        }
+        let base = Vec::new();
+        Ok(Some(Written { base, updates }))
+    }
+
+    fn author_nested(&self, commits: &[Vec<Change>]) -> Done<Option<Vec<Vec<u8>>>> {
+        let Doc { doc, map } = Doc::new(0);
+        let mut maps = HashMap::new();
+        let mut updates = Vec::new();
+        for commit in commits {
+            let mut transaction = doc.transact_mut();
+            for one in commit {
+                change(&mut transaction, &map, &mut maps, one);
+            }
+            updates.push(transaction.encode_update_v1());
+        }
+        Ok(Some(updates))
+    }
+
     fn pair(&self, shared: &[Batch]) -> Done<Option<Box<dyn Pair>>> {
         let updates = self.author(shared)?;
         let updates: Vec<&[u8]> = updates.iter().map(Vec::as_slice).collect();
@@ -61,6 +105,36 @@ impl Peer for Yrs {
         let all = first.doc.transact().encode_diff_v1(&StateVector::default());
         second.apply(&all)?;
         Ok(Some(Box::new(Two { first, second })))
+    }
+}
+
+/// Changes a leaf of a tree whose maps are known by their paths.
+fn change(
+    transaction: &mut TransactionMut<'_>,
+    root: &MapRef,
+    maps: &mut HashMap<Vec<String>, MapRef>,
+    change: &Change,
+) {
+    let Some((leaf, above)) = change.path.split_last() else {
+        return;
+    };
+    let mut map = root.clone();
+    for depth in 1..=above.len() {
+        let path = &above[..depth];
+        map = if let Some(known) = maps.get(path) {
+            known.clone()
+        } else {
+            let made = map.insert(transaction, path[depth - 1].as_str(), MapPrelim::default());
+            maps.insert(path.to_vec(), made.clone());
+            made
+        };
+    }
+    if maps.contains_key(&change.path) {
+        maps.retain(|path, _| !path.starts_with(&change.path));
+    }
+    match &change.value {
+        Some(value) => drop(map.insert(transaction, leaf.as_str(), value.as_str())),
+        None => drop(map.remove(transaction, leaf)),
     }
 }
 
@@ -103,16 +177,8 @@ impl Replica for Doc {
     }
 
     fn state(&self) -> Done<u64> {
-        let transaction = self.doc.transact();
-        let mut entries = Vec::new();
-        for (key, value) in self.map.iter(&transaction) {
-            if let Out::Any(Any::String(text)) = value {
-                entries.push((key.to_owned(), text));
-            }
-        }
-        Ok(digest_of(
-            entries.iter().map(|(key, text)| (key, text.as_bytes())),
-        ))
+        let value = self.map.to_json(&self.doc.transact());
+        Ok(digest_json(&serde_json::to_value(value)?))
     }
 
     fn saved(&mut self) -> Option<usize> {

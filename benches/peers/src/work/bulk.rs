@@ -17,22 +17,17 @@ const ORDERS: usize = 3;
 
 /// W1 over 10,000 keys.
 pub(crate) fn run(bench: &mut Bench<'_>) -> Done<()> {
-    let sizes: &[usize] = if bench.quick() {
-        &[10_000, 100_000]
-    } else {
-        &[10_000, 100_000, 1_000_000]
-    };
-    for size in sizes {
-        let million = *size >= 1_000_000;
+    for size in bench.sizes().iter().copied() {
+        let million = size >= 1_000_000;
         let shape = Shape {
             replicas: 16,
             keys: 10_000,
-            writes: *size,
+            writes: size,
         };
         let title = |how: &str| {
             format!(
                 "bulk merge, 16 replicas, {} writes over 10,000 keys, {how}",
-                crate::table::number(*size as f64)
+                crate::table::count(size)
             )
         };
         let (target, moonshot) = if million {
@@ -40,14 +35,16 @@ pub(crate) fn run(bench: &mut Bench<'_>) -> Done<()> {
         } else {
             (250.0, 140.0)
         };
-        let row = Row::new("W1", title("one batch a replica"), "ns per write");
-        let row = row.aims(target, Some(moonshot)).sized(*size);
+        let mut row = Row::new("W1", title("one batch a replica"), "ns per write").sized(size);
+        if size >= 100_000 {
+            row = row.aims(target, Some(moonshot));
+        }
         let mut peers = bench.peers();
-        if *size == 100_000 && !bench.arguments.ours {
+        if size == 100_000 && !bench.arguments.ours {
             peers.push(crate::peers::exact());
         }
         run_one(bench, row, shape, None, Rule::LastWriteWins, &peers)?;
-        if *size == 10_000 {
+        if size == 10_000 {
             continue;
         }
         let target = if million { 200.0 } else { 250.0 };
@@ -61,11 +58,7 @@ pub(crate) fn run(bench: &mut Bench<'_>) -> Done<()> {
 
 /// W1a: rules that claim nothing, and fields.
 pub(crate) fn run_rules(bench: &mut Bench<'_>) -> Done<()> {
-    let sizes: &[usize] = if bench.quick() {
-        &[100_000]
-    } else {
-        &[100_000, 1_000_000]
-    };
+    let sizes: &[usize] = bench.pick(&[100_000, 1_000_000], &[100_000], &[1_000]);
     let rules = [
         (
             Rule::Replayed,
@@ -78,15 +71,15 @@ pub(crate) fn run_rules(bench: &mut Bench<'_>) -> Done<()> {
             [(250.0, 130.0), (200.0, 130.0)],
         ),
     ];
-    for size in sizes {
+    for size in sizes.iter().copied() {
         for (rule, what, aims) in rules {
-            let (target, moonshot) = aims[usize::from(*size >= 1_000_000)];
+            let (target, moonshot) = aims[usize::from(size >= 1_000_000)];
             let shape = Shape {
                 replicas: 16,
                 keys: 10_000,
-                writes: *size,
+                writes: size,
             };
-            let count = crate::table::number(*size as f64);
+            let count = crate::table::count(size);
             let title = format!("bulk merge, {count} writes, {what}");
             let row = Row::new("W1a", title, "ns per write");
             let row = row.aims(target, Some(moonshot));
@@ -103,7 +96,7 @@ pub(crate) fn run_hot(bench: &mut Bench<'_>) -> Done<()> {
         let shape = Shape {
             replicas,
             keys: 100,
-            writes: 100_000,
+            writes: bench.pick(100_000, 100_000, 1_000),
         };
         let title = format!("bulk merge, {replicas} replicas, 100,000 writes over 100 hot keys");
         let mut row = Row::new("W1b", title, "ns per write");
@@ -166,14 +159,14 @@ fn run_one(
     if rule == Rule::LastWriteWins {
         contestants.push(lower_bound(&batches, &owners, shape));
     }
-    let rounds = bench.rounds(if bench.quick() { 4 } else { 12 });
+    let rounds = bench.rounds(bench.pick(6, 3, 1));
     contest(&mut [&mut row], rounds, contestants, &bench.progress)?;
     bench.rows.push(row);
     Ok(())
 }
 
 /// Ours, and the merge alone.
-fn ours(recorded: &[Bulk]) -> Vec<Contestant<'_>> {
+pub(super) fn ours(recorded: &[Bulk]) -> Vec<Contestant<'_>> {
     let whole = move |round: usize| {
         let bulk = &recorded[round % recorded.len()];
         let (received, time) = cpu(|| bulk.receive());

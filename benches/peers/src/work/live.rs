@@ -10,7 +10,7 @@ use crate::limit::{self, Slots};
 use crate::measure::{cpu, ns_each};
 use crate::ours::{self, Live, Rule};
 use crate::peers::Peer;
-use crate::table::{Role, Row, number};
+use crate::table::{Role, Row, count};
 
 /// How writers are related.
 #[derive(Clone, Copy)]
@@ -45,16 +45,12 @@ const WAYS: [Way; 4] = [
 
 /// W3.
 pub(crate) fn run(bench: &mut Bench<'_>) -> Done<()> {
-    let usual = if bench.quick() { 10_000 } else { 100_000 };
+    let usual = bench.pick(100_000, 10_000, 500);
     for way in WAYS {
         run_one(bench, way, usual, true)?;
     }
     over(bench);
-    let others: &[usize] = if bench.quick() {
-        &[100_000]
-    } else {
-        &[10_000, 1_000_000]
-    };
+    let others: &[usize] = bench.pick(&[10_000, 1_000_000], &[100_000], &[]);
     for size in others {
         run_one(bench, WAYS[0], *size, false)?;
     }
@@ -87,13 +83,13 @@ fn run_one(bench: &mut Bench<'_>, way: Way, size: usize, is_whole: bool) -> Done
         writes: size,
     };
     let writes = inputs::live(shape);
-    let count = number(size as f64);
-    let title = format!("live, one event per message, {}, {count} events", way.what);
+    let events = count(size);
+    let title = format!("live, one event per message, {}, {events} events", way.what);
     let mut each = Row::new("W3", title, "ns per event").aims(500.0, Some(250.0));
     if way.causal && way.replicas == 16 {
         each = each.sized(size);
     }
-    let title = format!("the same, second half against first, {count} events");
+    let title = format!("the same, second half against first, {events} events");
     let mut halves = Row::new("W3", title, "times").aims(1.1, None);
 
     bench.progress.step("recording ours");
@@ -104,11 +100,13 @@ fn run_one(bench: &mut Bench<'_>, way: Way, size: usize, is_whole: bool) -> Done
         bench
             .progress
             .step(&format!("writing with {}", peer.name()));
-        let writes = &writes[..writes.len().min(patience(peer.as_ref(), bench.quick()))];
+        let writes = &writes[..writes
+            .len()
+            .min(patience(peer.as_ref(), way, bench.quick()))];
         contestants.push(them(peer.as_ref(), writes, way.causal)?);
     }
     contestants.push(lower_bound(&writes));
-    let rounds = bench.rounds(if bench.quick() { 2 } else { 8 });
+    let rounds = bench.rounds(bench.pick(4, 2, 1));
     contest(
         &mut [&mut each, &mut halves],
         rounds,
@@ -118,9 +116,11 @@ fn run_one(bench: &mut Bench<'_>, way: Way, size: usize, is_whole: bool) -> Done
     halves.orders = None;
     each.orders = None;
     for peer in &peers {
-        let events = writes.len().min(patience(peer.as_ref(), bench.quick()));
+        let events = writes
+            .len()
+            .min(patience(peer.as_ref(), way, bench.quick()));
         if events < writes.len() {
-            let note = format!("the first {} events", number(events as f64));
+            let note = format!("the first {} events", count(events));
             each.cell(peer.name(), Role::Peer, "").note(note.clone());
             halves.cell(peer.name(), Role::Peer, "").note(note);
         }
@@ -130,10 +130,12 @@ fn run_one(bench: &mut Bench<'_>, way: Way, size: usize, is_whole: bool) -> Done
 }
 
 /// How many events one is given at most: some take milliseconds for each.
-fn patience(peer: &dyn Peer, quick: bool) -> usize {
+fn patience(peer: &dyn Peer, way: Way, quick: bool) -> usize {
     let many = match peer.name() {
         name if name.starts_with("automerge") => 2_000,
         name if name.starts_with("loro") => 20_000,
+        // Every writer takes what every other one writes.
+        name if name.starts_with("yrs") && way.replicas > 16 => 10_000,
         _ => usize::MAX,
     };
     if quick { many / 4 } else { many }

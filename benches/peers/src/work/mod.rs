@@ -1,14 +1,24 @@
 //! The rows of the table, a file each.
 
+mod append;
 mod bulk;
 mod bytes;
+mod disk;
+mod fanout;
+mod kinds;
+mod late;
+mod latency;
 mod live;
+mod memory;
+mod open;
+mod real;
 mod reconnect;
+mod stream;
 
 use std::time::Duration;
 
 use crate::Done;
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Scale};
 use crate::contest::Rounds;
 use crate::progress::Progress;
 use crate::table::Row;
@@ -18,6 +28,7 @@ pub(crate) struct Bench<'a> {
     pub(crate) arguments: &'a Arguments,
     pub(crate) progress: Progress,
     pub(crate) rows: Vec<Row>,
+    pub(crate) stores: disk::Stores,
 }
 
 type Work = fn(&mut Bench<'_>) -> Done<()>;
@@ -35,6 +46,16 @@ pub(crate) const ROWS: &[(&str, &str, Work)] = &[
     ("W3", "live, one event per message", live::run),
     ("W3b", "bytes of such a message", live::run_bytes),
     ("W4", "reconnect", reconnect::run),
+    ("W5", "a late event", late::run),
+    ("W6", "durable append", append::run),
+    ("W7", "writer to reader, one event at a time", latency::run),
+    ("W8", "writer to reader, as much as goes", stream::run),
+    ("W9", "fan-out", fanout::run),
+    ("W10", "memory", memory::run),
+    ("W11", "open a store", open::run),
+    ("W12", "a real history", real::run),
+    ("W13", "counters and sets", kinds::run),
+    ("W14", "read the log from disk", open::run_replay),
 ];
 
 /// Runs what is wanted.
@@ -43,6 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Done<Vec<Row>> {
         arguments,
         progress: Progress::new(),
         rows: Vec::new(),
+        stores: disk::Stores::default(),
     };
     for (id, what, work) in ROWS {
         if arguments.wants(id) {
@@ -71,7 +93,21 @@ impl Bench<'_> {
         }
     }
 
+    /// Sizes at which growth is looked at.
+    pub(crate) fn sizes(&self) -> &'static [usize] {
+        self.pick(&[10_000, 100_000, 1_000_000], &[10_000, 100_000], &[1_000])
+    }
+
+    /// One of three, by how much is wanted.
+    pub(crate) fn pick<T>(&self, whole: T, quick: T, smoke: T) -> T {
+        match self.arguments.scale {
+            Scale::Whole => whole,
+            Scale::Quick => quick,
+            Scale::Smoke => smoke,
+        }
+    }
+
     pub(crate) fn quick(&self) -> bool {
-        self.arguments.quick
+        self.arguments.scale != Scale::Whole
     }
 }

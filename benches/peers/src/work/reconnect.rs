@@ -6,25 +6,20 @@ use crate::contest::{Contestant, Run, contest};
 use crate::inputs::{self, Shape, Write};
 use crate::ours::{Meeting, Rule};
 use crate::peers::Pair;
-use crate::table::{Role, Row, number};
+use crate::table::{Role, Row, count};
 
 /// Meetings of one round, of which the middle one counts.
 const MEETINGS: usize = 9;
 
 pub(crate) fn run(bench: &mut Bench<'_>) -> Done<()> {
-    let sizes: &[usize] = if bench.quick() {
-        &[10_000, 100_000]
-    } else {
-        &[10_000, 100_000, 1_000_000]
-    };
-    for size in sizes {
-        run_one(bench, *size)?;
+    for size in bench.sizes().iter().copied() {
+        run_one(bench, size)?;
     }
     Ok(())
 }
 
 fn run_one(bench: &mut Bench<'_>, size: usize) -> Done<()> {
-    let count = number(size as f64);
+    let count = count(size);
     let title = format!("reconnect, {count} shared events and 10 new ones on each end, both ends");
     let mut time = Row::new("W4", title, "us")
         .aims(100.0, Some(40.0))
@@ -55,7 +50,7 @@ fn run_one(bench: &mut Bench<'_>, size: usize) -> Done<()> {
             contestants.push(meetings(peer.name(), Role::Peer, pair));
         }
     }
-    let rounds = bench.rounds(6);
+    let rounds = bench.rounds(3);
     contest(
         &mut [&mut time, &mut bytes],
         rounds,
