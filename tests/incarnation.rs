@@ -212,3 +212,27 @@ async fn what_a_clone_writes_on_its_own_branch_is_not_refused_for_the_stamp_of_t
     assert!(report.caught_up && report.refused.is_empty(), "{report}");
     assert_eq!(clone.status().end, before + 1, "it was written once");
 }
+
+/// A restored store was handed the first of the writes that it had lost, took it for the last one and
+/// wrote the next: under an id that another replica knows as something else.
+#[tokio::test]
+async fn a_restored_store_that_is_handed_a_lost_write_does_not_go_on_behind_it() {
+    let store = MemoryStore::new();
+    let original = Replica::builder(store.clone()).registry(rules());
+    let original = original.open().await.unwrap();
+    original.record(edit("kept", "here")).await.unwrap();
+    let copy = store.copy();
+    for field in ["handed over", "elsewhere"] {
+        original.record(edit(field, "here")).await.unwrap();
+    }
+    let commits: Vec<_> = original.commits().try_collect().await.unwrap();
+    let restored = Replica::builder(copy).registry(rules());
+    let restored = restored.open().await.unwrap();
+    let handed = commits.get(1).cloned().into_iter().collect();
+    assert_eq!(restored.ingest(handed).await.unwrap().waiting, 0);
+    restored.record(edit("new", "here")).await.unwrap();
+    restored.sync(&original).await.unwrap();
+    restored.sync(&original).await.unwrap();
+    assert_eq!(task(&restored).await.as_object().unwrap().len(), 4);
+    assert_eq!(task(&restored).await, task(&original).await);
+}

@@ -123,7 +123,7 @@ impl Engine {
             match self.judge(commit, delivered.continues, skew, looked) {
                 Judgement::Take => {
                     state.took(commit);
-                    self.accept(commit, Some(peer), &mut item);
+                    self.accept_from(Some(peer), commit, &mut item);
                 }
                 Judgement::Duplicate => state.report.duplicates += events,
                 Judgement::Forked if !first_hop => {
@@ -203,7 +203,7 @@ impl Engine {
             let events = u64::from(commit.span().len());
             match self.judge(commit, None, None, looked) {
                 Judgement::Take | Judgement::Skewed { .. } => {
-                    self.accept(commit, None, &mut item);
+                    self.accept_from(None, commit, &mut item);
                     ingested.accepted += events;
                     accepted.push((commit.id(), events));
                 }
@@ -228,6 +228,17 @@ impl Engine {
         }
         item.then.push(Then::Ingested(ticket, ingested));
         self.writer.push(item);
+    }
+
+    /// Takes what was written elsewhere. If it stands under this replica's own name, this store was
+    /// restored or cloned, and there may be more of it than comes now: what is written from here on
+    /// belongs to a new incarnation, whose name is stored with it.
+    fn accept_from(&mut self, from: Option<ReplicaId>, commit: &Commit, item: &mut WriteItem) {
+        if commit.replica() == self.identity.replica {
+            self.renew_incarnation();
+            item.notes.push(self.identity_note());
+        }
+        self.accept(commit, from, item);
     }
 
     /// Takes a commit into the set: the log gets an entry, and everything that is ready now is
