@@ -9,3 +9,4 @@
 mod arbitrary;
 mod blocks;
 mod shapes;
+mod sizes;

@@ -1,11 +1,10 @@
 //! The histories whose size is bounded: what each write costs in a block.
 
 use std::collections::BTreeMap;
-use std::slice::from_ref;
 
 use anabranch::event::{
     AggregateId, Chain, Commit, CommitSpan, Event, EventId, EventParts, EventType, Head, Heads,
-    Metadata, Payload, ReplicaId, Seq, Timestamp, encode_block,
+    Metadata, Payload, ReplicaId, Seq, Timestamp,
 };
 
 /// Steps of a generator that is the same everywhere.
@@ -84,27 +83,4 @@ pub(crate) fn causal(replicas: u64, count: u64, keys: u64) -> Vec<Commit> {
         commits.push(commit);
     }
     commits
-}
-
-fn size(commits: &[Commit]) -> usize {
-    let mut out = Vec::new();
-    encode_block(commits, &mut out);
-    out.len()
-}
-
-#[test]
-fn a_write_among_many_takes_less_than_fifty_bytes() {
-    for writes in [512, 6_250] {
-        let bytes = size(&concurrent(5, writes, 10_000));
-        assert!(bytes <= 50 * usize::try_from(writes).unwrap(), "{bytes}");
-    }
-}
-
-#[test]
-fn a_single_write_has_little_around_it() {
-    let commits = causal(16, 2_000, 100);
-    let alone = commits.iter().map(|commit| size(from_ref(commit)));
-    // Two ids of 16 bytes, of the writer and of the head, and 34 bytes of payload among them.
-    assert!(alone.max() <= Some(102));
-    assert!(size(&commits) <= 50 * commits.len());
 }
