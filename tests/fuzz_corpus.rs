@@ -1,6 +1,8 @@
 //! The checks of the fuzz targets on stable: the corpus as it is, and some thousand mutations of it
 //! and of valid inputs, the same ones every time.
 
+#[path = "../fuzz/checks/block.rs"]
+mod block;
 #[path = "../fuzz/checks/cbor.rs"]
 mod cbor;
 #[path = "../fuzz/checks/event_codec.rs"]
@@ -79,6 +81,11 @@ fn replay(target: &str, seeds: Vec<Vec<u8>>, check: fn(&[u8]) -> bool) {
 #[test]
 fn no_bytes_make_the_event_codec_panic_or_lie() {
     replay("event_codec", seeds::commits(), event_codec::check);
+}
+
+#[test]
+fn no_bytes_make_the_block_codec_panic_or_lie() {
+    replay("block", seeds::blocks(), block::check);
 }
 
 #[test]

@@ -143,7 +143,8 @@ impl Owner {
             (kind, body) => {
                 let kind = 0x10 | kind & 0x0f;
                 let mut frame = vec![kind];
-                frame.extend_from_slice(&xxh3_64_with_seed(body, u64::from(kind)).to_le_bytes());
+                let sum = xxh3_64_with_seed(body, u64::from(kind)).to_le_bytes();
+                frame.extend(sum.iter().take(4));
                 frame.extend_from_slice(body);
                 Input::Frame(frame.into())
             }

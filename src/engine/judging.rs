@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use super::Engine;
 use super::looking::Looked;
 use crate::clock;
-use crate::event::{Chain, Commit, Event, EventId, Head, ReplicaId, Timestamp};
+use crate::event::{ChainMark, Commit, Event, EventId, Head, ReplicaId, Timestamp};
 use crate::protocol::Delivered;
 
 /// What is to be done with one commit of somebody else.
@@ -86,7 +86,7 @@ impl Engine {
     pub(super) fn judge(
         &self,
         commit: &Commit,
-        continues: Option<Chain>,
+        continues: Option<ChainMark>,
         skew: Option<u64>,
         looked: &Looked,
     ) -> Judgement {
@@ -112,7 +112,7 @@ impl Engine {
         }
         let before = received.chain_before(commit.replica(), commit.span().first());
         if let (Some(theirs), Some(ours)) = (continues, before)
-            && theirs != ours
+            && theirs != ours.mark()
         {
             return Judgement::Forked;
         }

@@ -11,6 +11,7 @@ pub mod cbor;
 
 mod block;
 mod chain;
+mod chain_mark;
 mod codec;
 mod commit;
 mod draft;
@@ -29,6 +30,7 @@ mod version_vector;
 
 pub use block::{decode_block, encode_block};
 pub use chain::{Chain, ChainTag, Digest};
+pub use chain_mark::ChainMark;
 pub use codec::{decode_commit, encode_commit};
 pub use commit::{Commit, CommitSpan};
 pub use draft::Draft;

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::{CloseCode, Digests, Lineage, Prepared, Reason, Remedy};
-use crate::event::{Chain, Commit, EventId, ReplicaId, Seq};
+use crate::event::{Chain, ChainMark, Commit, EventId, ReplicaId, Seq};
 use crate::log::{Cursor, Entry, Epochs, Received};
 
 /// Which end speaks first; the ends are equal in everything after the hellos.
@@ -139,8 +139,8 @@ pub enum Input {
     /// The commits that the peer refused were withdrawn: go on after the last position the peer
     /// has acknowledged.
     Again,
-    /// Tell the peer what aggregates stand at; nothing happens unless the session is open and the
-    /// peer [understands](super::Session::compares_states) it.
+    /// Tell the peer what aggregates stand at; nothing happens unless the session is
+    /// [open](super::Session::is_open).
     Digests(Digests),
     /// End the session.
     Close {
@@ -197,7 +197,7 @@ pub struct Delivered {
     pub commit: Commit,
     /// The chain value of its writer that it continues, where the peer knows it and it is the first
     /// of that writer in its batch.
-    pub continues: Option<Chain>,
+    pub continues: Option<ChainMark>,
 }
 
 /// What a session asks of its owner or tells it.

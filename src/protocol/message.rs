@@ -3,9 +3,9 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{Delivered, Direction, Lineage, Reason, Remedy};
-use crate::event::{AggregateId, Chain, EventId, ReplicaId, Seq, SeqRanges};
-use crate::log::Cursor;
+use super::{Codecs, Delivered, Direction, Lineage, Reason, Remedy};
+use crate::event::{AggregateId, Chain, ChainMark, EventId, ReplicaId, Seq, SeqRanges};
+use crate::log::{Cursor, Epoch};
 use crate::merge::Standing;
 
 /// Versions of the protocol that an end speaks.
@@ -19,9 +19,7 @@ pub struct Versions {
 
 impl Versions {
     /// What this build speaks.
-    pub const SPOKEN: Self = Self { min: 1, max: 2 };
-    /// The first one in which states are compared.
-    pub const WITH_DIGESTS: u16 = 2;
+    pub const SPOKEN: Self = Self { min: 1, max: 1 };
 
     /// The newest version that both speak.
     pub fn common(self, other: Self) -> Option<u16> {
@@ -41,6 +39,8 @@ pub struct Hello {
     pub lineage_shared: bool,
     /// Who it is.
     pub replica: ReplicaId,
+    /// The opening of its store: positions that it tells lie in it.
+    pub epoch: Epoch,
     /// Its last own event, with the chain value there.
     pub own: Option<(Seq, Chain)>,
     /// Its wall clock, in milliseconds since 1970.
@@ -49,6 +49,8 @@ pub struct Hello {
     pub direction: Direction,
     /// A listener's answer to the dialer's cursor: it streams on from there.
     pub resumes: bool,
+    /// How frames to it may be compressed.
+    pub codecs: Codecs,
     /// What it knows of peers that may be at the other end; a listener knows which one is.
     pub peers: Vec<HelloPeer>,
     /// Parts of a large commit of the peer that are here.
@@ -103,9 +105,11 @@ pub struct SummaryTrack {
 /// Some whole commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// Where to go on in the sender's log; nothing while a summary is being answered.
-    pub cursor: Option<Cursor>,
-    /// The commits in the order of the sender's log.
+    /// Where to go on in the sender's log, in the epoch that its hello told; nothing while a summary
+    /// is being answered.
+    pub position: Option<u64>,
+    /// The commits in the order of the sender's log. Only the first of each writer says what it
+    /// continues.
     pub commits: Vec<Delivered>,
 }
 
@@ -119,9 +123,9 @@ pub struct Part {
     /// How many pieces there are, at least 2.
     pub total: u32,
     /// The chain value that the commit continues.
-    pub continues: Option<Chain>,
+    pub continues: Option<ChainMark>,
     /// Where to go on in the sender's log once the last piece is here.
-    pub cursor: Option<Cursor>,
+    pub position: Option<u64>,
     /// Its content; every piece but the last is
     /// [`PART_BYTES_MAX`](crate::limits::PART_BYTES_MAX) long.
     pub bytes: Bytes,
@@ -205,7 +209,7 @@ pub enum Message {
         /// The sender's wall clock, in milliseconds since 1970.
         clock_ms: u64,
     },
-    /// What aggregates stand at. From version 2 on.
+    /// What aggregates stand at.
     Digests(Digests),
     /// The last thing an end says.
     Error {

@@ -12,6 +12,7 @@
 
 mod backoff;
 mod close_code;
+mod codecs;
 mod frame;
 mod io;
 mod lineage;
@@ -22,6 +23,7 @@ mod session;
 
 pub use backoff::Backoff;
 pub use close_code::CloseCode;
+pub use codecs::Codecs;
 pub use frame::{FrameError, decode_frame, encode_frame};
 pub use io::{
     Delivered, Delivery, Direction, Greeting, Input, KnownPeer, Local, Output, Role, Staged,

@@ -5,9 +5,9 @@ use bytes::Bytes;
 
 use super::message::{Batch, Message};
 use super::{Delivered, encode_frame};
-use crate::event::ReplicaId;
+use crate::event::{Chain, ReplicaId};
 use crate::limits::{COMMIT_EVENTS_MAX, PART_BYTES_MAX};
-use crate::log::{Cursor, Entry, EntryKind, Epoch};
+use crate::log::{Entry, EntryKind, Epoch};
 
 /// Entries that were appended to the log, encoded once for every session that wants all of them.
 #[derive(Clone, Debug)]
@@ -37,11 +37,8 @@ impl Prepared {
         let mut frame = None;
         if events > 0 && fits_one_frame(sendable()) {
             let commits = with_chains(sendable());
-            let cursor = Some(Cursor {
-                epoch,
-                position: next,
-            });
-            frame = encode_frame(&Message::Batch(Batch { cursor, commits })).ok();
+            let position = Some(next);
+            frame = encode_frame(&Message::Batch(Batch { position, commits })).ok();
         }
         Self {
             from,
@@ -109,6 +106,7 @@ pub(super) fn with_chains<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<D
         .map(|entry| Delivered {
             continues: entry
                 .chain_before
+                .map(Chain::mark)
                 .filter(|_| writers.insert(entry.commit.replica())),
             commit: entry.commit.clone(),
         })

@@ -8,13 +8,13 @@ use anabranch::event::cbor::to_vec;
 use anabranch::event::{
     AggregateId, Chain, ChainTag, Commit, CommitSpan, Digest, Event, EventId, EventParts,
     EventType, Head, Heads, Metadata, Payload, ReplicaId, Seq, SeqRanges, SetHash, Timestamp,
-    encode_commit,
+    encode_block, encode_commit,
 };
 use anabranch::log::{Cursor, Epoch};
 use anabranch::merge::Standing;
 use anabranch::protocol::{
-    Batch, Delivered, Digests, Direction, Hello, HelloPeer, HelloStaged, Lineage, Message, Part,
-    Reason, Refusal, Remedy, Round, Summary, SummaryTrack, Versions, encode_frame,
+    Batch, Codecs, Delivered, Digests, Direction, Hello, HelloPeer, HelloStaged, Lineage, Message,
+    Part, Reason, Refusal, Remedy, Round, Summary, SummaryTrack, Versions, encode_frame,
 };
 use bytes::Bytes;
 use ciborium::Value;
@@ -83,6 +83,21 @@ pub(crate) fn commits() -> Vec<Vec<u8>> {
     shapes.iter().map(encode).collect()
 }
 
+pub(crate) fn blocks() -> Vec<Vec<u8>> {
+    let shapes = [
+        Vec::new(),
+        vec![commit(1, 1, 0, 0)],
+        vec![commit(5, 1, 1, 0), commit(6, 1, 1, 0), commit(9, 1, 0, 0)],
+        vec![commit(200, 3, 2, 1), commit(1 << 40, 2, 5, 4)],
+    ];
+    let encode = |commits: &Vec<Commit>| {
+        let mut bytes = Vec::new();
+        encode_block(commits, &mut bytes);
+        bytes
+    };
+    shapes.iter().map(encode).collect()
+}
+
 pub(crate) fn values() -> Vec<Vec<u8>> {
     let map = Value::Map(vec![
         (
@@ -121,6 +136,7 @@ fn hello() -> Hello {
         lineage: Lineage::from_bits(42),
         lineage_shared: true,
         replica: ReplicaId::new(3, 1),
+        epoch: Epoch::from_bits(7),
         own: Some((seq(12), chain(7))),
         clock_ms: 1_700_000_000_000,
         direction: Direction {
@@ -128,6 +144,7 @@ fn hello() -> Hello {
             pull: true,
         },
         resumes: false,
+        codecs: Codecs::NONE,
         peers: vec![HelloPeer {
             replica: ReplicaId::new(4, 0),
             cursor: Some(cursor(77)),
@@ -173,15 +190,15 @@ pub(crate) fn frames() -> Vec<Vec<u8>> {
         },
         Delivered {
             commit: commit(2, 2, 2, 2),
-            continues: Some(chain(1)),
+            continues: Some(chain(1).mark()),
         },
     ];
     let part = Part {
         commit: id(2, 5),
         index: 1,
         total: 2,
-        continues: Some(chain(9)),
-        cursor: Some(cursor(5)),
+        continues: Some(chain(9).mark()),
+        position: Some(5),
         bytes: Bytes::from_static(&[1, 2, 3, 4]),
     };
     let refusal = |why| {
@@ -198,7 +215,7 @@ pub(crate) fn frames() -> Vec<Vec<u8>> {
         Message::NeedSummary,
         Message::Fill,
         Message::Batch(Batch {
-            cursor: Some(cursor(512)),
+            position: Some(512),
             commits,
         }),
         Message::Part(part),
@@ -243,7 +260,7 @@ pub(crate) fn scripts() -> Vec<Vec<u8>> {
         [&[what], len.as_slice(), content].concat()
     };
     let is_error = |frame: &[u8]| frame.first().is_some_and(|kind| kind & 0x0f == 14);
-    let spoken = |frame: &[u8]| record(frame.first().unwrap() & 0x0f, frame.get(9..).unwrap());
+    let spoken = |frame: &[u8]| record(frame.first().unwrap() & 0x0f, frame.get(5..).unwrap());
     let hello = Message::Hello(Hello {
         staged: None,
         ..hello()

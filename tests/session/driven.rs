@@ -5,8 +5,8 @@ use anabranch::event::{EventId, ReplicaId};
 use anabranch::limits::PART_BYTES_MAX;
 use anabranch::log::{Cursor, Epoch};
 use anabranch::protocol::{
-    Batch, CloseCode, Delivered, Direction, Hello, HelloPeer, Input, Lineage, Message, Output,
-    Part, Reason, Refusal, Remedy, Role, Session, SessionOptions, Versions, encode_frame,
+    Batch, CloseCode, Codecs, Delivered, Direction, Hello, HelloPeer, Input, Lineage, Message,
+    Output, Part, Reason, Refusal, Remedy, Role, Session, SessionOptions, Versions, encode_frame,
 };
 
 use crate::node::{Node, commit, seq};
@@ -15,6 +15,9 @@ pub(crate) const NOW: Now = Now {
     wall_ms: 1_000_000,
     mono_ms: 50,
 };
+
+/// The opening of the peer's store.
+pub(crate) const EPOCH: Epoch = Epoch::from_bits(77);
 
 pub(crate) fn peer() -> ReplicaId {
     Node::new(2).replica
@@ -34,10 +37,12 @@ pub(crate) fn hello(cursor: Option<Cursor>, direction: Direction) -> Message {
         lineage: Lineage::from_bits(42),
         lineage_shared: true,
         replica: peer(),
+        epoch: EPOCH,
         own: None,
         clock_ms: 5,
         direction,
         resumes: false,
+        codecs: Codecs::NONE,
         peers: vec![HelloPeer {
             replica: Node::new(1).replica,
             cursor,
@@ -54,7 +59,7 @@ pub(crate) fn batch() -> Message {
         continues: None,
     }];
     Message::Batch(Batch {
-        cursor: None,
+        position: None,
         commits,
     })
 }
@@ -65,7 +70,7 @@ pub(crate) fn part(index: u32) -> Message {
         index,
         total: 3,
         continues: None,
-        cursor: None,
+        position: None,
         bytes: vec![0; PART_BYTES_MAX].into(),
     })
 }
@@ -113,7 +118,7 @@ impl Driven {
         let mut driven = Self::new(Role::Listener, direction, events);
         if known {
             let cursor = Cursor {
-                epoch: Epoch::from_bits(77),
+                epoch: EPOCH,
                 position: 0,
             };
             driven.node.cursors.insert(peer(), cursor);

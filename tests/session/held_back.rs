@@ -6,12 +6,12 @@ use anabranch::protocol::{
     Input, Message, Output, Reason, Remedy, Role, Session, SessionOptions, Summary,
 };
 
-use crate::driven::{Driven, NOW, batch, hello, peer};
+use crate::driven::{Driven, EPOCH, NOW, batch, hello, peer};
 use crate::node::seq;
 use crate::pair::{BOTH, read};
 
 const NEW: Cursor = Cursor {
-    epoch: Epoch::from_bits(77),
+    epoch: EPOCH,
     position: 3,
 };
 
@@ -20,7 +20,7 @@ const NEW: Cursor = Cursor {
 fn disappointed() -> (Driven, Message) {
     let mut driven = Driven::new(Role::Dialer, BOTH, 1);
     let old = Cursor {
-        epoch: Epoch::from_bits(77),
+        epoch: EPOCH,
         position: 0,
     };
     driven.node.cursors.insert(peer(), old);
@@ -39,7 +39,7 @@ fn disappointed() -> (Driven, Message) {
     let Message::Batch(mut with_cursor) = batch() else {
         panic!("a batch")
     };
-    with_cursor.cursor = Some(NEW);
+    with_cursor.position = Some(NEW.position);
     (driven, Message::Batch(with_cursor))
 }
 

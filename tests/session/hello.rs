@@ -97,7 +97,7 @@ fn versions_are_agreed_upon_or_named() {
         panic!("the peer is told")
     };
     assert_eq!(CloseCode::new(code), CloseCode::UNSUPPORTED_VERSION);
-    assert!(text.contains("1 to 2") && text.contains("7 to 8"), "{text}");
+    assert!(text.contains("1 to 1") && text.contains("7 to 8"), "{text}");
     assert!(matches!(
         listener.poll_output(),
         Some(Output::Closed { .. })

@@ -219,7 +219,7 @@ impl Node {
                     .received
                     .chain_before(commit.replica(), commit.span().first())
             {
-                assert_eq!(continues, before, "the chain that a batch continues");
+                assert_eq!(continues, before.mark(), "the chain that a batch continues");
             }
             appended.push(self.append(commit.clone(), Some(peer)));
         }

@@ -60,7 +60,7 @@ fn a_peer_that_sends_more_than_was_granted_is_cut_off() {
             continues: None,
         }];
         driven.feed(&Message::Batch(Batch {
-            cursor: None,
+            position: None,
             commits: commits_of,
         }));
         commits += 1;

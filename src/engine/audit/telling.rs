@@ -109,7 +109,7 @@ impl Engine {
         if state.options.once {
             return;
         }
-        if !state.is_live() || !state.session.compares_states() {
+        if !state.is_live() || !state.session.is_open() {
             state.audit.due_ms = None;
             return;
         }
@@ -188,7 +188,7 @@ impl Engine {
     /// A one-time sync has looked at everything: asks the peer whether it agrees, and waits a while
     /// for the answer. Whether there is still something to wait for.
     pub(in crate::engine) fn asks_before_leaving(&mut self, state: &mut LinkState) -> bool {
-        if state.stuck || !state.session.compares_states() {
+        if state.stuck || !state.session.is_open() {
             return false;
         }
         let Asking::Asked { again } = state.audit.asking else {

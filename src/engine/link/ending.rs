@@ -29,7 +29,7 @@ impl Engine {
         if state.settling {
             return;
         }
-        if state.session.compares_states() {
+        if state.session.is_open() {
             let moved = self.moved_on(&mut state.audit);
             state.touched.extend(moved);
         }

@@ -1,16 +1,13 @@
 //! The content of each message, after the frame's header.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{digests, hello, summary};
-use crate::event::{CodecError, decode_commit, encode_commit};
-use crate::limits::{
-    COMMIT_BYTES_MAX, COMMIT_EVENTS_MAX, FRAME_BYTES_MAX, PART_BYTES_MAX, REASON_BYTES_MAX,
-};
-use crate::protocol::{Batch, Delivered, Message, Part, Reason, Refusal, Remedy};
+use super::{batch, digests, hello, summary};
+use crate::event::CodecError;
+use crate::limits::REASON_BYTES_MAX;
+use crate::protocol::{Message, Reason, Refusal, Remedy};
 
 const HELLO: u8 = 1;
 const SUMMARY: u8 = 2;
@@ -27,9 +24,6 @@ const PING: u8 = 12;
 const PONG: u8 = 13;
 const ERROR: u8 = 14;
 const DIGESTS: u8 = 15;
-
-/// Most parts of one commit.
-const PARTS_MAX: usize = COMMIT_BYTES_MAX.div_ceil(PART_BYTES_MAX);
 
 /// Number and name of a kind of message, if there is one of that number.
 pub(super) fn kind_name(kind: u8) -> Option<&'static str> {
@@ -86,11 +80,11 @@ pub(super) fn put(message: &Message, out: &mut Writer) -> u8 {
         Message::NeedSummary => NEED_SUMMARY,
         Message::Fill => FILL,
         Message::Batch(batch) => {
-            put_batch(batch, out);
+            batch::put_batch(batch, out);
             BATCH
         }
         Message::Part(part) => {
-            put_part(part, out);
+            batch::put_part(part, out);
             PART
         }
         Message::Ack { batch, durable } => {
@@ -134,8 +128,8 @@ pub(super) fn read(kind: u8, input: &mut Reader<'_>) -> Result<Message, CodecErr
         SUMMARY => Message::Summary(summary::read(input)?),
         NEED_SUMMARY => Message::NeedSummary,
         FILL => Message::Fill,
-        BATCH => Message::Batch(read_batch(input)?),
-        PART => Message::Part(read_part(input)?),
+        BATCH => Message::Batch(batch::read_batch(input)?),
+        PART => Message::Part(batch::read_part(input)?),
         ACK => Message::Ack {
             batch: input.number("number of a batch")?,
             durable: input.flag("durability flag")?,
@@ -164,65 +158,6 @@ pub(super) fn read(kind: u8, input: &mut Reader<'_>) -> Result<Message, CodecErr
             });
         }
     })
-}
-
-fn put_batch(batch: &Batch, out: &mut Writer) {
-    out.cursor(batch.cursor);
-    out.len_of(batch.commits.len());
-    for Delivered { commit, continues } in &batch.commits {
-        out.chain(*continues);
-        out.len_of(commit.bytes());
-        encode_commit(commit, out.buffer());
-    }
-}
-
-fn read_batch(input: &mut Reader<'_>) -> Result<Batch, CodecError> {
-    let cursor = input.cursor()?;
-    let mut commits = Vec::new();
-    for _ in 0..input.count("number of commits", COMMIT_EVENTS_MAX)? {
-        let continues = input.chain()?;
-        let commit = decode_commit(input.bytes("commit", FRAME_BYTES_MAX)?)?;
-        commits.push(Delivered { commit, continues });
-    }
-    Ok(Batch { cursor, commits })
-}
-
-fn put_part(part: &Part, out: &mut Writer) {
-    out.id(part.commit);
-    out.number(part.index.into());
-    out.number(part.total.into());
-    out.chain(part.continues);
-    out.cursor(part.cursor);
-    out.bytes(&part.bytes);
-}
-
-fn read_part(input: &mut Reader<'_>) -> Result<Part, CodecError> {
-    let part = Part {
-        commit: input.id()?,
-        index: input.small("number of a part")?,
-        total: input.small("number of parts")?,
-        continues: input.chain()?,
-        cursor: input.cursor()?,
-        bytes: input.shared("part of a commit", PART_BYTES_MAX)?,
-    };
-    let parts = usize::try_from(part.total).unwrap_or(usize::MAX);
-    if !(2..=PARTS_MAX).contains(&parts) {
-        return Err(CodecError::OutOfRange {
-            what: "number of parts",
-        });
-    }
-    if part.index >= part.total {
-        return Err(CodecError::OutOfRange {
-            what: "number of a part",
-        });
-    }
-    let is_last = part.index + 1 == part.total;
-    if part.bytes.is_empty() || (!is_last && part.bytes.len() != PART_BYTES_MAX) {
-        return Err(CodecError::OutOfRange {
-            what: "part of a commit",
-        });
-    }
-    Ok(part)
 }
 
 fn put_refusal(refusal: &Refusal, out: &mut Writer) {

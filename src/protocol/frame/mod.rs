@@ -7,9 +7,10 @@
 //!
 //! ```text
 //! frame   kind u8: format 1 in the high half, kind of message in the low half
-//!         | xxh3-64 of the body, seeded with the kind, u64 little-endian | body
+//!         | lower half of the xxh3-64 of the body, seeded with the kind, u32 little-endian | body
 //! ```
 
+mod batch;
 mod body;
 mod digests;
 mod hello;
@@ -28,7 +29,7 @@ use crate::event::CodecError;
 use crate::limits::FRAME_BYTES_MAX;
 
 const FORMAT: u8 = 1;
-const HEADER_BYTES: usize = 9;
+const HEADER_BYTES: usize = 5;
 
 /// Bytes that are not a frame of this protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -106,8 +107,8 @@ pub fn encode_frame(message: &Message) -> Result<Bytes, FrameError> {
     }
     let mut frame = out.into_bytes();
     if let Some((header, body)) = frame.split_first_chunk_mut::<HEADER_BYTES>() {
-        let [c0, c1, c2, c3, c4, c5, c6, c7] = checksum(kind, body).to_le_bytes();
-        *header = [kind, c0, c1, c2, c3, c4, c5, c6, c7];
+        let [c0, c1, c2, c3] = checksum(kind, body);
+        *header = [kind, c0, c1, c2, c3];
     }
     Ok(frame.into())
 }
@@ -139,7 +140,7 @@ pub fn decode_frame(frame: &Bytes) -> Result<Message, FrameError> {
     let Some(kind) = body::kind_name(number) else {
         return Err(FrameError::UnknownKind { kind: number });
     };
-    if checksum(*first, rest) != u64::from_le_bytes(*sum) {
+    if checksum(*first, rest) != *sum {
         return Err(FrameError::Checksum { kind });
     }
     let body = frame.slice_ref(rest);
@@ -150,6 +151,7 @@ pub fn decode_frame(frame: &Bytes) -> Result<Message, FrameError> {
     Ok(message)
 }
 
-fn checksum(kind: u8, body: &[u8]) -> u64 {
-    xxh3_64_with_seed(body, kind.into())
+fn checksum(kind: u8, body: &[u8]) -> [u8; 4] {
+    let [c0, c1, c2, c3, ..] = xxh3_64_with_seed(body, kind.into()).to_le_bytes();
+    [c0, c1, c2, c3]
 }

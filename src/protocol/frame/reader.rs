@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
-use crate::event::{Chain, CodecError, EventId, ReplicaId, Seq};
-use crate::log::{Cursor, Epoch};
+use crate::event::{Chain, ChainMark, CodecError, EventId, ReplicaId, Seq};
+use crate::log::Epoch;
 
 /// Takes the pieces of a message from the front of some bytes. Allocates nothing.
 pub(super) struct Reader<'a> {
@@ -97,6 +97,11 @@ impl<'a> Reader<'a> {
         self.take(len, what)
     }
 
+    /// Everything up to the end, shared.
+    pub(super) fn remaining(&mut self) -> Bytes {
+        self.whole.slice_ref(core::mem::take(&mut self.rest))
+    }
+
     pub(super) fn text(&mut self, what: &'static str, max: usize) -> Result<&'a str, CodecError> {
         core::str::from_utf8(self.bytes(what, max)?).map_err(|_| CodecError::NotUtf8 { what })
     }
@@ -113,26 +118,26 @@ impl<'a> Reader<'a> {
         Ok(EventId::new(self.replica()?, self.seq()?))
     }
 
-    pub(super) fn option<T>(
+    /// What is there if a flag before it says so.
+    pub(super) fn given<T>(
         &mut self,
-        what: &'static str,
+        is_there: bool,
         read: impl FnOnce(&mut Self) -> Result<T, CodecError>,
     ) -> Result<Option<T>, CodecError> {
-        if self.flag(what)? {
+        if is_there {
             read(self).map(Some)
         } else {
             Ok(None)
         }
     }
 
-    pub(super) fn cursor(&mut self) -> Result<Option<Cursor>, CodecError> {
-        self.option("cursor flag", |input| {
-            let epoch = Epoch::from_bits(u64::from_le_bytes(input.array("epoch")?));
-            Ok(Cursor {
-                epoch,
-                position: input.number("position")?,
-            })
-        })
+    pub(super) fn option<T>(
+        &mut self,
+        what: &'static str,
+        read: impl FnOnce(&mut Self) -> Result<T, CodecError>,
+    ) -> Result<Option<T>, CodecError> {
+        let is_there = self.flag(what)?;
+        self.given(is_there, read)
     }
 
     pub(super) fn chain_value(&mut self) -> Result<Chain, CodecError> {
@@ -143,9 +148,15 @@ impl<'a> Reader<'a> {
         self.option("chain flag", Self::chain_value)
     }
 
-    pub(super) fn own(&mut self) -> Result<Option<(Seq, Chain)>, CodecError> {
-        self.option("flag of the last event", |input| {
-            Ok((input.seq()?, input.chain_value()?))
-        })
+    pub(super) fn own(&mut self) -> Result<(Seq, Chain), CodecError> {
+        Ok((self.seq()?, self.chain_value()?))
+    }
+
+    pub(super) fn mark(&mut self) -> Result<ChainMark, CodecError> {
+        Ok(ChainMark::from_bytes(self.array("mark of a chain")?))
+    }
+
+    pub(super) fn epoch(&mut self) -> Result<Epoch, CodecError> {
+        Ok(Epoch::from_bits(u64::from_le_bytes(self.array("epoch")?)))
     }
 }

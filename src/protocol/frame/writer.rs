@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
 use crate::event::{Chain, EventId, ReplicaId, Seq};
-use crate::log::{Cursor, Epoch};
+use crate::log::Epoch;
 
 /// Appends the pieces that messages are made of. Numbers are LEB128 in their shortest form.
 pub(super) struct Writer(Vec<u8>);
@@ -74,21 +74,12 @@ impl Writer {
         }
     }
 
-    pub(super) fn cursor(&mut self, cursor: Option<Cursor>) {
-        self.option(cursor, |out, cursor| {
-            out.epoch(cursor.epoch);
-            out.number(cursor.position);
-        });
-    }
-
     pub(super) fn chain(&mut self, chain: Option<Chain>) {
         self.option(chain, |out, chain| out.raw(&chain.to_bytes()));
     }
 
-    pub(super) fn own(&mut self, own: Option<(Seq, Chain)>) {
-        self.option(own, |out, (seq, chain)| {
-            out.number(seq.get());
-            out.raw(&chain.to_bytes());
-        });
+    pub(super) fn own(&mut self, (seq, chain): (Seq, Chain)) {
+        self.number(seq.get());
+        self.raw(&chain.to_bytes());
     }
 }

@@ -13,8 +13,8 @@ use crate::event::{Chain, Seq};
 use crate::limits::{DEFERRED_BYTES_MAX, HELLO_PEERS_MAX};
 use crate::log::Cursor;
 use crate::protocol::{
-    CloseCode, Direction, Greeting, Hello, HelloPeer, Local, Message, Output, Role, Standing,
-    Versions,
+    CloseCode, Codecs, Direction, Greeting, Hello, HelloPeer, Local, Message, Output, Role,
+    Standing, Versions,
 };
 
 /// What is needed until the session is open, and not after.
@@ -70,7 +70,7 @@ impl Session {
             return Ok(());
         };
         let local = &opening.local;
-        let Some(version) = Versions::SPOKEN.common(hello.versions) else {
+        if Versions::SPOKEN.common(hello.versions).is_none() {
             let (ours, theirs) = (Versions::SPOKEN, hello.versions);
             return Err(Ending::new(
                 CloseCode::UNSUPPORTED_VERSION,
@@ -79,7 +79,7 @@ impl Session {
                     ours.min, ours.max, theirs.min, theirs.max
                 ),
             ));
-        };
+        }
         if hello.replica == local.replica {
             return Err(Ending::new(
                 CloseCode::SAME_REPLICA,
@@ -109,12 +109,12 @@ impl Session {
             lineage,
             direction,
         }));
-        self.version = version;
         self.peer = Some(hello.replica);
         self.peer_clock_ms = Some(hello.clock_ms);
         self.outgoing.peer = hello.replica;
         self.outgoing.active = direction.push;
         self.incoming.active = direction.pull;
+        self.incoming.epoch = hello.epoch;
         self.phase = Phase::Greeted;
         self.pulse.greeted();
         opening.hello = Some(hello);
@@ -300,10 +300,12 @@ impl Session {
             lineage: local.lineage,
             lineage_shared: local.lineage_shared,
             replica: local.replica,
+            epoch: self.outgoing.epoch,
             own: local.own,
             clock_ms,
             direction: self.outgoing.options.direction,
             resumes,
+            codecs: Codecs::NONE,
             peers,
             staged: local.staged.as_ref().and_then(assembly::announced),
         }

@@ -67,6 +67,8 @@ struct Pending {
 pub(super) struct Incoming {
     pub(super) active: bool,
     pub(super) cursors: Cursors,
+    /// The peer's, in which its positions lie.
+    pub(super) epoch: Epoch,
     caught_up: bool,
     /// Parts of a large commit that an earlier session staged.
     pub(super) resumed: Option<Assembly>,
@@ -93,6 +95,7 @@ impl Incoming {
         Self {
             active: false,
             cursors: Cursors::Count,
+            epoch: VOID.epoch,
             caught_up: false,
             resumed: None,
             assembly: None,
@@ -142,7 +145,7 @@ impl Incoming {
         if self.assembly.is_some() {
             return Err(Ending::misplaced("batch", "between the parts of a commit"));
         }
-        let cursor = self.surfaced(batch.cursor, peer_is_whole);
+        let cursor = self.surfaced(batch.position, peer_is_whole);
         let delivery = Delivery {
             number: 0,
             commits: batch.commits,
@@ -207,7 +210,7 @@ impl Incoming {
             commit,
             continues: part.continues
         }];
-        let cursor = self.surfaced(part.cursor, peer_is_whole);
+        let cursor = self.surfaced(part.position, peer_is_whole);
         self.deliver(
             Delivery {
                 number: 0,
@@ -386,7 +389,9 @@ impl Incoming {
         out.push(Output::Deliver(delivery));
     }
 
-    fn surfaced(&mut self, cursor: Option<Cursor>, peer_is_whole: bool) -> Option<Cursor> {
+    fn surfaced(&mut self, position: Option<u64>, peer_is_whole: bool) -> Option<Cursor> {
+        let epoch = self.epoch;
+        let cursor = position.map(|position| Cursor { epoch, position });
         match self.cursors {
             Cursors::Count | Cursors::WhenFilled { filling: true } => cursor,
             Cursors::WhenFilled { filling: false } | Cursors::Never { .. } => None,

@@ -29,7 +29,7 @@ use self::outgoing::Outgoing;
 use self::pulse::{Pulse, Silence};
 pub use self::status::{Phase, Status, Traffic};
 use self::summary::Gathering;
-use super::{CloseCode, Input, Local, Message, Output, Role, Standing, Versions, decode_frame};
+use super::{CloseCode, Input, Local, Message, Output, Role, Standing, decode_frame};
 use crate::clock::Now;
 use crate::event::ReplicaId;
 use crate::limits::{DEAD_MS, HELLO_MS};
@@ -52,8 +52,6 @@ pub struct Session {
     opening: Option<Box<Opening>>,
     peer: Option<ReplicaId>,
     peer_clock_ms: Option<u64>,
-    /// The version of the protocol that both ends speak; 0 until that is known.
-    version: u16,
     /// Whether the peer had been met before this session.
     was_known: bool,
     /// The owner was asked where it stands, for a summary.
@@ -75,7 +73,6 @@ impl Session {
             phase: Phase::Hello,
             peer: None,
             peer_clock_ms: None,
-            version: 0,
             was_known: false,
             is_standing_due: false,
             clock_ms: now.wall_ms,
@@ -161,9 +158,9 @@ impl Session {
         self.phase == Phase::Open && self.outgoing.all_acked()
     }
 
-    /// Whether the peer understands digests of states, and may be told some now.
-    pub fn compares_states(&self) -> bool {
-        self.phase == Phase::Open && self.version >= Versions::WITH_DIGESTS
+    /// Whether both ends have introduced themselves, and neither has ended it.
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
     }
 
     /// What the peer has told to have received, until everything that it lacked has been sent.
@@ -204,7 +201,7 @@ impl Session {
             }
             Input::Again => return self.outgoing.again(out),
             Input::Digests(digests) => {
-                if self.compares_states() {
+                if self.phase == Phase::Open {
                     self.out.send(&Message::Digests(digests))?;
                 }
             }

@@ -9,9 +9,9 @@ use alloc::vec::Vec;
 use super::outbox::{Outbox, Outcome};
 use super::outgoing::{Large, Outgoing, Progress, Supply};
 use super::{SessionOptions, assembly};
-use crate::event::encode_commit;
+use crate::event::{Chain, encode_commit};
 use crate::limits::{FRAME_BYTES_MAX, PAGE_ENTRIES_MAX, PART_BYTES_MAX, UNTOLD_ENTRIES_MAX};
-use crate::log::{Cursor, Entry};
+use crate::log::Entry;
 use crate::protocol::prepared::{events_of, fits_one_frame, with_chains};
 use crate::protocol::{Batch, Message, Output, Part, Prepared};
 
@@ -179,7 +179,7 @@ impl Outgoing {
         let events = events_of(batch.iter().copied());
         let commits = with_chains(batch.iter().copied());
         let message = Message::Batch(Batch {
-            cursor: self.cursor(self.next),
+            position: Self::position(self.next),
             commits,
         });
         let bytes = out.send(&message)?;
@@ -194,7 +194,7 @@ impl Outgoing {
         });
         if untold {
             let batch = Batch {
-                cursor: self.cursor(self.next),
+                position: Self::position(self.next),
                 commits: Vec::new(),
             };
             let bytes = out.send(&Message::Batch(batch))?;
@@ -208,13 +208,11 @@ impl Outgoing {
         Ok(())
     }
 
-    fn cursor(&self, progress: Progress) -> Option<Cursor> {
+    /// What the peer is told of how far it is, in this end's epoch.
+    fn position(progress: Progress) -> Option<u64> {
         match progress {
             Progress::Fill(_) => None,
-            Progress::Log(position) => Some(Cursor {
-                epoch: self.epoch,
-                position,
-            }),
+            Progress::Log(position) => Some(position),
         }
     }
 
@@ -262,8 +260,8 @@ impl Outgoing {
             commit: large.commit,
             index: large.index,
             total,
-            continues: large.continues.filter(|_| is_last),
-            cursor: self.cursor(large.after).filter(|_| is_last),
+            continues: large.continues.map(Chain::mark).filter(|_| is_last),
+            position: Self::position(large.after).filter(|_| is_last),
             bytes: large.encoded.slice(start..end),
         }))?;
         if is_last {
