@@ -43,6 +43,9 @@ pub const BLOCK_EVENTS_MAX: usize = 65_536;
 /// Greatest sum of a block's commits, in canonical bytes. Protocol; names are told by what differs
 /// between them, so a few bytes may stand for many.
 pub const BLOCK_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Replicas, and event types, that blocks on one connection may tell by a number. Protocol; what a
+/// peer can make of memory.
+pub const BLOCK_NAMES_MAX: usize = 1024;
 /// A batch is closed when it holds this many events, or the bytes below. Local.
 pub const BATCH_EVENTS_MAX: usize = 512;
 /// A batch is closed when its events reach this many bytes; it holds at least one commit. Local.
@@ -50,6 +53,8 @@ pub const BATCH_BYTES_MAX: usize = 256 * 1024;
 /// Bytes a peer may send before the receiver has taken earlier ones. Local; at least two frames, or
 /// a sender would stop for a round trip after each.
 pub const CREDIT_BYTES: u64 = 4 * 1024 * 1024;
+/// Greatest position of a log that is told of. Protocol; two bits of its number have other uses.
+pub const POSITION_MAX: u64 = (1 << 62) - 2;
 /// Most peers whose cursors a hello lists. Protocol.
 pub const HELLO_PEERS_MAX: usize = 8;
 /// Most ranges in one summary message; a longer summary is sent in several. Protocol.

@@ -31,6 +31,8 @@ mod hello;
 mod large;
 #[path = "session/line.rs"]
 mod line;
+#[path = "session/names.rs"]
+mod names;
 #[path = "session/refusal.rs"]
 mod refusal;
 #[path = "session/states.rs"]

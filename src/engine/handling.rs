@@ -49,6 +49,7 @@ impl Engine {
             clock_offset_ms: 0,
             inbox,
             log: LogTail::new(opening.epochs, opening.end),
+            names: crate::event::BlockNames::new(),
             writer: Writer::default(),
             cache: Cache::new(cache_bytes),
             peers,

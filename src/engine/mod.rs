@@ -74,7 +74,7 @@ use self::timers::Timers;
 use self::watching::Watches;
 use self::writer::Writer;
 use crate::clock::{HybridClock, Now};
-use crate::event::{AggregateId, EventId};
+use crate::event::{AggregateId, BlockNames, EventId};
 use crate::log::Received;
 use crate::merge::{Guard, Inbox};
 use crate::resolver::Registry;
@@ -89,6 +89,8 @@ pub struct Engine {
     clock_offset_ms: i64,
     inbox: Inbox,
     log: LogTail,
+    /// Numbers by which live batches tell replicas and event types.
+    names: BlockNames,
     writer: Writer,
     cache: Cache,
     peers: Peers,

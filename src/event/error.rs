@@ -239,6 +239,12 @@ pub enum CodecError {
         /// The event, as far as its bytes tell.
         id: EventId,
     },
+    /// Some event of a block is not the one that was written.
+    #[error("checksum of a block of {events} events does not match")]
+    BlockChecksum {
+        /// Events of the block.
+        events: usize,
+    },
     /// The pieces do not make an event or a commit.
     #[error(transparent)]
     Commit(#[from] CommitError),

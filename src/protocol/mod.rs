@@ -20,11 +20,12 @@ mod message;
 mod prepared;
 mod refusal;
 mod session;
+mod tells;
 
 pub use backoff::Backoff;
 pub use close_code::CloseCode;
 pub use codecs::Codecs;
-pub use frame::{FrameError, decode_frame, encode_frame};
+pub use frame::{FrameError, decode_frame, decode_frame_with, encode_frame, frame_kind};
 pub use io::{
     Delivered, Delivery, Direction, Greeting, Input, KnownPeer, Local, Output, Role, Staged,
     Standing,

@@ -3,9 +3,12 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::message::{Batch, Message};
-use super::{Delivered, encode_frame};
-use crate::event::{Chain, ReplicaId};
+use super::Delivered;
+use super::frame::{Front, batch_frame};
+use super::tells::{Knowledge, Tell};
+use crate::event::{
+    BlockNames, Chain, ChainMark, Commit, ReplicaId, encode_block, encode_block_with,
+};
 use crate::limits::{COMMIT_EVENTS_MAX, PART_BYTES_MAX};
 use crate::log::{Entry, EntryKind, Epoch};
 
@@ -17,7 +20,17 @@ pub struct Prepared {
     epoch: Epoch,
     entries: Vec<(u64, Entry)>,
     events: u64,
-    frame: Option<Bytes>,
+    shared: Option<Shared>,
+}
+
+/// The frame for everyone, and what it is made of.
+#[derive(Clone, Debug)]
+struct Shared {
+    frame: Bytes,
+    /// What its numbers stand for. Whoever does not know is sent a frame that tells.
+    tells: Vec<Tell>,
+    marks: Vec<Option<ChainMark>>,
+    block: Bytes,
 }
 
 impl Prepared {
@@ -27,6 +40,29 @@ impl Prepared {
     /// Cost: one encoding of the commits. What does not fit one frame is not encoded; sessions then
     /// read it from the log.
     pub fn new(epoch: Epoch, from: u64, next: u64, entries: Vec<(u64, Entry)>) -> Self {
+        Self::with_names(epoch, from, next, entries, None)
+    }
+
+    /// The same; replicas and event types get numbers among `names`, which each session tells its
+    /// peer when it first sends one. Whatever one session is given has its numbers from the same
+    /// `names`.
+    pub fn named(
+        epoch: Epoch,
+        from: u64,
+        next: u64,
+        entries: Vec<(u64, Entry)>,
+        names: &mut BlockNames,
+    ) -> Self {
+        Self::with_names(epoch, from, next, entries, Some(names))
+    }
+
+    fn with_names(
+        epoch: Epoch,
+        from: u64,
+        next: u64,
+        entries: Vec<(u64, Entry)>,
+        names: Option<&mut BlockNames>,
+    ) -> Self {
         let sendable = || {
             entries
                 .iter()
@@ -34,11 +70,10 @@ impl Prepared {
                 .filter(|entry| is_sendable(entry))
         };
         let events = events_of(sendable());
-        let mut frame = None;
+        let mut shared = None;
         if events > 0 && fits_one_frame(sendable()) {
-            let commits = with_chains(sendable());
-            let position = Some(next);
-            frame = encode_frame(&Message::Batch(Batch { position, commits })).ok();
+            let sendable: Vec<&Entry> = sendable().collect();
+            shared = Shared::new(next, &sendable, names);
         }
         Self {
             from,
@@ -46,7 +81,7 @@ impl Prepared {
             epoch,
             entries,
             events,
-            frame,
+            shared,
         }
     }
 
@@ -75,9 +110,94 @@ impl Prepared {
         self.events
     }
 
-    /// The frame for everyone who wants all of it.
-    pub(super) const fn frame(&self) -> Option<&Bytes> {
-        self.frame.as_ref()
+    /// Whether there is a frame for everyone.
+    pub(super) const fn is_encoded(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// The frame for everyone who wants all of it, with what this one has still to be told.
+    pub(super) fn frame(&self, knowledge: &mut Knowledge) -> Option<Bytes> {
+        let shared = self.shared.as_ref()?;
+        let lacking = knowledge.lacks(&shared.tells);
+        if lacking.is_empty() {
+            return Some(shared.frame.clone());
+        }
+        let front = Front {
+            position: Some(self.next),
+            tells: &lacking,
+            marks: &shared.marks,
+        };
+        let frame = batch_frame(front, &shared.block);
+        if frame.is_err() {
+            knowledge.clear();
+        }
+        frame.ok()
+    }
+}
+
+impl Shared {
+    fn new(next: u64, entries: &[&Entry], mut names: Option<&mut BlockNames>) -> Option<Self> {
+        let mut tells = Vec::new();
+        let mut marks = Vec::new();
+        let mut met = BTreeSet::new();
+        for entry in entries
+            .iter()
+            .filter(|entry| met.insert(entry.commit.replica()))
+        {
+            let id = entry.commit.replica();
+            let mark = entry.chain_before.map(Chain::mark);
+            let number = names.as_mut().and_then(|names| names.assign_replica(id));
+            marks.push(mark.filter(|_| number.is_none()));
+            tells.extend(number.map(|number| Tell::Writer(number, id, mark)));
+        }
+        let commits = || entries.iter().map(|entry| &entry.commit);
+        if let Some(names) = &mut names {
+            name_others(commits(), &mut met, names, &mut tells);
+        }
+        let mut block = Vec::new();
+        match names {
+            Some(names) => encode_block_with(commits(), names, &mut block),
+            None => encode_block(commits(), &mut block),
+        }
+        let front = Front {
+            position: Some(next),
+            tells: &[],
+            marks: &marks,
+        };
+        let frame = batch_frame(front, &block).ok()?;
+        let block = frame.slice(frame.len() - block.len()..);
+        Some(Self {
+            frame,
+            tells,
+            marks,
+            block,
+        })
+    }
+}
+
+/// Gives numbers to the replicas that are named and do not write, and to event types.
+fn name_others<'a>(
+    commits: impl Iterator<Item = &'a Commit>,
+    met: &mut BTreeSet<ReplicaId>,
+    names: &mut BlockNames,
+    tells: &mut Vec<Tell>,
+) {
+    let mut last_type = None;
+    let mut types = BTreeSet::new();
+    for event in commits.flat_map(Commit::events) {
+        let named = event.heads().iter().map(|head| head.id.replica);
+        for id in named.chain(event.replaces().map(|id| id.replica)) {
+            if met.insert(id) {
+                let number = names.assign_replica(id);
+                tells.extend(number.map(|number| Tell::Other(number, id)));
+            }
+        }
+        let event_type = event.event_type();
+        if last_type != Some(event_type) && types.insert(event_type) {
+            let number = names.assign_type(event_type);
+            tells.extend(number.map(|number| Tell::Type(number, event_type.clone())));
+        }
+        last_type = Some(event_type);
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use anabranch::event::{
     AggregateId, Chain, ChainMark, Digest, EventId, ReplicaId, SeqRanges, SetHash,
 };
-use anabranch::limits::{DIGESTS_MAX, FRAME_BYTES_MAX, PART_BYTES_MAX, REASON_BYTES_MAX};
+use anabranch::limits::{
+    DIGESTS_MAX, FRAME_BYTES_MAX, PART_BYTES_MAX, POSITION_MAX, REASON_BYTES_MAX,
+};
 use anabranch::log::{Cursor, Epoch};
 use anabranch::merge::Standing;
 use anabranch::protocol::{
@@ -132,7 +134,7 @@ fn batch() -> impl Strategy<Value = Message> {
     let delivered = (commit, prop::option::of(mark()))
         .prop_map(|(commit, continues)| Delivered { commit, continues });
     (
-        prop::option::of(any::<u64>()),
+        prop::option::of(0..=POSITION_MAX),
         prop::collection::vec(delivered, 0..6),
     )
         .prop_map(|(position, mut commits)| {

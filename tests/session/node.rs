@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anabranch::event::{
-    AggregateId, Commit, CommitSpan, Event, EventId, EventParts, EventType, Heads, Metadata,
-    Payload, ReplicaId, Seq, Timestamp,
+    AggregateId, BlockNames, Commit, CommitSpan, Event, EventId, EventParts, EventType, Heads,
+    Metadata, Payload, ReplicaId, Seq, Timestamp,
 };
 use anabranch::log::{Cursor, Entry, EntryKind, Epoch, Epochs, Received};
 use anabranch::protocol::{
@@ -36,6 +36,7 @@ pub(crate) struct Node {
     pub(crate) duplicates: u64,
     /// Events that came at all.
     pub(crate) arrived: u64,
+    names: BlockNames,
     writes: Vec<Write>,
 }
 
@@ -52,6 +53,7 @@ impl Node {
             staged: None,
             duplicates: 0,
             arrived: 0,
+            names: BlockNames::new(),
             writes: Vec::new(),
         };
         node.reopen(number * 1000 + 1);
@@ -123,7 +125,8 @@ impl Node {
         };
         self.store(Write::Entry(entry.clone()));
         let epoch = self.epochs.current().unwrap();
-        Arc::new(Prepared::new(epoch, at, at + 1, vec![(at, entry)]))
+        let entries = vec![(at, entry)];
+        Arc::new(Prepared::named(epoch, at, at + 1, entries, &mut self.names))
     }
 
     pub(crate) fn local(&self, peers: &[ReplicaId]) -> Local {

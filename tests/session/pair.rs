@@ -7,7 +7,7 @@ use anabranch::clock::Now;
 use anabranch::event::{EventId, ReplicaId};
 use anabranch::protocol::{
     CloseCode, Delivered, Delivery, Direction, Input, Message, Output, Prepared, Reason, Remedy,
-    Role, Session, SessionOptions, decode_frame,
+    Role, Session, SessionOptions, decode_frame, frame_kind,
 };
 use bytes::Bytes;
 
@@ -217,7 +217,7 @@ impl End {
         match &output {
             Output::Send(frame) => {
                 assert_eq!(self.closed, None, "nothing follows the end");
-                self.said.push(decode_frame(frame).unwrap().kind());
+                self.said.push(frame_kind(frame).unwrap());
                 self.wire.push_back(frame.clone());
                 return Some(appended);
             }

@@ -1,6 +1,9 @@
 //! Blocks: there and back, and whatever else may stand on a disk or come along a wire.
 
-use anabranch::event::{CodecError, Commit, Event, decode_block, encode_block};
+use anabranch::event::{
+    BlockNames, CodecError, Commit, Event, decode_block, decode_block_with, encode_block,
+    encode_block_with,
+};
 use anabranch::limits::BLOCK_BYTES_MAX;
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -46,6 +49,20 @@ proptest! {
         prop_assert!(read.iter().zip(&commits).all(|(a, b)| a.bytes() == b.bytes()));
         prop_assert_eq!(encoded(&read), bytes, "the same commits, the same bytes");
         prop_assert_eq!(read, commits);
+    }
+
+    #[test]
+    fn replicas_and_types_that_have_numbers_are_told_by_them(commits in commits(8), every in 1..4usize) {
+        let mut names = BlockNames::new();
+        for commit in commits.iter().step_by(every) {
+            names.assign_replica(commit.replica());
+            names.assign_type(commit.events()[0].event_type());
+        }
+        let mut out = Vec::new();
+        encode_block_with(&commits, &names, &mut out);
+        let bytes = out.into();
+        prop_assert_eq!(decode_block_with(&bytes, &names).unwrap(), commits.clone());
+        prop_assert!(commits.is_empty() || decode_block(&bytes).is_err());
     }
 
     #[test]
@@ -131,7 +148,7 @@ fn claims_of_huge_counts_are_refused() {
         &[0xff, 0xff, 0xff, 0xff, 0x0f],
         &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
     ];
-    for columns in 0..1_u16 << 11 {
+    for columns in 0..1_u16 << 12 {
         for claim in claims {
             for before in 0..4 {
                 let mut bytes = Vec::new();
@@ -167,7 +184,7 @@ fn names_that_share_nearly_everything_do_not_fill_the_memory() {
     bytes.extend_from_slice(&rests);
     bytes.extend_from_slice(b"n/");
     bytes.resize(bytes.len() + 1_011, b'x');
-    bytes.resize(bytes.len() + events + 5 * events, b'y');
+    bytes.resize(bytes.len() + 6 * events, b'y');
     let error = decode_block(&bytes.into()).unwrap_err();
     assert_eq!(error.to_string(), "sum of aggregate ids is out of range");
     assert!(events * 1_013 > BLOCK_BYTES_MAX);

@@ -1,6 +1,7 @@
 //! What goes over a wire and onto a disk: any commits there and back, damaged bytes, sizes.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::as_conversions,
     clippy::cast_possible_truncation,
     reason = "a test fails by panicking, and its numbers are small"

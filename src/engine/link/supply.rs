@@ -123,7 +123,9 @@ impl Engine {
         };
         while let Some(offer) = self.log.offer() {
             let entries = self.sendable(offer.entries);
-            let prepared = Arc::new(Prepared::new(epoch, offer.from, offer.next, entries));
+            let (from, next) = (offer.from, offer.next);
+            let prepared = Prepared::named(epoch, from, next, entries, &mut self.names);
+            let prepared = Arc::new(prepared);
             let links: Vec<LinkId> = self.links.keys().copied().collect();
             for link in links {
                 self.tell_session(link, Input::Appended(prepared.clone()));

@@ -1,5 +1,7 @@
 use alloc::vec::Vec;
 
+use crate::event::Digest;
+
 /// Which parts of a block are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Columns(u64);
@@ -11,13 +13,14 @@ impl Columns {
     pub(super) const TYPES: Self = Self(1 << 3);
     pub(super) const HEADS: Self = Self(1 << 4);
     pub(super) const SIZES: Self = Self(1 << 5);
-    pub(super) const LENGTHS: Self = Self(1 << 6);
-    pub(super) const WALLS: Self = Self(1 << 7);
-    pub(super) const STEPS: Self = Self(1 << 8);
-    pub(super) const REPLACES: Self = Self(1 << 9);
-    pub(super) const METADATA: Self = Self(1 << 10);
+    pub(super) const NAMES: Self = Self(1 << 6);
+    pub(super) const LENGTHS: Self = Self(1 << 7);
+    pub(super) const WALLS: Self = Self(1 << 8);
+    pub(super) const STEPS: Self = Self(1 << 9);
+    pub(super) const REPLACES: Self = Self(1 << 10);
+    pub(super) const METADATA: Self = Self(1 << 11);
 
-    const KNOWN: u64 = (1 << 11) - 1;
+    const KNOWN: u64 = (1 << 12) - 1;
 
     /// The set with these bits, if each is known.
     pub(super) fn from_bits(bits: u64) -> Option<Self> {
@@ -43,7 +46,29 @@ impl Columns {
 /// bytes until the year 2046.
 pub(super) const STAMP_ORIGIN: u64 = 1_700_000_000_000;
 /// Bytes of an event's checksum.
-pub(super) const CHECKSUM_LEN: usize = 4;
+pub(super) const CHECKSUM_LEN: usize = 2;
+
+/// What the events of a block amount to: four bytes of each digest, those after its checksum, added
+/// without carry. A single event's are two, so that it takes four bytes in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sum([u8; 4]);
+
+impl Sum {
+    pub(super) fn add(&mut self, digest: Digest) {
+        let [_, _, bytes @ ..] = digest.to_bytes();
+        for (sum, byte) in self.0.iter_mut().zip(bytes) {
+            *sum ^= byte;
+        }
+    }
+
+    pub(super) const fn len(events: usize) -> usize {
+        if events == 1 { 2 } else { 4 }
+    }
+
+    pub(super) fn bytes(&self, events: usize) -> &[u8] {
+        self.0.get(..Self::len(events)).unwrap_or_default()
+    }
+}
 
 /// What follows a small number that does not fit four bits.
 pub(super) const NIBBLE_FULL: usize = 15;

@@ -2,9 +2,10 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::columns::{CHECKSUM_LEN, Columns, STAMP_ORIGIN, unzigzag};
+use super::columns::{CHECKSUM_LEN, Columns, STAMP_ORIGIN, Sum, unzigzag};
 use super::input::Input;
 use super::layout::{Layout, Track};
+use super::names::BlockNames;
 use crate::event::{
     ChainTag, CodecError, Commit, CommitSpan, Event, EventError, EventId, EventParts, Head, Heads,
     Metadata, Payload, ReplicaId, Seq, Timestamp, codec,
@@ -23,6 +24,14 @@ use crate::limits::{
 /// [`CodecError`] names what is wrong with the bytes, an event or a commit; an event that was
 /// damaged is [named](CodecError::Checksum).
 pub fn decode_block(bytes: &Bytes) -> Result<Vec<Commit>, CodecError> {
+    decode_block_with(bytes, &BlockNames::new())
+}
+
+/// The same, where some replicas and event types may be told by numbers.
+///
+/// # Errors
+/// [`CodecError`], also for a number that stands for nothing.
+pub fn decode_block_with(bytes: &Bytes, names: &BlockNames) -> Result<Vec<Commit>, CodecError> {
     let mut input = Input::new(bytes);
     let bits = input.number("columns of a block")?;
     let columns = Columns::from_bits(bits).ok_or(CodecError::Unknown {
@@ -30,16 +39,21 @@ pub fn decode_block(bytes: &Bytes) -> Result<Vec<Commit>, CodecError> {
         value: bits,
     })?;
     let mut commits = Vec::new();
-    if let Some(layout) = Layout::read(&mut input, columns)? {
+    if let Some(layout) = Layout::read(&mut input, columns, names)? {
         commits.reserve_exact(layout.commits);
         let mut decoder = Decoder {
             whole: bytes,
             stamp: Timestamp::at_millis(STAMP_ORIGIN),
             scratch: Vec::new(),
+            sum: Sum::default(),
             layout,
         };
         for _ in 0..decoder.layout.commits {
             commits.push(decoder.commit()?);
+        }
+        let events = decoder.layout.events;
+        if decoder.layout.sum != decoder.sum.bytes(events) {
+            return Err(CodecError::BlockChecksum { events });
         }
         decoder.layout.finish()?;
     }
@@ -61,6 +75,7 @@ struct Decoder<'a> {
     stamp: Timestamp,
     /// Canonical bytes of the event at hand.
     scratch: Vec<u8>,
+    sum: Sum,
     layout: Layout<'a>,
 }
 
@@ -137,6 +152,7 @@ impl Decoder<'_> {
         if digest.to_bytes().first_chunk() != Some(&sum) {
             return Err(CodecError::Checksum { id });
         }
+        self.sum.add(digest);
         Ok(Event::with_digest(parts, digest)?)
     }
 
@@ -201,7 +217,7 @@ impl Decoder<'_> {
 
     fn payload(&mut self) -> Result<Payload, CodecError> {
         let what = "size of a payload";
-        let size = self.layout.sizes.next(what)?;
+        let size = self.layout.sizes.next(self.layout.payloads.len(), what)?;
         let size = usize::try_from(size)
             .ok()
             .filter(|size| *size <= PAYLOAD_BYTES_MAX);

@@ -1,10 +1,11 @@
 use alloc::vec::Vec;
 
 use super::columns::{
-    CHECKSUM_LEN, Columns, NIBBLE_FULL, STAMP_ORIGIN, put_len, put_number, put_text, zigzag,
+    CHECKSUM_LEN, Columns, NIBBLE_FULL, STAMP_ORIGIN, Sum, put_len, put_number, put_text, zigzag,
 };
 use super::dictionary::{Dictionary, References};
-use crate::event::{Commit, Event, EventId, Timestamp};
+use super::names::BlockNames;
+use crate::event::{Commit, Event, EventId, ReplicaId, Timestamp};
 
 /// Appends commits of any writers, in their order, as one block. See the [format](super).
 ///
@@ -12,6 +13,15 @@ use crate::event::{Commit, Event, EventId, Timestamp};
 /// [`BLOCK_BYTES_MAX`](crate::limits::BLOCK_BYTES_MAX) canonical bytes, which the caller sees to: a
 /// larger block is not read back. Cost: one look at each event, one copy of each payload.
 pub fn encode_block<'a>(commits: impl IntoIterator<Item = &'a Commit>, out: &mut Vec<u8>) {
+    encode_block_with(commits, &BlockNames::new(), out);
+}
+
+/// The same; replicas and event types that have a number are told by it.
+pub fn encode_block_with<'a>(
+    commits: impl IntoIterator<Item = &'a Commit>,
+    names: &BlockNames,
+    out: &mut Vec<u8>,
+) {
     let commits: Vec<&Commit> = commits.into_iter().collect();
     let mut encoder = Encoder::new();
     // Writers come first among replicas, so each must be known before the first head is.
@@ -26,7 +36,7 @@ pub fn encode_block<'a>(commits: impl IntoIterator<Item = &'a Commit>, out: &mut
     for commit in &commits {
         encoder.commit(commit);
     }
-    encoder.finish(&commits, out);
+    encoder.finish(&commits, names, out);
 }
 
 /// What a block has told of one replica so far.
@@ -91,7 +101,11 @@ impl Sizes {
         }
     }
 
+    /// A single payload is what remains of the block.
     fn put(&self, out: &mut Vec<u8>) {
+        if self.count == 1 {
+            return;
+        }
         if self.differ {
             out.extend_from_slice(&self.bytes);
         } else {
@@ -124,6 +138,7 @@ struct Encoder<'a> {
     metadata: Sparse,
     sizes: Sizes,
     checksums: Vec<u8>,
+    sum: Sum,
     payload_bytes: usize,
 }
 
@@ -152,6 +167,7 @@ impl<'a> Encoder<'a> {
             metadata: Sparse::default(),
             sizes: Sizes::default(),
             checksums: Vec::new(),
+            sum: Sum::default(),
             payload_bytes: 0,
         }
     }
@@ -228,8 +244,10 @@ impl<'a> Encoder<'a> {
         }
         self.sizes.push(event.payload().len());
         self.payload_bytes += event.payload().len();
-        let digest = event.digest().to_bytes();
-        self.checksums.extend(digest.iter().take(CHECKSUM_LEN));
+        let digest = event.digest();
+        self.checksums
+            .extend(digest.to_bytes().iter().take(CHECKSUM_LEN));
+        self.sum.add(digest);
     }
 
     fn heads(&mut self, event: &Event, aggregate: usize) {
@@ -269,7 +287,7 @@ impl<'a> Encoder<'a> {
         (replica, distance)
     }
 
-    fn columns(&self, commits: usize) -> Columns {
+    fn columns(&self, commits: usize, knows_any: bool) -> Columns {
         let mut columns = Columns::default();
         columns.add_if(commits != 1, Columns::COMMITS);
         columns.add_if(self.writers.are_several(), Columns::WRITERS);
@@ -277,6 +295,7 @@ impl<'a> Encoder<'a> {
         columns.add_if(self.type_of.are_several(), Columns::TYPES);
         columns.add_if(self.head_counts.is_there(), Columns::HEADS);
         columns.add_if(self.sizes.differ, Columns::SIZES);
+        columns.add_if(knows_any, Columns::NAMES);
         columns.add_if(self.lengths.is_there(), Columns::LENGTHS);
         columns.add_if(self.walls.is_there(), Columns::WALLS);
         columns.add_if(self.steps.is_there(), Columns::STEPS);
@@ -285,8 +304,22 @@ impl<'a> Encoder<'a> {
         columns
     }
 
-    fn finish(self, commits: &[&Commit], out: &mut Vec<u8>) {
-        let columns = self.columns(commits.len());
+    fn finish(self, commits: &[&Commit], names: &BlockNames, out: &mut Vec<u8>) {
+        let number = |id: &[u8; 16]| names.number_of_replica(ReplicaId::from_bytes(*id));
+        let replicas: Vec<_> = self.replicas.keys().map(|id| (number(&id), id)).collect();
+        let types: Vec<_> = self
+            .types
+            .keys()
+            .map(|text| (names.number_of_type(text), text))
+            .collect();
+        let knows_any = replicas.iter().any(|(number, _)| number.is_some())
+            || types.iter().any(|(number, _)| number.is_some());
+        let columns = self.columns(commits.len(), knows_any);
+        let put_replica = |(number, id): &(Option<u32>, [u8; 16]), out: &mut Vec<u8>| {
+            if !knows_any || !put_known(*number, out) {
+                out.extend_from_slice(id);
+            }
+        };
         out.reserve(self.payload_bytes + self.checksums.len() * 4 + 64);
         put_number(columns.to_bits(), out);
         if columns.has(Columns::COMMITS) {
@@ -297,19 +330,21 @@ impl<'a> Encoder<'a> {
         }
         out.extend_from_slice(&self.lengths.bytes);
         self.writers.put_count(out);
-        for id in self.replicas.keys().take(self.writer_count) {
-            out.extend_from_slice(&id);
+        for entry in replicas.iter().take(self.writer_count) {
+            put_replica(entry, out);
         }
         self.writers.put(out);
         if columns.has(Columns::HEADS) || columns.has(Columns::REPLACES) {
             put_len(self.replicas.len() - self.writer_count, out);
         }
-        for id in self.replicas.keys().skip(self.writer_count) {
-            out.extend_from_slice(&id);
+        for entry in replicas.iter().skip(self.writer_count) {
+            put_replica(entry, out);
         }
         self.type_of.put_count(out);
-        for text in self.types.keys() {
-            put_text(text, out);
+        for (number, text) in types {
+            if !knows_any || !put_known(number, out) {
+                put_text(text, out);
+            }
         }
         self.type_of.put(out);
         self.aggregate_of.put_count(out);
@@ -330,10 +365,17 @@ impl<'a> Encoder<'a> {
         }
         self.sizes.put(out);
         out.extend_from_slice(&self.checksums);
+        out.extend_from_slice(self.sum.bytes(self.sizes.count));
         for event in commits.iter().flat_map(|commit| commit.events()) {
             out.extend_from_slice(event.payload().as_bytes());
         }
     }
+}
+
+/// Tells an entry by its number, or that it follows. Whether it had one.
+fn put_known(number: Option<u32>, out: &mut Vec<u8>) -> bool {
+    put_number(number.map_or(0, |number| u64::from(number) + 1), out);
+    number.is_some()
 }
 
 /// Names by what they do not share with the one before.

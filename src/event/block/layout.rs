@@ -1,7 +1,8 @@
 use alloc::vec::Vec;
 
-use super::columns::{CHECKSUM_LEN, Columns, NIBBLE_FULL};
+use super::columns::{CHECKSUM_LEN, Columns, NIBBLE_FULL, Sum};
 use super::input::Input;
+use super::names::BlockNames;
 use crate::event::{AggregateId, CodecError, EventError, EventId, EventType, NameError, ReplicaId};
 use crate::limits::{
     AGGREGATE_ID_BYTES_MAX, BLOCK_BYTES_MAX, BLOCK_EVENTS_MAX, COMMIT_EVENTS_MAX,
@@ -29,6 +30,8 @@ pub(super) struct Layout<'a> {
     pub(super) metadata: Column<'a>,
     pub(super) sizes: Sizes<'a>,
     pub(super) checksums: Input<'a>,
+    pub(super) sum: &'a [u8],
+    pub(super) events: usize,
     pub(super) payloads: Input<'a>,
 }
 
@@ -69,14 +72,17 @@ impl<'a> Column<'a> {
 
 /// The sizes of all payloads.
 pub(super) enum Sizes<'a> {
+    /// There is one, and it is what remains.
+    Remainder,
     Equal(u64),
     Each(Input<'a>),
 }
 
 impl Sizes<'_> {
     #[inline]
-    pub(super) fn next(&mut self, what: &'static str) -> Result<u64, CodecError> {
+    pub(super) fn next(&mut self, left: usize, what: &'static str) -> Result<u64, CodecError> {
         match self {
+            Self::Remainder => Ok(u64::try_from(left).unwrap_or(u64::MAX)),
             Self::Equal(size) => Ok(*size),
             Self::Each(input) => input.number(what),
         }
@@ -133,7 +139,9 @@ impl<'a> Layout<'a> {
     pub(super) fn read(
         input: &mut Input<'a>,
         columns: Columns,
+        names: &BlockNames,
     ) -> Result<Option<Self>, CodecError> {
+        let names = columns.has(Columns::NAMES).then_some(names);
         let mut commits = 1;
         if columns.has(Columns::COMMITS) {
             commits = input.count("number of commits", BLOCK_EVENTS_MAX)?;
@@ -147,12 +155,12 @@ impl<'a> Layout<'a> {
         if events > input.len() / CHECKSUM_LEN {
             return Err(CodecError::Truncated { what: "checksums" });
         }
-        let (writers, mut tracks) = writers(input, columns, commits)?;
+        let (writers, mut tracks) = writers(input, columns, commits, names)?;
         if columns.has(Columns::HEADS) || columns.has(Columns::REPLACES) {
-            let others = input.count("number of replicas", input.len() / 16)?;
-            read_replicas(input, others, &mut tracks)?;
+            let others = input.count("number of replicas", input.len())?;
+            read_replicas(input, others, names, &mut tracks)?;
         }
-        let types = types(input, columns, events)?;
+        let types = types(input, columns, events, names)?;
         let aggregates = aggregates(input, columns, events)?;
         let firsts = input.numbers(writers.entries, "first seq")?;
         let others = commits - writers.entries;
@@ -169,10 +177,13 @@ impl<'a> Layout<'a> {
         let what = "size of a payload";
         let sizes = if columns.has(Columns::SIZES) {
             Sizes::Each(input.numbers(events, what)?)
+        } else if events == 1 {
+            Sizes::Remainder
         } else {
             Sizes::Equal(input.number(what)?)
         };
         let checksums = Input::new(input.take(events * CHECKSUM_LEN, "checksums")?);
+        let sum = input.take(Sum::len(events), "sum of the checksums")?;
         Ok(Some(Self {
             commits,
             lengths,
@@ -191,6 +202,8 @@ impl<'a> Layout<'a> {
             metadata,
             sizes,
             checksums,
+            sum,
+            events,
             payloads: Input::new(input.take(input.len(), "payloads")?),
         }))
     }
@@ -316,26 +329,51 @@ fn references<'a>(
     })
 }
 
+/// An entry that is told by its number; nothing if it follows instead.
+fn known<T>(
+    input: &mut Input<'_>,
+    names: Option<&BlockNames>,
+    what: &'static str,
+    find: impl FnOnce(&BlockNames, u32) -> Option<T>,
+) -> Result<Option<T>, CodecError> {
+    let Some(names) = names else {
+        return Ok(None);
+    };
+    let Some(value) = input.number(what)?.checked_sub(1) else {
+        return Ok(None);
+    };
+    let number = u32::try_from(value).ok();
+    let found = number.and_then(|number| find(names, number));
+    found.map(Some).ok_or(CodecError::Unknown { what, value })
+}
+
 fn writers<'a>(
     input: &mut Input<'a>,
     columns: Columns,
     commits: usize,
+    names: Option<&BlockNames>,
 ) -> Result<(References<'a>, Vec<Track>), CodecError> {
     let what = "number of writers";
     let head = entries(input, columns.has(Columns::WRITERS), commits, what)?;
     let mut tracks = Vec::new();
-    read_replicas(input, head.0, &mut tracks)?;
+    read_replicas(input, head.0, names, &mut tracks)?;
     Ok((references(input, head, commits, "writer")?, tracks))
 }
 
 fn read_replicas(
     input: &mut Input<'_>,
     count: usize,
+    names: Option<&BlockNames>,
     tracks: &mut Vec<Track>,
 ) -> Result<(), CodecError> {
     for _ in 0..count {
+        let what = "number of a replica";
+        let id = match known(input, names, what, BlockNames::replica)? {
+            Some(id) => id,
+            None => ReplicaId::from_bytes(input.array("replica id")?),
+        };
         tracks.push(Track {
-            id: ReplicaId::from_bytes(input.array("replica id")?),
+            id,
             seen: 0,
             next: None,
         });
@@ -347,13 +385,20 @@ fn types<'a>(
     input: &mut Input<'a>,
     columns: Columns,
     events: usize,
+    names: Option<&BlockNames>,
 ) -> Result<Table<'a, EventType>, CodecError> {
     let what = "number of event types";
     let head = entries(input, columns.has(Columns::TYPES), events, what)?;
     let mut entries = Vec::new();
     for _ in 0..head.0 {
-        let text = input.text("event type", EVENT_TYPE_BYTES_MAX)?;
-        entries.push(EventType::new(text).map_err(EventError::from)?);
+        let what = "number of an event type";
+        let named = |names: &BlockNames, number| names.event_type(number).cloned();
+        if let Some(event_type) = known(input, names, what, named)? {
+            entries.push(event_type);
+        } else {
+            let text = input.text("event type", EVENT_TYPE_BYTES_MAX)?;
+            entries.push(EventType::new(text).map_err(EventError::from)?);
+        }
     }
     let references = references(input, head, events, "event type")?;
     Ok(Table {

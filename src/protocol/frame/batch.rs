@@ -1,106 +1,193 @@
 //! Commits: whole ones as a block, and the parts of one that is too large for a frame.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::reader::Reader;
 use super::writer::Writer;
-use crate::event::{ChainMark, CodecError, Commit, ReplicaId, decode_block, encode_block};
-use crate::limits::{BLOCK_EVENTS_MAX, COMMIT_BYTES_MAX, PART_BYTES_MAX};
+use crate::event::{
+    BlockNames, ChainMark, CodecError, Commit, EventError, EventType, ReplicaId, decode_block_with,
+    encode_block_with,
+};
+use crate::limits::{
+    BLOCK_EVENTS_MAX, BLOCK_NAMES_MAX, COMMIT_BYTES_MAX, EVENT_TYPE_BYTES_MAX, PART_BYTES_MAX,
+    POSITION_MAX,
+};
+use crate::protocol::tells::Tell;
 use crate::protocol::{Batch, Delivered, Part};
 
 /// Most parts of one commit.
 const PARTS_MAX: usize = COMMIT_BYTES_MAX.div_ceil(PART_BYTES_MAX);
 
-/// A position follows.
-const POSITION: u8 = 1;
-/// The mark of the first writer follows; nothing is known of the others.
-const MARK: u8 = 2;
-/// A mark of each writer follows.
-const MARKS: u8 = 4;
-/// Of each writer, whether its mark follows.
-const SOME: u8 = 8;
+/// Marks of chains follow.
+const MARKS: u64 = 1;
+/// What numbers stand for follows.
+const TELLS: u64 = 2;
 
-pub(super) fn put_batch(batch: &Batch, out: &mut Writer) {
-    let first = firsts(batch.commits.iter().map(|delivered| &delivered.commit));
-    let marks: Vec<Option<ChainMark>> = batch
-        .commits
-        .iter()
-        .zip(first)
-        .filter(|(_, is_first)| *is_first)
-        .map(|(delivered, _)| delivered.continues)
-        .collect();
-    let told = marks.iter().flatten().count();
-    let form = match marks.as_slice() {
-        _ if told == 0 => 0,
-        [Some(_), rest @ ..] if told == 1 && rest.is_empty() => MARK,
-        _ if told == marks.len() => MARKS,
-        _ => SOME,
-    };
-    out.byte(
-        form | if batch.position.is_some() {
-            POSITION
-        } else {
-            0
-        },
-    );
-    if let Some(position) = batch.position {
-        out.number(position);
+/// What stands before the block of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::protocol) struct Front<'a> {
+    pub(in crate::protocol) position: Option<u64>,
+    /// What numbers stand for in the block, as far as the receiver may not know it.
+    pub(in crate::protocol) tells: &'a [Tell],
+    /// What the first commit of each writer of the block continues; nobody's if it is empty.
+    pub(in crate::protocol) marks: &'a [Option<ChainMark>],
+}
+
+impl Front<'_> {
+    /// More bytes than it takes, as a rule.
+    pub(super) const fn room(&self) -> usize {
+        16 + self.tells.len() * 32 + self.marks.len() * 5
     }
-    if form == MARKS || form == SOME {
-        out.len_of(marks.len());
+
+    pub(super) fn put(&self, out: &mut Writer) {
+        let has_marks = self.marks.iter().any(Option::is_some);
+        let position = self
+            .position
+            .map_or(0, |position| position.min(POSITION_MAX) + 1);
+        let flag = |condition: bool, bit: u64| if condition { bit } else { 0 };
+        out.number(position << 2 | flag(has_marks, MARKS) | flag(!self.tells.is_empty(), TELLS));
+        if !self.tells.is_empty() {
+            put_tells(self.tells, out);
+        }
+        if has_marks {
+            put_marks(self.marks, out);
+        }
     }
+}
+
+/// A mark of each writer, or a flag and a mark if not every one has one.
+fn put_marks(marks: &[Option<ChainMark>], out: &mut Writer) {
+    let is_partial = marks.iter().any(Option::is_none);
+    out.len_of(marks.len() * 2 + usize::from(is_partial));
     for mark in marks {
-        if form == SOME {
+        if is_partial {
             out.flag(mark.is_some());
         }
         if let Some(mark) = mark {
             out.raw(&mark.to_bytes());
         }
     }
-    let commits = batch.commits.iter().map(|delivered| &delivered.commit);
-    encode_block(commits, out.buffer());
 }
 
-pub(super) fn read_batch(input: &mut Reader<'_>) -> Result<Batch, CodecError> {
-    let what = "flags of a batch";
-    let flags = input.byte(what)?;
-    let form = flags & !POSITION;
-    if !matches!(form, 0 | MARK | MARKS | SOME) {
-        return Err(CodecError::OutOfRange { what });
+fn put_tells(tells: &[Tell], out: &mut Writer) {
+    out.len_of(tells.len());
+    for tell in tells {
+        match tell {
+            Tell::Other(number, id) => {
+                out.number(u64::from(*number) << 2);
+                out.replica(*id);
+            }
+            Tell::Writer(number, id, mark) => {
+                out.number(u64::from(*number) << 2 | if mark.is_some() { 2 } else { 0 });
+                out.replica(*id);
+                if let Some(mark) = mark {
+                    out.raw(&mark.to_bytes());
+                }
+            }
+            Tell::Type(number, event_type) => {
+                out.number(u64::from(*number) << 2 | 1);
+                out.bytes(event_type.as_str().as_bytes());
+            }
+        }
     }
-    let position = if flags & POSITION == 0 {
+}
+
+pub(super) fn put_batch(batch: &Batch, out: &mut Writer) {
+    let commits = || batch.commits.iter().map(|delivered| &delivered.commit);
+    let first = firsts(commits());
+    let marks = batch.commits.iter().zip(first);
+    let marks: Vec<_> = marks
+        .filter(|(_, is_first)| *is_first)
+        .map(|(delivered, _)| delivered.continues)
+        .collect();
+    let front = Front {
+        position: batch.position,
+        tells: &[],
+        marks: &marks,
+    };
+    front.put(out);
+    encode_block_with(commits(), &BlockNames::new(), out.buffer());
+}
+
+pub(super) fn read_batch(
+    input: &mut Reader<'_>,
+    names: &mut BlockNames,
+) -> Result<Batch, CodecError> {
+    let front = input.number("front of a batch")?;
+    let mut told = BTreeMap::new();
+    if front & TELLS != 0 {
+        told = read_tells(input, names)?;
+    }
+    let marks = if front & MARKS == 0 {
         None
     } else {
-        Some(input.number("position")?)
+        Some(read_marks(input)?)
     };
-    let count = match form {
-        0 => 0,
-        MARK => 1,
-        _ => input.count("number of marks", BLOCK_EVENTS_MAX)?,
-    };
-    let mut marks = Vec::new();
-    for _ in 0..count {
-        let is_told = form != SOME || input.flag("flag of a mark")?;
-        marks.push(if is_told { Some(input.mark()?) } else { None });
-    }
-    let read = decode_block(&input.remaining())?;
+    let read = decode_block_with(&input.remaining(), names)?;
     let first = firsts(read.iter());
-    if form != 0 && first.iter().filter(|is_first| **is_first).count() != count {
+    let writers = first.iter().filter(|is_first| **is_first).count();
+    if marks.as_ref().is_some_and(|marks| marks.len() != writers) {
         let what = "number of marks";
         return Err(CodecError::OutOfRange { what });
     }
-    let mut marks = marks.into_iter();
+    let mut marks = marks.unwrap_or_default().into_iter();
     let mut commits = Vec::with_capacity(read.len());
     for (commit, is_first) in read.into_iter().zip(first) {
-        let continues = if is_first {
-            marks.next().flatten()
-        } else {
-            None
-        };
+        let mut continues = None;
+        if is_first {
+            let mark = told.remove(&commit.replica());
+            continues = marks.next().flatten().or(mark);
+        }
         commits.push(Delivered { commit, continues });
     }
-    Ok(Batch { position, commits })
+    Ok(Batch {
+        position: (front >> 2).checked_sub(1),
+        commits,
+    })
+}
+
+fn read_marks(input: &mut Reader<'_>) -> Result<Vec<Option<ChainMark>>, CodecError> {
+    let number = input.count("number of marks", BLOCK_EVENTS_MAX * 2 + 1)?;
+    let is_partial = number % 2 == 1;
+    let mut marks = Vec::new();
+    for _ in 0..number / 2 {
+        let is_told = !is_partial || input.flag("flag of a mark")?;
+        marks.push(input.given(is_told, Reader::mark)?);
+    }
+    Ok(marks)
+}
+
+/// Takes note of what numbers stand for; returns the marks that came with writers.
+fn read_tells(
+    input: &mut Reader<'_>,
+    names: &mut BlockNames,
+) -> Result<BTreeMap<ReplicaId, ChainMark>, CodecError> {
+    let mut marks = BTreeMap::new();
+    for _ in 0..input.count("number of names", BLOCK_NAMES_MAX * 2)? {
+        let what = "number of a name";
+        let wrong = CodecError::OutOfRange { what };
+        let head = input.number(what)?;
+        let number = u32::try_from(head >> 2).map_err(|_| wrong.clone())?;
+        let is_taken = match head & 3 {
+            1 => {
+                let text = input.text("event type", EVENT_TYPE_BYTES_MAX)?;
+                names.set_type(number, EventType::new(text).map_err(EventError::from)?)
+            }
+            3 => false,
+            kind => {
+                let id = input.replica()?;
+                if let Some(mark) = input.given(kind == 2, Reader::mark)? {
+                    marks.insert(id, mark);
+                }
+                names.set_replica(number, id)
+            }
+        };
+        if !is_taken {
+            return Err(wrong);
+        }
+    }
+    Ok(marks)
 }
 
 /// Of each commit, whether it is the first of its writer.

@@ -5,7 +5,7 @@ use alloc::string::String;
 use super::reader::Reader;
 use super::writer::Writer;
 use super::{batch, digests, hello, summary};
-use crate::event::CodecError;
+use crate::event::{BlockNames, CodecError};
 use crate::limits::REASON_BYTES_MAX;
 use crate::protocol::{Message, Reason, Refusal, Remedy};
 
@@ -13,7 +13,7 @@ const HELLO: u8 = 1;
 const SUMMARY: u8 = 2;
 const NEED_SUMMARY: u8 = 3;
 const FILL: u8 = 4;
-const BATCH: u8 = 5;
+pub(super) const BATCH: u8 = 5;
 const PART: u8 = 6;
 const ACK: u8 = 7;
 const CREDIT: u8 = 8;
@@ -52,8 +52,8 @@ pub(super) fn room(message: &Message) -> usize {
     match message {
         Message::Batch(batch) => {
             let commits = batch.commits.iter();
-            let bytes: usize = commits.map(|d| d.commit.bytes() + DELIVERED_ROOM).sum();
-            CURSOR_ROOM + bytes
+            let bytes: usize = commits.map(|d| d.commit.bytes()).sum();
+            BATCH_ROOM + bytes
         }
         Message::Part(part) => PART_ROOM + part.bytes.len(),
         Message::Hello(_) | Message::Summary(_) | Message::Digests(_) => 256,
@@ -61,10 +61,10 @@ pub(super) fn room(message: &Message) -> usize {
     }
 }
 
-/// What stands before the bytes of a delivered commit, of a part, and before all commits, at most.
-const DELIVERED_ROOM: usize = 24;
+/// What stands before the bytes of a part, and before the block of a batch, which mostly takes less than
+/// the canonical bytes of its commits.
 const PART_ROOM: usize = 64;
-const CURSOR_ROOM: usize = 32;
+const BATCH_ROOM: usize = 64;
 
 /// Appends the body and returns the kind.
 pub(super) fn put(message: &Message, out: &mut Writer) -> u8 {
@@ -122,13 +122,17 @@ pub(super) fn put(message: &Message, out: &mut Writer) -> u8 {
     }
 }
 
-pub(super) fn read(kind: u8, input: &mut Reader<'_>) -> Result<Message, CodecError> {
+pub(super) fn read(
+    kind: u8,
+    input: &mut Reader<'_>,
+    names: &mut BlockNames,
+) -> Result<Message, CodecError> {
     Ok(match kind {
         HELLO => Message::Hello(hello::read(input)?),
         SUMMARY => Message::Summary(summary::read(input)?),
         NEED_SUMMARY => Message::NeedSummary,
         FILL => Message::Fill,
-        BATCH => Message::Batch(batch::read_batch(input)?),
+        BATCH => Message::Batch(batch::read_batch(input, names)?),
         PART => Message::Part(batch::read_part(input)?),
         ACK => Message::Ack {
             batch: input.number("number of a batch")?,

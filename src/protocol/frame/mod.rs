@@ -22,10 +22,11 @@ use bytes::Bytes;
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+pub(super) use self::batch::Front;
 use self::reader::Reader;
 use self::writer::Writer;
 use super::{CloseCode, Message};
-use crate::event::CodecError;
+use crate::event::{BlockNames, CodecError};
 use crate::limits::FRAME_BYTES_MAX;
 
 const FORMAT: u8 = 1;
@@ -96,9 +97,31 @@ impl FrameError {
 /// # Errors
 /// [`FrameError::TooLarge`] when it does not fit one frame.
 pub fn encode_frame(message: &Message) -> Result<Bytes, FrameError> {
-    let mut out = Writer::with_capacity(HEADER_BYTES + body::room(message));
+    let mut out = unsealed(body::room(message));
+    let kind = body::put(message, &mut out);
+    sealed(kind, out)
+}
+
+/// A batch whose block is encoded already.
+///
+/// # Errors
+/// [`FrameError::TooLarge`] when it does not fit one frame.
+pub(super) fn batch_frame(front: Front<'_>, block: &[u8]) -> Result<Bytes, FrameError> {
+    let mut out = unsealed(front.room() + block.len());
+    front.put(&mut out);
+    out.raw(block);
+    sealed(body::BATCH, out)
+}
+
+/// A frame with its header left blank, and room for a body.
+fn unsealed(room: usize) -> Writer {
+    let mut out = Writer::with_capacity(HEADER_BYTES + room);
     out.raw(&[0; HEADER_BYTES]);
-    let kind = (FORMAT << 4) | body::put(message, &mut out);
+    out
+}
+
+fn sealed(kind: u8, out: Writer) -> Result<Bytes, FrameError> {
+    let kind = (FORMAT << 4) | kind;
     if out.len() > FRAME_BYTES_MAX {
         return Err(FrameError::TooLarge {
             bytes: out.len(),
@@ -113,11 +136,20 @@ pub fn encode_frame(message: &Message) -> Result<Bytes, FrameError> {
     Ok(frame.into())
 }
 
-/// Reads one frame, which must fill the bytes.
+/// Reads one frame, which must fill the bytes and tell everything by name.
 ///
 /// # Errors
 /// [`FrameError`] names what is wrong; nothing is allocated from a length that the bytes claim.
 pub fn decode_frame(frame: &Bytes) -> Result<Message, FrameError> {
+    decode_frame_with(frame, &mut BlockNames::new())
+}
+
+/// The same, in a connection of which earlier frames have told what numbers stand for; what this one
+/// tells is added.
+///
+/// # Errors
+/// [`FrameError`], also for a number that nothing was told of.
+pub fn decode_frame_with(frame: &Bytes, names: &mut BlockNames) -> Result<Message, FrameError> {
     if frame.len() > FRAME_BYTES_MAX {
         return Err(FrameError::TooLarge {
             bytes: frame.len(),
@@ -146,9 +178,17 @@ pub fn decode_frame(frame: &Bytes) -> Result<Message, FrameError> {
     let body = frame.slice_ref(rest);
     let mut input = Reader::new(&body);
     let wrong = |source| FrameError::Body { kind, source };
-    let message = body::read(number, &mut input).map_err(wrong)?;
+    let message = body::read(number, &mut input, names).map_err(wrong)?;
     input.finish().map_err(wrong)?;
     Ok(message)
+}
+
+/// What kind of message a frame says it holds. Looks at its first byte only.
+pub fn frame_kind(frame: &[u8]) -> Option<&'static str> {
+    let first = frame.first()?;
+    (first >> 4 == FORMAT)
+        .then(|| body::kind_name(first & 0x0f))
+        .flatten()
 }
 
 fn checksum(kind: u8, body: &[u8]) -> [u8; 4] {

@@ -29,9 +29,9 @@ use self::outgoing::Outgoing;
 use self::pulse::{Pulse, Silence};
 pub use self::status::{Phase, Status, Traffic};
 use self::summary::Gathering;
-use super::{CloseCode, Input, Local, Message, Output, Role, Standing, decode_frame};
+use super::{CloseCode, Input, Local, Message, Output, Role, Standing, decode_frame_with};
 use crate::clock::Now;
-use crate::event::ReplicaId;
+use crate::event::{BlockNames, ReplicaId};
 use crate::limits::{DEAD_MS, HELLO_MS};
 use crate::log::{Epoch, Received};
 
@@ -61,6 +61,8 @@ pub struct Session {
     outgoing: Outgoing,
     incoming: Incoming,
     gathering: Gathering,
+    /// What the peer's numbers stand for.
+    names: BlockNames,
     out: Outbox,
 }
 
@@ -80,6 +82,7 @@ impl Session {
             outgoing: Outgoing::new(options.bounded(), local.replica, epoch, local.end),
             incoming: Incoming::new(),
             gathering: Gathering::default(),
+            names: BlockNames::new(),
             out: Outbox::default(),
             opening: Some(Box::new(Opening::new(local))),
         };
@@ -223,7 +226,7 @@ impl Session {
 
     fn on_frame(&mut self, frame: &Bytes) -> Outcome {
         let bytes = u64::try_from(frame.len()).unwrap_or(u64::MAX);
-        let message = decode_frame(frame)
+        let message = decode_frame_with(frame, &mut self.names)
             .map_err(|error| Ending::new(error.close_code(), error.to_string()))?;
         if let Message::Error { code, text } = message {
             let reason = format!("the peer closed: {text}");

@@ -13,6 +13,7 @@ use crate::event::{Chain, EventId, ReplicaId};
 use crate::limits::CREDIT_BYTES;
 use crate::log::{Entry, Epoch, Received};
 use crate::protocol::prepared::is_sendable;
+use crate::protocol::tells::Knowledge;
 use crate::protocol::{HelloStaged, Message, Output, Refusal};
 
 /// How far sending has come: through what a summary lacks, and then along the log.
@@ -88,6 +89,8 @@ pub(super) struct Outgoing {
     pub(super) caught_up: bool,
     /// The last position that the peer was told.
     pub(super) told: Option<u64>,
+    /// Which numbers of the owner's names the peer knows.
+    pub(super) told_names: Knowledge,
     stale_reads: u32,
     stale_locates: u32,
     in_flight: VecDeque<InFlight>,
@@ -120,6 +123,7 @@ impl Outgoing {
             credit: CREDIT_BYTES,
             caught_up: false,
             told: None,
+            told_names: Knowledge::default(),
             stale_reads: 0,
             stale_locates: 0,
             in_flight: VecDeque::new(),
@@ -381,6 +385,7 @@ impl Outgoing {
 
     fn restart_at(&mut self, progress: Progress) {
         self.large = None;
+        self.told_names.clear();
         if core::mem::take(&mut self.is_reading) {
             self.stale_reads += 1;
         }

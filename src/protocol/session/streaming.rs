@@ -116,26 +116,27 @@ impl Outgoing {
             return Ok(());
         }
         let next = Progress::Log(prepared.next());
-        let mine = || {
-            let wanted = |(position, entry): &&(u64, Entry)| !self.skips(*position, entry);
-            prepared
-                .entries()
-                .iter()
-                .filter(wanted)
-                .map(|(_, entry)| entry)
-        };
-        if let Some(frame) = prepared.frame()
-            && events_of(mine()) == prepared.events()
-        {
+        let wants_all =
+            prepared.is_encoded() && events_of(self.wanted(prepared)) == prepared.events();
+        if wants_all && let Some(frame) = prepared.frame(&mut self.told_names) {
             self.next = next;
-            let bytes = out.send_frame(frame.clone());
+            let bytes = out.send_frame(frame);
             self.sent(next, bytes, prepared.events(), out);
-        } else if fits_one_frame(mine()) {
-            let batch: Vec<&Entry> = mine().collect();
+        } else if fits_one_frame(self.wanted(prepared)) {
+            let batch: Vec<&Entry> = self.wanted(prepared).collect();
             self.next = next;
             self.send_batch(&batch, out)?;
         }
         Ok(())
+    }
+
+    /// Those of the entries that the peer is to be sent.
+    fn wanted<'a>(&self, prepared: &'a Prepared) -> impl Iterator<Item = &'a Entry> + Clone {
+        prepared
+            .entries()
+            .iter()
+            .filter(|(position, entry)| !self.skips(*position, entry))
+            .map(|(_, entry)| entry)
     }
 
     /// Whether a frame of any size may be sent now.

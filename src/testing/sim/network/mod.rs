@@ -17,8 +17,8 @@ pub(crate) use self::blockade::Blockades;
 pub(crate) use self::dialing::BOTH;
 pub(crate) use self::telling::told_commit;
 use crate::engine::LinkId;
-use crate::event::{Commit, EventId, ReplicaId};
-use crate::protocol::{Message, decode_frame};
+use crate::event::{BlockNames, Commit, EventId, ReplicaId};
+use crate::protocol::{Message, decode_frame_with};
 
 /// One end of a connection.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ pub(crate) struct End {
     /// How many of these were acknowledged as durable.
     acked: usize,
     discarding: bool,
+    /// What the numbers stand for that this end has sent.
+    pub(crate) names: BlockNames,
 }
 
 #[expect(
@@ -129,6 +131,7 @@ impl End {
             batches: Vec::new(),
             acked: 0,
             discarding: false,
+            names: BlockNames::new(),
         }
     }
 }
@@ -145,7 +148,7 @@ impl Connection {
             return brought(commits);
         }
         let end = &mut self.ends[from];
-        match decode_frame(frame).unwrap() {
+        match decode_frame_with(frame, &mut end.names).unwrap() {
             Message::Batch(batch) => {
                 let commits: Vec<Commit> = batch.commits.into_iter().map(|d| d.commit).collect();
                 brought(last.keep(frame, commits))

@@ -3,7 +3,7 @@ use bytes::Bytes;
 use super::telling::told;
 use super::{Carried, Seen};
 use crate::engine::{Input, LinkId};
-use crate::protocol::{CloseCode, decode_frame};
+use crate::protocol::{CloseCode, decode_frame_with};
 use crate::testing::sim::faults::Fault;
 use crate::testing::sim::world::{Happening, World};
 
@@ -24,8 +24,10 @@ impl World {
         };
         let last = &mut self.last_batch;
         let (seen, carried) = self.connections[connection].sends(from, &frame, last);
+        let names = &self.connections[connection].ends[from].names;
         self.trace.say(self.now, || {
-            let message = decode_frame(&frame).map(|message| told(&message));
+            let message = decode_frame_with(&frame, &mut names.clone());
+            let message = message.map(|message| told(&message));
             format!("link {} says {}", link.0, message.unwrap_or_default())
         });
         let (sender, to) = (self.connections[connection].ends[from].node, 1 - from);
