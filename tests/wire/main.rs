@@ -9,5 +9,6 @@
 
 mod arbitrary;
 mod blocks;
+mod golden;
 mod shapes;
 mod sizes;

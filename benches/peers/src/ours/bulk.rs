@@ -1,10 +1,10 @@
 //! Batches to a receiver: frames that were recorded, given to one that has nothing yet.
 
 use anabranch::engine::LinkId;
-use anabranch::event::{AggregateId, Commit};
+use anabranch::event::{AggregateId, BlockNames, Commit};
 use anabranch::limits::COMMIT_EVENTS_MAX;
 use anabranch::merge::Aggregates;
-use anabranch::protocol::{Message, Role, decode_frame};
+use anabranch::protocol::{Message, Role, decode_frame_with, frame_kind};
 use anabranch::resolver::Registry;
 use bytes::Bytes;
 
@@ -99,7 +99,7 @@ impl Bulk {
 
     /// Frames that carry events.
     pub(crate) fn batches(&self) -> impl Iterator<Item = &Bytes> {
-        let is_batch = |frame: &&Bytes| matches!(decode_frame(frame), Ok(Message::Batch(_)));
+        let is_batch = |frame: &&Bytes| frame_kind(frame) == Some("batch");
         self.frames.iter().filter(is_batch)
     }
 
@@ -145,8 +145,9 @@ impl Replay {
 /// states.
 pub(crate) fn core(bulk: &Bulk, frames: &[Bytes]) -> Done<Aggregates> {
     let mut aggregates = Aggregates::new(bulk.rule.registry());
+    let mut names = BlockNames::new();
     for frame in frames {
-        let Message::Batch(batch) = decode_frame(frame)? else {
+        let Message::Batch(batch) = decode_frame_with(frame, &mut names)? else {
             continue;
         };
         for delivered in &batch.commits {
