@@ -55,6 +55,8 @@ pub const BATCH_BYTES_MAX: usize = 256 * 1024;
 pub const CREDIT_BYTES: u64 = 4 * 1024 * 1024;
 /// Greatest position of a log that is told of. Protocol; two bits of its number have other uses.
 pub const POSITION_MAX: u64 = (1 << 62) - 2;
+/// Shortest frame that is worth being compressed, in bytes. Local.
+pub const COMPRESSED_BYTES_MIN: usize = 256;
 /// Most peers whose cursors a hello lists. Protocol.
 pub const HELLO_PEERS_MAX: usize = 8;
 /// Most ranges in one summary message; a longer summary is sent in several. Protocol.

@@ -33,6 +33,8 @@ mod large;
 mod line;
 #[path = "session/names.rs"]
 mod names;
+#[path = "session/packed.rs"]
+mod packed;
 #[path = "session/refusal.rs"]
 mod refusal;
 #[path = "session/states.rs"]

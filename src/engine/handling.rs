@@ -14,12 +14,20 @@ use super::watching::Watches;
 use super::writer::{Then, WriteItem, Writer};
 use super::{Engine, Ticket};
 use crate::clock::HybridClock;
+use crate::event::BlockNames;
 use crate::log::{Durability, Opening};
 use crate::merge::{Guard, Inbox};
-use crate::protocol;
+use crate::protocol::{self, Compression};
 use crate::resolver::Registry;
 
 impl Engine {
+    /// The same, whose frames go compressed to peers that undo it.
+    #[must_use]
+    pub fn with_compression(mut self, compression: Arc<dyn Compression>) -> Self {
+        self.compression = Some(compression);
+        self
+    }
+
     /// A replica over what its store told when it was opened.
     ///
     /// `guard` catches panics of user-written rules. `cache_bytes` bounds the timelines in memory.
@@ -49,7 +57,8 @@ impl Engine {
             clock_offset_ms: 0,
             inbox,
             log: LogTail::new(opening.epochs, opening.end),
-            names: crate::event::BlockNames::new(),
+            compression: None,
+            names: BlockNames::new(),
             writer: Writer::default(),
             cache: Cache::new(cache_bytes),
             peers,

@@ -77,6 +77,7 @@ use crate::clock::{HybridClock, Now};
 use crate::event::{AggregateId, BlockNames, EventId};
 use crate::log::Received;
 use crate::merge::{Guard, Inbox};
+use crate::protocol::Compression;
 use crate::resolver::Registry;
 
 /// One replica's decisions.
@@ -89,6 +90,7 @@ pub struct Engine {
     clock_offset_ms: i64,
     inbox: Inbox,
     log: LogTail,
+    compression: Option<Arc<dyn Compression>>,
     /// Numbers by which live batches tell replicas and event types.
     names: BlockNames,
     writer: Writer,

@@ -28,7 +28,9 @@ mod set_hash;
 mod timestamp;
 mod version_vector;
 
-pub use block::{BlockNames, decode_block, decode_block_with, encode_block, encode_block_with};
+pub use block::{
+    BlockNames, block_tail, decode_block, decode_block_with, encode_block, encode_block_with,
+};
 pub use chain::{Chain, ChainTag, Digest};
 pub use chain_mark::ChainMark;
 pub use codec::{decode_commit, encode_commit};

@@ -13,6 +13,7 @@
 mod backoff;
 mod close_code;
 mod codecs;
+mod compression;
 mod frame;
 mod io;
 mod lineage;
@@ -21,10 +22,13 @@ mod prepared;
 mod refusal;
 mod session;
 mod tells;
+#[doc = include_str!("wire.md")]
+pub mod wire {}
 
 pub use backoff::Backoff;
 pub use close_code::CloseCode;
 pub use codecs::Codecs;
+pub use compression::Compression;
 pub use frame::{FrameError, decode_frame, decode_frame_with, encode_frame, frame_kind};
 pub use io::{
     Delivered, Delivery, Direction, Greeting, Input, KnownPeer, Local, Output, Role, Staged,

@@ -3,13 +3,14 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::Compression;
 use super::Delivered;
-use super::frame::{Front, batch_frame};
+use super::frame::{Front, batch_frame, pack};
 use super::tells::{Knowledge, Tell};
 use crate::event::{
-    BlockNames, Chain, ChainMark, Commit, ReplicaId, encode_block, encode_block_with,
+    BlockNames, Chain, ChainMark, Commit, ReplicaId, block_tail, encode_block, encode_block_with,
 };
-use crate::limits::{COMMIT_EVENTS_MAX, PART_BYTES_MAX};
+use crate::limits::{COMMIT_EVENTS_MAX, COMPRESSED_BYTES_MIN, PART_BYTES_MAX};
 use crate::log::{Entry, EntryKind, Epoch};
 
 /// Entries that were appended to the log, encoded once for every session that wants all of them.
@@ -31,6 +32,9 @@ struct Shared {
     tells: Vec<Tell>,
     marks: Vec<Option<ChainMark>>,
     block: Bytes,
+    /// The frame, smaller, and what else can be made so.
+    packed: Option<Bytes>,
+    tail: [usize; 2],
 }
 
 impl Prepared {
@@ -110,17 +114,31 @@ impl Prepared {
         self.events
     }
 
+    /// The same, and compressed once for every session that wants it so.
+    #[must_use]
+    pub fn packed(mut self, compression: &dyn Compression) -> Self {
+        if let Some(shared) = &mut self.shared {
+            shared.packed = shared.pack(&shared.frame, compression);
+        }
+        self
+    }
+
     /// Whether there is a frame for everyone.
     pub(super) const fn is_encoded(&self) -> bool {
         self.shared.is_some()
     }
 
     /// The frame for everyone who wants all of it, with what this one has still to be told.
-    pub(super) fn frame(&self, knowledge: &mut Knowledge) -> Option<Bytes> {
+    pub(super) fn frame(
+        &self,
+        knowledge: &mut Knowledge,
+        compression: Option<&dyn Compression>,
+    ) -> Option<Bytes> {
         let shared = self.shared.as_ref()?;
         let lacking = knowledge.lacks(&shared.tells);
         if lacking.is_empty() {
-            return Some(shared.frame.clone());
+            let packed = shared.packed.as_ref().filter(|_| compression.is_some());
+            return Some(packed.unwrap_or(&shared.frame).clone());
         }
         let front = Front {
             position: Some(self.next),
@@ -131,7 +149,9 @@ impl Prepared {
         if frame.is_err() {
             knowledge.clear();
         }
-        frame.ok()
+        let frame = frame.ok()?;
+        let packed = compression.and_then(|compression| shared.pack(&frame, compression));
+        Some(packed.unwrap_or(frame))
     }
 }
 
@@ -171,7 +191,15 @@ impl Shared {
             tells,
             marks,
             block,
+            packed: None,
+            tail: block_tail(commits()),
         })
+    }
+
+    fn pack(&self, frame: &Bytes, compression: &dyn Compression) -> Option<Bytes> {
+        (frame.len() >= COMPRESSED_BYTES_MIN)
+            .then(|| pack(frame, &self.tail, compression))
+            .flatten()
     }
 }
 
@@ -185,8 +213,8 @@ fn name_others<'a>(
     let mut last_type = None;
     let mut types = BTreeSet::new();
     for event in commits.flat_map(Commit::events) {
-        let named = event.heads().iter().map(|head| head.id.replica);
-        for id in named.chain(event.replaces().map(|id| id.replica)) {
+        let heads = event.heads().iter().map(|head| head.id.replica);
+        for id in heads.chain(event.replaces().map(|id| id.replica)) {
             if met.insert(id) {
                 let number = names.assign_replica(id);
                 tells.extend(number.map(|number| Tell::Other(number, id)));

@@ -101,6 +101,8 @@ impl ReplicaBuilder {
         let guard = Arc::new(CatchPanics);
         let cache_bytes = self.options.cache_bytes;
         let engine = Engine::open(opening, &birth, self.registry, guard, cache_bytes, outside);
+        #[cfg(feature = "zstd")]
+        let engine = engine.with_compression(Arc::new(super::zstd::Zstd::new()));
         let shell = Shell::start(
             engine,
             self.store,

@@ -29,6 +29,8 @@ mod subscribe;
 mod sync;
 mod upkeep;
 mod write;
+#[cfg(feature = "zstd")]
+mod zstd;
 
 use std::sync::Arc;
 

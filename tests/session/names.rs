@@ -74,7 +74,7 @@ fn sends(driven: &mut Driven, prepared: &Arc<Prepared>) -> Bytes {
 }
 
 fn read(frame: &Bytes, names: &mut BlockNames) -> Batch {
-    match decode_frame_with(frame, names).unwrap() {
+    match decode_frame_with(frame, names, None).unwrap() {
         Message::Batch(batch) => batch,
         other => panic!("{}", other.kind()),
     }

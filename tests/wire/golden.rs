@@ -362,12 +362,12 @@ fn a_batch_that_tells_numbers_is_read_like_one_that_does_not() {
     let telling = sealed(&body);
     assert_eq!(hex(&telling), golden("batch_telling"));
     let mut names = BlockNames::new();
-    let read = decode_frame_with(&telling, &mut names);
+    let read = decode_frame_with(&telling, &mut names, None);
     assert_eq!(read, Ok(batch(one(), &[Some(4)], Some(300))));
 
     let told = sealed(&[&[0xb8, 0x09], block.as_slice()].concat());
     assert_eq!(hex(&told), golden("batch_told"));
-    let read = decode_frame_with(&told, &mut names);
+    let read = decode_frame_with(&told, &mut names, None);
     assert_eq!(read, Ok(batch(one(), &[None], Some(301))));
     assert!(decode_frame(&told).is_err());
 }

@@ -1,7 +1,6 @@
 //! What goes over a wire and onto a disk: any commits there and back, damaged bytes, sizes.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::as_conversions,
     clippy::cast_possible_truncation,
     reason = "a test fails by panicking, and its numbers are small"
@@ -10,5 +9,6 @@
 mod arbitrary;
 mod blocks;
 mod golden;
+mod page;
 mod shapes;
 mod sizes;

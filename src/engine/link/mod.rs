@@ -163,7 +163,13 @@ impl Engine {
         self.audit.links += 1;
         let state = LinkState {
             id: link,
-            session: Session::new(role, local, session_options, self.now),
+            session: Session::compressing(
+                role,
+                local,
+                session_options,
+                self.now,
+                self.compression.clone(),
+            ),
             options,
             peer: None,
             writer: None,

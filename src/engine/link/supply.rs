@@ -125,7 +125,12 @@ impl Engine {
             let entries = self.sendable(offer.entries);
             let (from, next) = (offer.from, offer.next);
             let prepared = Prepared::named(epoch, from, next, entries, &mut self.names);
-            let prepared = Arc::new(prepared);
+            let is_packed = self.links.values().any(|state| state.session.compresses());
+            let compression = self.compression.as_deref().filter(|_| is_packed);
+            let prepared = Arc::new(match compression {
+                Some(compression) => prepared.packed(compression),
+                None => prepared,
+            });
             let links: Vec<LinkId> = self.links.keys().copied().collect();
             for link in links {
                 self.tell_session(link, Input::Appended(prepared.clone()));

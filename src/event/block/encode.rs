@@ -39,6 +39,21 @@ pub fn encode_block_with<'a>(
     encoder.finish(&commits, names, out);
 }
 
+/// Bytes of the last two parts of the block of these commits, which differ in kind from what is before
+/// them: checksums, which look like noise, and payloads. Whoever compresses a block does so in three
+/// pieces.
+pub fn block_tail<'a>(commits: impl IntoIterator<Item = &'a Commit>) -> [usize; 2] {
+    let (mut events, mut payloads) = (0, 0);
+    for event in commits.into_iter().flat_map(Commit::events) {
+        events += 1;
+        payloads += event.payload().len();
+    }
+    match events {
+        0 => [0, 0],
+        events => [events * CHECKSUM_LEN + Sum::len(events), payloads],
+    }
+}
+
 /// What a block has told of one replica so far.
 #[derive(Clone, Copy, Default)]
 struct Track {

@@ -392,8 +392,8 @@ fn types<'a>(
     let mut entries = Vec::new();
     for _ in 0..head.0 {
         let what = "number of an event type";
-        let named = |names: &BlockNames, number| names.event_type(number).cloned();
-        if let Some(event_type) = known(input, names, what, named)? {
+        let find = |names: &BlockNames, number| names.event_type(number).cloned();
+        if let Some(event_type) = known(input, names, what, find)? {
             entries.push(event_type);
         } else {
             let text = input.text("event type", EVENT_TYPE_BYTES_MAX)?;

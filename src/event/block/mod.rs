@@ -60,5 +60,5 @@ mod layout;
 mod names;
 
 pub use decode::{decode_block, decode_block_with};
-pub use encode::{encode_block, encode_block_with};
+pub use encode::{block_tail, encode_block, encode_block_with};
 pub use names::BlockNames;

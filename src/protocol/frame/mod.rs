@@ -6,7 +6,7 @@
 //! is not known here.
 //!
 //! ```text
-//! frame   kind u8: format 1 in the high half, kind of message in the low half
+//! frame   kind u8: format 1, or 2 where the body is compressed, in the high half, kind of message in the low half
 //!         | lower half of the xxh3-64 of the body, seeded with the kind, u32 little-endian | body
 //! ```
 
@@ -14,6 +14,7 @@ mod batch;
 mod body;
 mod digests;
 mod hello;
+mod packing;
 mod reader;
 mod summary;
 mod writer;
@@ -23,13 +24,16 @@ use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 pub(super) use self::batch::Front;
+pub(super) use self::packing::{pack, plain_bytes};
 use self::reader::Reader;
 use self::writer::Writer;
-use super::{CloseCode, Message};
+use super::{CloseCode, Compression, Message};
 use crate::event::{BlockNames, CodecError};
 use crate::limits::FRAME_BYTES_MAX;
 
 const FORMAT: u8 = 1;
+/// The form of a frame whose body is compressed.
+const PACKED: u8 = 2;
 const HEADER_BYTES: usize = 5;
 
 /// Bytes that are not a frame of this protocol.
@@ -69,6 +73,12 @@ pub enum FrameError {
     /// The bytes were damaged, cut or put in another order on their way.
     #[error("checksum of the {kind} message does not match")]
     Checksum {
+        /// Which message.
+        kind: &'static str,
+    },
+    /// The message was compressed, and that cannot be undone within the bounds.
+    #[error("{kind} message cannot be decompressed")]
+    Compressed {
         /// Which message.
         kind: &'static str,
     },
@@ -141,7 +151,7 @@ fn sealed(kind: u8, out: Writer) -> Result<Bytes, FrameError> {
 /// # Errors
 /// [`FrameError`] names what is wrong; nothing is allocated from a length that the bytes claim.
 pub fn decode_frame(frame: &Bytes) -> Result<Message, FrameError> {
-    decode_frame_with(frame, &mut BlockNames::new())
+    decode_frame_with(frame, &mut BlockNames::new(), None)
 }
 
 /// The same, in a connection of which earlier frames have told what numbers stand for; what this one
@@ -149,7 +159,11 @@ pub fn decode_frame(frame: &Bytes) -> Result<Message, FrameError> {
 ///
 /// # Errors
 /// [`FrameError`], also for a number that nothing was told of.
-pub fn decode_frame_with(frame: &Bytes, names: &mut BlockNames) -> Result<Message, FrameError> {
+pub fn decode_frame_with(
+    frame: &Bytes,
+    names: &mut BlockNames,
+    compression: Option<&dyn Compression>,
+) -> Result<Message, FrameError> {
     if frame.len() > FRAME_BYTES_MAX {
         return Err(FrameError::TooLarge {
             bytes: frame.len(),
@@ -163,7 +177,8 @@ pub fn decode_frame_with(frame: &Bytes, names: &mut BlockNames) -> Result<Messag
         });
     };
     let (format, number) = (first >> 4, first & 0x0f);
-    if format != FORMAT {
+    let undone = compression.filter(|_| format == PACKED);
+    if format != FORMAT && undone.is_none() {
         return Err(FrameError::UnknownFormat {
             format,
             known: FORMAT,
@@ -175,7 +190,10 @@ pub fn decode_frame_with(frame: &Bytes, names: &mut BlockNames) -> Result<Messag
     if checksum(*first, rest) != *sum {
         return Err(FrameError::Checksum { kind });
     }
-    let body = frame.slice_ref(rest);
+    let body = match undone {
+        None => frame.slice_ref(rest),
+        Some(compression) => packing::unpacked(kind, rest, compression)?,
+    };
     let mut input = Reader::new(&body);
     let wrong = |source| FrameError::Body { kind, source };
     let message = body::read(number, &mut input, names).map_err(wrong)?;
@@ -186,7 +204,7 @@ pub fn decode_frame_with(frame: &Bytes, names: &mut BlockNames) -> Result<Messag
 /// What kind of message a frame says it holds. Looks at its first byte only.
 pub fn frame_kind(frame: &[u8]) -> Option<&'static str> {
     let first = frame.first()?;
-    (first >> 4 == FORMAT)
+    matches!(first >> 4, FORMAT | PACKED)
         .then(|| body::kind_name(first & 0x0f))
         .flatten()
 }

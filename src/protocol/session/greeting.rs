@@ -1,6 +1,7 @@
 //! The hellos: who is there, which log this is, and from where each direction goes on.
 
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -13,8 +14,8 @@ use crate::event::{Chain, Seq};
 use crate::limits::{DEFERRED_BYTES_MAX, HELLO_PEERS_MAX};
 use crate::log::Cursor;
 use crate::protocol::{
-    CloseCode, Codecs, Direction, Greeting, Hello, HelloPeer, Local, Message, Output, Role,
-    Standing, Versions,
+    CloseCode, Codecs, Compression, Direction, Greeting, Hello, HelloPeer, Local, Message, Output,
+    Role, Standing, Versions,
 };
 
 /// What is needed until the session is open, and not after.
@@ -115,6 +116,8 @@ impl Session {
         self.outgoing.active = direction.push;
         self.incoming.active = direction.pull;
         self.incoming.epoch = hello.epoch;
+        let undone = |own: &Arc<dyn Compression>| hello.codecs.contains(own.codec());
+        self.out.compression = self.compression.clone().filter(undone);
         self.phase = Phase::Greeted;
         self.pulse.greeted();
         opening.hello = Some(hello);
@@ -305,7 +308,10 @@ impl Session {
             clock_ms,
             direction: self.outgoing.options.direction,
             resumes,
-            codecs: Codecs::NONE,
+            codecs: self
+                .compression
+                .as_ref()
+                .map_or(Codecs::NONE, |own| own.codec()),
             peers,
             staged: local.staged.as_ref().and_then(assembly::announced),
         }

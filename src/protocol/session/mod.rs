@@ -18,6 +18,7 @@ mod summary;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 
 use bytes::Bytes;
 
@@ -29,7 +30,10 @@ use self::outgoing::Outgoing;
 use self::pulse::{Pulse, Silence};
 pub use self::status::{Phase, Status, Traffic};
 use self::summary::Gathering;
-use super::{CloseCode, Input, Local, Message, Output, Role, Standing, decode_frame_with};
+use super::frame::plain_bytes;
+use super::{
+    CloseCode, Compression, Input, Local, Message, Output, Role, Standing, decode_frame_with,
+};
 use crate::clock::Now;
 use crate::event::{BlockNames, ReplicaId};
 use crate::limits::{DEAD_MS, HELLO_MS};
@@ -63,12 +67,24 @@ pub struct Session {
     gathering: Gathering,
     /// What the peer's numbers stand for.
     names: BlockNames,
+    compression: Option<Arc<dyn Compression>>,
     out: Outbox,
 }
 
 impl Session {
     /// A session on a connection that has just been made. A dialer has its hello to send.
     pub fn new(role: Role, local: Local, options: SessionOptions, now: Now) -> Self {
+        Self::compressing(role, local, options, now, None)
+    }
+
+    /// The same; frames go compressed where the peer undoes it too.
+    pub fn compressing(
+        role: Role,
+        local: Local,
+        options: SessionOptions,
+        now: Now,
+        compression: Option<Arc<dyn Compression>>,
+    ) -> Self {
         let epoch = local.epochs.current().unwrap_or(Epoch::from_bits(0));
         let mut session = Self {
             role,
@@ -83,6 +99,7 @@ impl Session {
             incoming: Incoming::new(),
             gathering: Gathering::default(),
             names: BlockNames::new(),
+            compression,
             out: Outbox::default(),
             opening: Some(Box::new(Opening::new(local))),
         };
@@ -161,6 +178,11 @@ impl Session {
         self.phase == Phase::Open && self.outgoing.all_acked()
     }
 
+    /// Whether frames to the peer go compressed.
+    pub fn compresses(&self) -> bool {
+        self.out.compression.is_some()
+    }
+
     /// Whether both ends have introduced themselves, and neither has ended it.
     pub fn is_open(&self) -> bool {
         self.phase == Phase::Open
@@ -226,7 +248,7 @@ impl Session {
 
     fn on_frame(&mut self, frame: &Bytes) -> Outcome {
         let bytes = u64::try_from(frame.len()).unwrap_or(u64::MAX);
-        let message = decode_frame_with(frame, &mut self.names)
+        let message = decode_frame_with(frame, &mut self.names, self.compression.as_deref())
             .map_err(|error| Ending::new(error.close_code(), error.to_string()))?;
         if let Message::Error { code, text } = message {
             let reason = format!("the peer closed: {text}");
@@ -247,7 +269,7 @@ impl Session {
             }
             (Phase::Open, _, message) => {
                 self.count(bytes);
-                self.on_message(message, frame.len())
+                self.on_message(message, plain_bytes(frame))
             }
             (Phase::Closed, ..) => Ok(()),
         }

@@ -1,11 +1,15 @@
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use bytes::Bytes;
 
 use super::Traffic;
-use crate::protocol::{CloseCode, Message, Output, encode_frame};
+use crate::event::block_tail;
+use crate::limits::COMPRESSED_BYTES_MIN;
+use crate::protocol::frame::{pack, plain_bytes};
+use crate::protocol::{CloseCode, Compression, Message, Output, encode_frame};
 
 /// Why a session ends.
 #[derive(Debug)]
@@ -53,6 +57,8 @@ pub(super) struct Outbox {
     outputs: VecDeque<Output>,
     pub(super) sent: Traffic,
     has_sent: bool,
+    /// What the peer undoes.
+    pub(super) compression: Option<Arc<dyn Compression>>,
 }
 
 impl Outbox {
@@ -68,10 +74,13 @@ impl Outbox {
         self.outputs.is_empty()
     }
 
-    /// Sends a message and returns the bytes of its frame.
+    /// Sends a message and returns the bytes of its frame, as credit counts them.
     pub(super) fn send(&mut self, message: &Message) -> Result<u64, Ending> {
         match encode_frame(message) {
-            Ok(frame) => Ok(self.send_frame(frame)),
+            Ok(frame) => {
+                let packed = self.packed(&frame, message);
+                Ok(self.send_frame(packed.unwrap_or(frame)))
+            }
             Err(error) => Err(Ending::new(
                 CloseCode::INTERNAL,
                 format!("cannot send: {error}"),
@@ -83,8 +92,24 @@ impl Outbox {
         let bytes = u64::try_from(frame.len()).unwrap_or(u64::MAX);
         self.sent.bytes = self.sent.bytes.saturating_add(bytes);
         self.has_sent = true;
+        let plain = u64::try_from(plain_bytes(&frame)).unwrap_or(u64::MAX);
         self.outputs.push_back(Output::Send(frame));
-        bytes
+        plain
+    }
+
+    fn packed(&self, frame: &Bytes, message: &Message) -> Option<Bytes> {
+        let compression = self.compression.as_deref()?;
+        if frame.len() < COMPRESSED_BYTES_MIN {
+            return None;
+        }
+        match message {
+            Message::Batch(batch) => {
+                let commits = batch.commits.iter().map(|delivered| &delivered.commit);
+                pack(frame, &block_tail(commits), compression)
+            }
+            Message::Summary(_) | Message::Part(_) => pack(frame, &[], compression),
+            _ => None,
+        }
     }
 
     /// Whether anything was sent since this was last asked.

@@ -118,7 +118,8 @@ impl Outgoing {
         let next = Progress::Log(prepared.next());
         let wants_all =
             prepared.is_encoded() && events_of(self.wanted(prepared)) == prepared.events();
-        if wants_all && let Some(frame) = prepared.frame(&mut self.told_names) {
+        let compression = out.compression.as_deref();
+        if wants_all && let Some(frame) = prepared.frame(&mut self.told_names, compression) {
             self.next = next;
             let bytes = out.send_frame(frame);
             self.sent(next, bytes, prepared.events(), out);

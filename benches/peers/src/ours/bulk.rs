@@ -147,7 +147,7 @@ pub(crate) fn core(bulk: &Bulk, frames: &[Bytes]) -> Done<Aggregates> {
     let mut aggregates = Aggregates::new(bulk.rule.registry());
     let mut names = BlockNames::new();
     for frame in frames {
-        let Message::Batch(batch) = decode_frame_with(frame, &mut names)? else {
+        let Message::Batch(batch) = decode_frame_with(frame, &mut names, None)? else {
             continue;
         };
         for delivered in &batch.commits {

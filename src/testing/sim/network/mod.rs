@@ -148,7 +148,7 @@ impl Connection {
             return brought(commits);
         }
         let end = &mut self.ends[from];
-        match decode_frame_with(frame, &mut end.names).unwrap() {
+        match decode_frame_with(frame, &mut end.names, None).unwrap() {
             Message::Batch(batch) => {
                 let commits: Vec<Commit> = batch.commits.into_iter().map(|d| d.commit).collect();
                 brought(last.keep(frame, commits))

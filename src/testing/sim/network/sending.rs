@@ -26,7 +26,7 @@ impl World {
         let (seen, carried) = self.connections[connection].sends(from, &frame, last);
         let names = &self.connections[connection].ends[from].names;
         self.trace.say(self.now, || {
-            let message = decode_frame_with(&frame, &mut names.clone());
+            let message = decode_frame_with(&frame, &mut names.clone(), None);
             let message = message.map(|message| told(&message));
             format!("link {} says {}", link.0, message.unwrap_or_default())
         });

@@ -8,7 +8,7 @@ pub(crate) fn told(message: &Message) -> String {
         Message::Batch(batch) => {
             let commits = batch.commits.iter().map(|sent| told_commit(&sent.commit));
             let commits: Vec<String> = commits.collect();
-            format!("batch to {:?}: {}", batch.cursor, commits.join(", "))
+            format!("batch to {:?}: {}", batch.position, commits.join(", "))
         }
         Message::Part(part) => {
             let (commit, index, total) = (part.commit, part.index, part.total);
