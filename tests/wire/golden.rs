@@ -213,14 +213,13 @@ fn refusal(why: Reason, remedy: Remedy) -> Message {
 }
 
 fn messages() -> Vec<(&'static str, Message)> {
+    let mut all = greetings_and_batches();
+    all.extend(other_messages());
+    all
+}
+
+fn greetings_and_batches() -> Vec<(&'static str, Message)> {
     let ranges = [seq(1)..=seq(9), seq(12)..=seq(12)];
-    let standing = Standing {
-        events: 3,
-        set: SetHash::from_bytes([1; 16]),
-        fingerprint: Digest::from_bytes([2; 16]),
-        state: Digest::from_bytes([3; 16]),
-    };
-    let (ahead_ms, max_ms) = (70_000, 60_000);
     vec![
         ("hello", Message::Hello(hello())),
         ("hello_stranger", Message::Hello(hello_of_a_stranger())),
@@ -248,6 +247,18 @@ fn messages() -> Vec<(&'static str, Message)> {
             "batch_some_marks",
             batch(several(), &[None, Some(4)], Some(304)),
         ),
+    ]
+}
+
+fn other_messages() -> Vec<(&'static str, Message)> {
+    let standing = Standing {
+        events: 3,
+        set: SetHash::from_bytes([1; 16]),
+        fingerprint: Digest::from_bytes([2; 16]),
+        state: Digest::from_bytes([3; 16]),
+    };
+    let (ahead_ms, max_ms) = (70_000, 60_000);
+    vec![
         (
             "part",
             Message::Part(Part {

@@ -174,14 +174,7 @@ impl<'a> Layout<'a> {
         let head_tags = Input::new(input.take(heads.saturating_mul(2), "tag of a head")?);
         let replaced = sized(input, columns.has(Columns::REPLACES), "replaced events")?;
         let metadata = sized(input, columns.has(Columns::METADATA), "metadata")?;
-        let what = "size of a payload";
-        let sizes = if columns.has(Columns::SIZES) {
-            Sizes::Each(input.numbers(events, what)?)
-        } else if events == 1 {
-            Sizes::Remainder
-        } else {
-            Sizes::Equal(input.number(what)?)
-        };
+        let sizes = sizes(input, columns, events)?;
         let checksums = Input::new(input.take(events * CHECKSUM_LEN, "checksums")?);
         let sum = input.take(Sum::len(events), "sum of the checksums")?;
         Ok(Some(Self {
@@ -217,6 +210,21 @@ impl<'a> Layout<'a> {
         self.metadata.finish()?;
         self.payloads.finish()
     }
+}
+
+fn sizes<'a>(
+    input: &mut Input<'a>,
+    columns: Columns,
+    events: usize,
+) -> Result<Sizes<'a>, CodecError> {
+    let what = "size of a payload";
+    Ok(if columns.has(Columns::SIZES) {
+        Sizes::Each(input.numbers(events, what)?)
+    } else if events == 1 {
+        Sizes::Remainder
+    } else {
+        Sizes::Equal(input.number(what)?)
+    })
 }
 
 fn column<'a>(

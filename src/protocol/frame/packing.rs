@@ -28,7 +28,7 @@ pub(in crate::protocol) fn pack(
     pieces.push(rest.0);
     pieces.retain(|piece| !piece.is_empty());
     let compressed = compression.compress(&pieces)?;
-    let mut out = Writer::new();
+    let mut out = Writer::with_capacity(HEADER_BYTES + compressed.len() + 4);
     out.raw(&[0; HEADER_BYTES]);
     out.len_of(body.len());
     out.raw(&compressed);

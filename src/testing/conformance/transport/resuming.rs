@@ -51,7 +51,7 @@ pub async fn a_sync_is_resumed_over_the_next_connection(carrier: &mut impl Carri
     for round in 0..2 {
         for (who, writer) in [&near, &far].into_iter().enumerate() {
             for number in 0..40 {
-                let text = format!("{who} {round} {number} {}", "x".repeat(20_000));
+                let text = format!("{who} {round} {number} {}", long(number));
                 let draft = Draft::new("note/1", "written", &text).expect("a small draft");
                 writer.record(draft).await.expect("written");
             }
@@ -67,6 +67,18 @@ pub async fn a_sync_is_resumed_over_the_next_connection(carrier: &mut impl Carri
         let [near, far] = digests.map(|digest| digest.expect("a state"));
         assert!(near.is_some() && near == far, "the states differ");
     }
+}
+
+/// Digits of which compression makes little, so that frames are long.
+fn long(seed: u64) -> String {
+    let mut state = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let digits = core::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        format!("{state:016x}")
+    });
+    digits.take(1_250).collect()
 }
 
 /// Cuts each connection later than the one before, and counts them.
