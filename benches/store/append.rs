@@ -6,7 +6,7 @@ use anabranch::store::{EventStore, FjallStore};
 use super::Wishes;
 use super::content::{Authors, Fill, entry, group, wait};
 use super::raw::Raw;
-use super::rows::{Rows, median, timed};
+use super::rows::{Rows, computed, median, timed};
 
 /// Rounds of each kind, each of some groups.
 const ROUNDS: usize = 15;
@@ -21,16 +21,30 @@ pub(super) fn measure(wishes: &Wishes, rows: &mut Rows) {
     ];
     for (what, commits, events, groups) in shapes {
         let groups = if wishes.quick { groups / 4 } else { groups };
-        let (ours, raw, ratio) = compare(wishes, commits, events, groups);
+        let found = compare(wishes, commits, events, groups);
         rows.row(
             what,
-            &[("ours", ours, 0), ("raw fjall", raw, 0), ("x", ratio, 2)],
+            &[
+                ("ours", found.ours, 0),
+                ("raw fjall", found.raw, 0),
+                ("x", found.ratio, 2),
+                ("ns computing", found.our_cpu, 0),
+                ("raw", found.raw_cpu, 0),
+            ],
         );
     }
 }
 
-/// Events per second of both, and the ratio.
-fn compare(wishes: &Wishes, commits: u64, events: u64, groups: usize) -> (f64, f64, f64) {
+/// Events per second, what they have in common, and time of all threads for each event.
+struct Found {
+    ours: f64,
+    raw: f64,
+    ratio: f64,
+    our_cpu: f64,
+    raw_cpu: f64,
+}
+
+fn compare(wishes: &Wishes, commits: u64, events: u64, groups: usize) -> Found {
     let folder = tempfile::tempdir_in(&wishes.folder).unwrap();
     let store = FjallStore::open(folder.path().join("ours")).unwrap();
     wait(store.begin(Epoch::from_bits(1))).unwrap();
@@ -41,16 +55,20 @@ fn compare(wishes: &Wishes, commits: u64, events: u64, groups: usize) -> (f64, f
         group(entries.collect())
     };
     let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut our_cpu, mut raw_cpu) = (Vec::new(), Vec::new());
     let rounds = if wishes.quick { 5 } else { ROUNDS };
     for round in 0..=rounds {
         let batch: Vec<Group> = (0..groups).map(|_| make()).collect();
         let of_rows: Vec<Group> = batch.iter().map(rows_of).collect();
+        let before = computed();
         let ((), raw_time) = timed(|| of_rows.iter().for_each(|group| raw.append(group)));
+        let between = computed();
         let ((), our_time) = timed(|| {
             for group in batch {
                 wait(store.append(group)).unwrap();
             }
         });
+        let after = computed();
         if round == 0 {
             continue;
         }
@@ -58,9 +76,17 @@ fn compare(wishes: &Wishes, commits: u64, events: u64, groups: usize) -> (f64, f
         ours.push(written / our_time.as_secs_f64());
         theirs.push(written / raw_time.as_secs_f64());
         ratios.push(raw_time.as_secs_f64() / our_time.as_secs_f64());
+        our_cpu.push((after - between) / written);
+        raw_cpu.push((between - before) / written);
     }
     wait(store.close()).unwrap();
-    (median(ours), median(theirs), median(ratios))
+    Found {
+        ours: median(ours),
+        raw: median(theirs),
+        ratio: median(ratios),
+        our_cpu: median(our_cpu),
+        raw_cpu: median(raw_cpu),
+    }
 }
 
 /// For raw fjall each event is a row of the same bytes: commits of one event.

@@ -10,15 +10,17 @@ use anabranch::resolver::{LastWriteWins, Registry};
 use anabranch::store::FjallStore;
 
 use super::Wishes;
-use super::rows::{Rows, median, now};
+use super::rows::{Rows, computed, median, now};
 
 pub(super) fn measure(wishes: &Wishes, rows: &mut Rows) {
     rows.title("callers of `record` side by side (each on an aggregate of its own)");
     let rounds = if wishes.quick { 1 } else { 5 };
     for callers in [1, 64, 256] {
         let (mut rates, mut halves, mut worst) = (Vec::new(), Vec::new(), Vec::new());
+        let mut costs = Vec::new();
         for _ in 0..rounds {
-            let (rate, mut latencies) = run(wishes, callers);
+            let (rate, mut latencies, computing) = run(wishes, callers);
+            costs.push(computing / latencies.len() as f64);
             latencies.sort_unstable();
             let at = |percent: usize| latencies[(latencies.len() - 1) * percent / 100];
             rates.push(rate);
@@ -31,12 +33,14 @@ pub(super) fn measure(wishes: &Wishes, rows: &mut Rows) {
                 ("events/s", median(rates), 0),
                 ("us p50", median(halves), 0),
                 ("us p99", median(worst), 0),
+                ("ns computing", median(costs), 0),
             ],
         );
     }
 }
 
-fn run(wishes: &Wishes, callers: usize) -> (f64, Vec<Duration>) {
+/// Events per second, how long each caller waited each time, and what it took of processors.
+fn run(wishes: &Wishes, callers: usize) -> (f64, Vec<Duration>, f64) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_time()
@@ -49,7 +53,7 @@ fn run(wishes: &Wishes, callers: usize) -> (f64, Vec<Duration>) {
         let builder = Replica::builder(store).registry(registry);
         let replica = builder.open().await.unwrap();
         let stop = Arc::new(AtomicBool::new(false));
-        let began = now();
+        let (began, before) = (now(), computed());
         let tasks: Vec<_> = (0..callers)
             .map(|caller| tokio::spawn(call(replica.clone(), caller, stop.clone())))
             .collect();
@@ -61,8 +65,9 @@ fn run(wishes: &Wishes, callers: usize) -> (f64, Vec<Duration>) {
             latencies.extend(task.await.unwrap());
         }
         let rate = latencies.len() as f64 / began.elapsed().as_secs_f64();
+        let computing = computed() - before;
         replica.close().await.unwrap();
-        (rate, latencies)
+        (rate, latencies, computing)
     })
 }
 

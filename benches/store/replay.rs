@@ -9,7 +9,7 @@ use anabranch::store::{EventStore, FjallStore};
 use super::Wishes;
 use super::content::{Authors, Fill, wait};
 use super::raw::Raw;
-use super::rows::{Rows, median, timed};
+use super::rows::{Rows, computed, median, timed};
 
 const PAGE: ReadLimit = ReadLimit {
     entries: 512,
@@ -26,9 +26,12 @@ pub(super) fn measure(wishes: &Wishes, rows: &mut Rows) {
             let (ours, raw) = (folder.path().join("ours"), folder.path().join("raw"));
             write(&ours, &raw, fill, events, group);
             let (mut our_times, mut raw_times) = (Vec::new(), Vec::new());
+            let mut our_cpu = Vec::new();
             for _ in 0..if wishes.quick { 3 } else { 7 } {
                 raw_times.push(replay_raw(&raw, events));
-                our_times.push(replay(&ours, events));
+                let (time, computing) = replay(&ours, events);
+                our_times.push(time);
+                our_cpu.push(computing);
             }
             let what = format!("{of}, {group} per group");
             let of_each = |bytes: u64| bytes as f64 / events as f64;
@@ -36,6 +39,7 @@ pub(super) fn measure(wishes: &Wishes, rows: &mut Rows) {
                 &what,
                 &[
                     ("ns", median(our_times), 0),
+                    ("ns computing", median(our_cpu), 0),
                     ("ns raw", median(raw_times), 0),
                     ("bytes", of_each(bytes_of(&ours)), 0),
                     ("bytes raw", of_each(bytes_of(&raw)), 0),
@@ -60,10 +64,12 @@ fn write(ours: &Path, raw: &Path, fill: Fill, events: u64, group: u64) {
     wait(store.close()).unwrap();
 }
 
-/// Nanoseconds for each event, from an open store to the last entry.
-fn replay(path: &Path, events: u64) -> f64 {
+/// Nanoseconds for each event, from an open store to the last entry; of the wall clock and of
+/// processors.
+fn replay(path: &Path, events: u64) -> (f64, f64) {
     let store = FjallStore::open(path).unwrap();
     wait(store.begin(Epoch::from_bits(2))).unwrap();
+    let before = computed();
     let (read, time) = timed(|| {
         let mut position = 0;
         loop {
@@ -74,9 +80,11 @@ fn replay(path: &Path, events: u64) -> f64 {
             position = page.next;
         }
     });
+    let computing = computed() - before;
     assert_eq!(read, events);
     wait(store.close()).unwrap();
-    time.as_secs_f64() * 1e9 / events as f64
+    let of_each = |ns: f64| ns / events as f64;
+    (of_each(time.as_secs_f64() * 1e9), of_each(computing))
 }
 
 fn replay_raw(path: &Path, events: u64) -> f64 {
