@@ -105,7 +105,7 @@ const HEAD_ROOM: usize = 64;
 /// Up to here one copy of the bytes is cheaper than a hasher that takes them in pieces.
 const DIGESTED_AT_ONCE: usize = 1024;
 
-fn put_header(parts: &EventParts, out: &mut Vec<u8>) {
+pub(super) fn put_header(parts: &EventParts, out: &mut Vec<u8>) {
     out.push(VERSION);
     out.extend_from_slice(&parts.id.replica.to_bytes());
     put_varint(parts.commit.first().get(), out);

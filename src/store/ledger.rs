@@ -75,6 +75,8 @@ impl Ledger {
 
     /// Checks a group against the rules of the log; changes nothing.
     pub(super) fn check(&self, group: &Group) -> Result<(), StoreError> {
+        // Ready commits of a writer behind one another are one entry here, under the first of them:
+        // none of them can be released.
         let mut fresh: BTreeMap<(ReplicaId, Seq), (Seq, Option<Chain>)> = BTreeMap::new();
         for entry in &group.entries {
             let commit = &entry.commit;
@@ -98,15 +100,24 @@ impl Ledger {
                     .or_insert((span.last(), None));
                 continue;
             }
-            let before = fresh.range(..=(replica, span.last())).next_back();
-            let again =
-                before.is_some_and(|((r, _), (last, _))| *r == replica && *last >= span.first());
+            let before = fresh.range_mut(..=(replica, span.last())).next_back();
+            let before = before.filter(|((writer, _), _)| *writer == replica);
+            let again = before
+                .as_ref()
+                .is_some_and(|(_, (last, _))| *last >= span.first());
             let known = |event: &crate::event::Event| self.received.contains(event.id());
             if again || commit.events().iter().any(known) {
                 return bad(format!(
                     "an event of commit {} is here already",
                     commit.id()
                 ));
+            }
+            if entry.kind == EntryKind::Ready
+                && let Some((_, (last, None))) = before
+                && last.next() == Some(span.first())
+            {
+                *last = span.last();
+                continue;
             }
             let waits = (entry.kind == EntryKind::Waiting).then(|| content(commit));
             fresh.insert((replica, span.first()), (span.last(), waits));

@@ -86,7 +86,7 @@ fn a_changed_row_of_the_index_is_named() {
 }
 
 #[test]
-fn an_event_that_was_changed_within_its_block_is_named() {
+fn what_was_changed_within_a_block_is_told_as_far_as_the_block_tells() {
     let folder = scratch();
     store_with(folder.path(), 5, true);
     let db = Database::builder(folder.path().join("data"))
@@ -104,10 +104,8 @@ fn an_event_that_was_changed_within_its_block_is_named() {
     let store = FjallStore::open(folder.path()).unwrap();
     wait(store.begin(EPOCH)).unwrap();
     let read = wait(store.at(vec![4], ALL)).unwrap_err().to_string();
-    assert!(read.contains("from 2 on: its checksum is wrong"), "{read}");
-    let last = Seq::new(5 + 6).unwrap();
-    let event = EventId::new(ReplicaId::new(1, 1), last).to_string();
-    assert!(read.contains(&event), "{event}: {read}");
+    let what = "from 2 on: its checksum is wrong, checksum of ";
+    assert!(read.contains(what), "{read}");
 }
 
 #[test]

@@ -83,12 +83,18 @@ impl Decoder<'_> {
     fn commit(&mut self) -> Result<Commit, CodecError> {
         let common = self.common()?;
         let mut events = Vec::with_capacity(usize::try_from(common.span.len()).unwrap_or(1));
+        let mut bytes = 0;
         let mut seq = Some(common.span.first());
         while let Some(at) = seq.filter(|seq| common.span.contains(*seq)) {
             events.push(self.event(&common, at)?);
+            bytes += self.scratch.len();
             seq = at.next();
         }
-        Ok(Commit::new(events)?)
+        self.scratch.clear();
+        if let Some(first) = events.first() {
+            codec::put_header(first.parts(), &mut self.scratch);
+        }
+        Ok(Commit::with_bytes(events, bytes + self.scratch.len())?)
     }
 
     fn common(&mut self) -> Result<Common, CodecError> {

@@ -100,8 +100,7 @@ impl Block {
     /// Reads a row back. Payloads share its bytes.
     ///
     /// # Errors
-    /// Names the block by its first entry, and where the checksums of events tell, the first of these
-    /// that is not what was written.
+    /// Names the block by its first entry, and says what the checksum of its commits tells.
     pub(super) fn read(first: u64, row: fjall::Slice) -> Result<Self, StoreError> {
         let sealed = unseal(&position_key(first), &row, || open_name(first)).map(drop);
         let row = Bytes::from_owner(row);

@@ -121,14 +121,11 @@ impl<'t> Staged<'t> {
 
     fn entry(&mut self, entry: Entry, placed: Placed) {
         let commit = &entry.commit;
-        let waiting = rows::prefixed(rows::WAITING, &rows::position_key(placed.arrival));
-        match entry.kind {
-            EntryKind::Ready => {}
-            EntryKind::Waiting => {
-                let row = rows::seal(&waiting, Vec::new());
-                self.notes.insert(waiting, Some(row));
-            }
-            EntryKind::Released => drop(self.notes.insert(waiting, None)),
+        if entry.kind != EntryKind::Ready {
+            let waiting = rows::prefixed(rows::WAITING, &rows::position_key(placed.arrival));
+            let is_waiting = entry.kind == EntryKind::Waiting;
+            let row = is_waiting.then(|| rows::seal(&waiting, Vec::new()));
+            self.notes.insert(waiting, row);
         }
         if entry.kind != EntryKind::Released {
             self.replicas.insert(commit.replica());
