@@ -14,7 +14,7 @@ usage: anabranch-peers [options]
   --quick           smaller sizes, fewer rounds: a look in under two minutes
   --smoke           tiny sizes: whether everything runs
   --only W1,W3      these rows alone
-  --rounds N        rounds of each contest (5; with --quick 3)
+  --rounds N        rounds of each contest (5; with --quick 2)
   --ours            leave the peers out: what a change of ours does
   --json            the table as JSON
   --html FILE       where the report goes (report.html, if all rows are run)
@@ -98,8 +98,7 @@ impl Arguments {
         if arguments.rounds == 0 {
             arguments.rounds = match arguments.scale {
                 Scale::Whole => 5,
-                Scale::Quick => 3,
-                Scale::Smoke => 2,
+                Scale::Quick | Scale::Smoke => 2,
             };
         }
         Ok(Some(arguments))

@@ -57,11 +57,16 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Done<()> {
-    let report = report::Report::new(arguments, work::run(arguments)?);
+    let (rows, failures) = work::run(arguments);
+    let report = report::Report::new(arguments, rows);
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         println!("{}", report.text());
     }
-    report.write(arguments)
+    report.write(arguments)?;
+    match failures.as_slice() {
+        [] => Ok(()),
+        failures => Err(failures.join("\n       ").into()),
+    }
 }

@@ -58,22 +58,26 @@ pub(crate) const ROWS: &[(&str, &str, Work)] = &[
     ("W14", "read the log from disk", open::run_replay),
 ];
 
-/// Runs what is wanted.
-pub(crate) fn run(arguments: &Arguments) -> Done<Vec<Row>> {
+/// Runs what is wanted; the rows, and what could not be measured and why.
+pub(crate) fn run(arguments: &Arguments) -> (Vec<Row>, Vec<String>) {
     let mut bench = Bench {
         arguments,
         progress: Progress::new(),
         rows: Vec::new(),
         stores: disk::Stores::default(),
     };
+    let mut failures = Vec::new();
     for (id, what, work) in ROWS {
         if arguments.wants(id) {
             bench.progress.row(&format!("{id} {what}"));
-            work(&mut bench)?;
+            // The other rows are worth having all the same.
+            if let Err(error) = work(&mut bench) {
+                failures.push(format!("{id}: {error}"));
+            }
         }
     }
     bench.progress.ends();
-    Ok(bench.rows)
+    (bench.rows, failures)
 }
 
 impl Bench<'_> {
