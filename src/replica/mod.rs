@@ -46,6 +46,8 @@ use self::shell::Shell;
 pub use self::subscribe::{Tail, Watch};
 pub use self::sync::{Peer, SyncOptions};
 pub use self::upkeep::Verifying;
+#[cfg(feature = "zstd")]
+pub use self::zstd::Zstd;
 use crate::engine::ReplicaStatus;
 use crate::event::ReplicaId;
 

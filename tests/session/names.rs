@@ -104,6 +104,13 @@ fn a_writer_is_told_once_and_by_a_number_from_then_on() {
     );
     assert!(lengths[1] + 20 < lengths[0] && lengths[3] + 20 < lengths[2]);
     assert_eq!((lengths[3], lengths[4]), (lengths[1], lengths[1]));
+    let event = &written.entries[0].commit.events()[0];
+    let content = event.payload().len() + event.aggregate().as_str().len();
+    assert!(
+        lengths[1] <= content + 22,
+        "{} around {content}",
+        lengths[1]
+    );
 }
 
 #[test]

@@ -14,7 +14,8 @@ use crate::limits::{
     COMMIT_EVENTS_MAX, HEADS_MAX, METADATA_BYTES_MAX, METADATA_ENTRIES_MAX, PAYLOAD_BYTES_MAX,
 };
 
-/// Reads a block, which must fill the bytes: its commits in their order. See the [format](super).
+/// Reads a block, which must fill the bytes: its commits in their order. See the
+/// [format](crate::protocol::wire).
 ///
 /// Payloads share `bytes` and keep it alive; a name that occurs often is read once and shared.
 /// Nothing is allocated in proportion to a length that the bytes merely claim. Cost: one look at

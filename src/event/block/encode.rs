@@ -7,7 +7,8 @@ use super::dictionary::{Dictionary, References};
 use super::names::BlockNames;
 use crate::event::{Commit, Event, EventId, ReplicaId, Timestamp};
 
-/// Appends commits of any writers, in their order, as one block. See the [format](super).
+/// Appends commits of any writers, in their order, as one block. See the
+/// [format](crate::protocol::wire).
 ///
 /// At most [`BLOCK_EVENTS_MAX`](crate::limits::BLOCK_EVENTS_MAX) events and
 /// [`BLOCK_BYTES_MAX`](crate::limits::BLOCK_BYTES_MAX) canonical bytes, which the caller sees to: a
