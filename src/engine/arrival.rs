@@ -123,13 +123,14 @@ impl Engine {
             match self.judge(commit, delivered.continues, skew, looked) {
                 Judgement::Take => {
                     state.took(commit);
-                    self.accept_from(Some(peer), commit, &mut item);
+                    self.accept_from(state.origin(), commit, &mut item);
                 }
                 Judgement::Duplicate => state.report.duplicates += events,
                 Judgement::Forked if !first_hop => {
                     state.note_fork(commit.id(), events);
                 }
                 Judgement::Forked => {
+                    state.has_double = true;
                     self.refuse(state, commit, Reason::Forked);
                     refused = true;
                 }

@@ -41,6 +41,8 @@ pub(super) struct LinkState {
     pub(super) session: Session,
     pub(super) options: LinkOptions,
     pub(super) peer: Option<ReplicaId>,
+    /// Whether another store writes under the peer's name.
+    pub(super) has_double: bool,
     /// Under which incarnation the peer writes now, as far as what it sends tells.
     writer: Option<ReplicaId>,
     pub(super) report: SyncReport,
@@ -93,6 +95,12 @@ impl LinkState {
             self.writer = Some(commit.replica());
         }
         self.writer == Some(commit.replica())
+    }
+
+    /// Whom what comes over it is not sent back to: the peer, unless two stores were found to bear its
+    /// name, of which the other one may lack it.
+    pub(super) fn origin(&self) -> Option<ReplicaId> {
+        self.peer.filter(|_| !self.has_double)
     }
 
     /// Counts a commit that is new here.
@@ -172,6 +180,7 @@ impl Engine {
             ),
             options,
             peer: None,
+            has_double: false,
             writer: None,
             report: SyncReport::default(),
             number,
