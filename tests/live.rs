@@ -241,3 +241,48 @@ async fn a_watch_that_is_not_read_costs_nothing_and_tells_everything_later() {
         "note/new"
     );
 }
+
+/// Copies a closed store, as whoever clones a machine does.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        let copied = to.join(file.file_name());
+        if file.file_type().unwrap().is_dir() {
+            copy(&file.path(), &copied);
+        } else {
+            std::fs::copy(file.path(), copied).unwrap();
+        }
+    }
+}
+
+/// Both connected under one name, the hub refused what the clone wrote, which went on under a new name
+/// in that connection; the hub took what came over it for known to the original, and kept it from it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_clone_writes_under_its_new_name_reaches_its_original() {
+    let folder = tempfile::tempdir().unwrap();
+    let (original, clone) = (folder.path().join("original"), folder.path().join("clone"));
+    let hub = hub(&folder.path().join("hub"), "127.0.0.1:0").await;
+    let ann = open(&original).await;
+    ann.record(edit("task/1", "title", "buy milk"))
+        .await
+        .unwrap();
+    connect(&ann, hub.local_addr()).await.close().await;
+    ann.close().await.unwrap();
+    drop(ann);
+    copy(&original, &clone);
+
+    let (ann, double) = (open(&original).await, open(&clone).await);
+    let _ann = connect(&ann, hub.local_addr()).await;
+    let _double = connect(&double, hub.local_addr()).await;
+    ann.record(edit("task/2", "by", "the original"))
+        .await
+        .unwrap();
+    let mut arrived = hub.replica().tail(Filter::all(), None).unwrap().skip(1);
+    in_time(arrived.next()).await.unwrap().unwrap();
+    double
+        .record(edit("task/3", "by", "the clone"))
+        .await
+        .unwrap();
+    becomes(&ann, "task/3", &json!({"by": "the clone"})).await;
+}
