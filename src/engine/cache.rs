@@ -58,6 +58,9 @@ struct Hot {
     unfolded: Option<EventId>,
 }
 
+/// How an aggregate is folded: whoever watches it is told more of it.
+pub(super) type HowToFold = fn(&mut Timeline, &dyn Guard) -> FoldOutcome;
+
 /// Where an aggregate is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -220,11 +223,12 @@ impl Cache {
         &mut self,
         aggregate: &AggregateId,
         guard: &dyn Guard,
+        fold: HowToFold,
         report: impl FnOnce(&Timeline, FoldOutcome) -> R,
     ) -> Option<R> {
         let (reported, condition, has_placed) = self.with_hot(aggregate, |hot| {
             let timeline = &mut hot.timeline;
-            let outcome = timeline.fold(guard);
+            let outcome = fold(timeline, guard);
             let condition = timeline.condition().cloned();
             let has_placed = timeline.has_placed();
             hot.unfolded = None;
@@ -314,14 +318,18 @@ impl Cache {
     }
 
     /// Folds and encodes what is due. An aggregate that has no state is not stored.
-    pub(super) fn folds_to_save(&mut self, guard: &dyn Guard) -> Vec<(AggregateId, Vec<u8>)> {
+    pub(super) fn folds_to_save(
+        &mut self,
+        guard: &dyn Guard,
+        fold: impl Fn(&AggregateId) -> HowToFold,
+    ) -> Vec<(AggregateId, Vec<u8>)> {
         let due = core::mem::take(&mut self.due);
         let mut folds = Vec::new();
         for aggregate in due {
             let Some(Slot::Hot(hot)) = self.slots.get_mut(&aggregate) else {
                 continue;
             };
-            let outcome = hot.timeline.fold(guard);
+            let outcome = fold(&aggregate)(&mut hot.timeline, guard);
             hot.unfolded = None;
             if hot.timeline.has_placed() {
                 self.placed.insert(aggregate.clone());

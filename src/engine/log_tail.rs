@@ -1,4 +1,4 @@
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use crate::event::AggregateId;
@@ -25,6 +25,16 @@ pub(super) struct LogTail {
     /// Reads under way of histories, each with the stored end when it began: entries from there on
     /// are kept until it returns, since it may have missed them.
     reads: Vec<u64>,
+    touching: Touching,
+}
+
+/// Where kept entries with ready events of an aggregate are, as far as somebody has asked. Built on the
+/// way, so that many aggregates that are read at once look through what is kept once.
+#[derive(Debug, Default)]
+struct Touching {
+    positions: BTreeMap<AggregateId, Vec<u64>>,
+    /// Up to where entries are in it.
+    until: u64,
 }
 
 /// Entries that have become sendable.
@@ -48,6 +58,7 @@ impl LogTail {
             unsafe_to_send: VecDeque::new(),
             offered_end: end,
             reads: Vec::new(),
+            touching: Touching::default(),
         }
     }
 
@@ -109,6 +120,9 @@ impl LogTail {
         while self.kept_from < keep_from && self.kept.pop_front().is_some() {
             self.kept_from += 1;
         }
+        if self.kept_from >= self.touching.until {
+            self.touching.positions.clear();
+        }
     }
 
     /// First position that may not be sent yet: an entry that came from nobody and is not fsynced.
@@ -154,16 +168,22 @@ impl LogTail {
     }
 
     /// Entries with ready events of one aggregate, from a position on.
-    pub(super) fn ready_of(&self, aggregate: &AggregateId, from: u64) -> Vec<Entry> {
-        let touches = |entry: &&Entry| {
-            entry.kind != EntryKind::Waiting
-                && entry
-                    .commit
-                    .events()
-                    .iter()
-                    .any(|event| event.aggregate() == aggregate)
+    pub(super) fn ready_of(&mut self, aggregate: &AggregateId, from: u64) -> Vec<Entry> {
+        let from = from.max(self.kept_from);
+        let looked_to = self.touching.until.max(self.kept_from);
+        let Self { kept, touching, .. } = self;
+        let skipped = usize::try_from(looked_to - self.kept_from).unwrap_or(usize::MAX);
+        for (position, entry) in (looked_to..).zip(kept.iter().skip(skipped)) {
+            touching.note(position, entry);
+        }
+        touching.until = self.end;
+        let positions = self.touching.positions.get(aggregate);
+        let entry = |position: &u64| {
+            let place = usize::try_from(position.checked_sub(from)?).ok()?;
+            let place = place + usize::try_from(from - self.kept_from).ok()?;
+            self.kept.get(place).cloned()
         };
-        self.kept_since(from).filter(touches).cloned().collect()
+        positions.into_iter().flatten().filter_map(entry).collect()
     }
 
     /// Entries that are kept in memory.
@@ -176,5 +196,19 @@ impl LogTail {
         self.kept
             .iter()
             .skip(usize::try_from(skipped).unwrap_or(usize::MAX))
+    }
+}
+
+impl Touching {
+    fn note(&mut self, position: u64, entry: &Entry) {
+        if entry.kind == EntryKind::Waiting {
+            return;
+        }
+        for event in entry.commit.events() {
+            let positions = self.positions.entry(event.aggregate().clone()).or_default();
+            if positions.last() != Some(&position) {
+                positions.push(position);
+            }
+        }
     }
 }

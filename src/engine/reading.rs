@@ -223,7 +223,7 @@ impl Engine {
                 let is_open = Some(event.id()) == opens_at || self.watches.expects(event);
                 if is_open && unfolded.is_none() {
                     unfolded = Some(event.id());
-                    rejected = timeline.fold(&*guard).rejected;
+                    rejected = timeline.catch_up(&*guard).rejected;
                 }
                 match timeline.integrate(event.clone(), tag) {
                     Integration::Added { late, raced } => {
@@ -262,8 +262,9 @@ impl Engine {
             let has_rule = timeline.condition() != Some(&Unresolved::NoResolver);
             (outcome, has_rule, timeline.wants_history())
         };
-        let Some((outcome, has_rule, is_stuck)) = self.cache.fold(aggregate, &*guard, looked)
-        else {
+        let fold = self.watches.fold(aggregate);
+        let folded = self.cache.fold(aggregate, &*guard, fold, looked);
+        let Some((outcome, has_rule, is_stuck)) = folded else {
             return;
         };
         self.take_note(aggregate, &outcome, has_rule);

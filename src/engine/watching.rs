@@ -1,10 +1,12 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
+use super::cache::HowToFold;
 use super::{Change, Effect, Engine, Filter, WatchId};
 use crate::event::{AggregateId, Event, EventId};
 use crate::limits::WATCH_CHANGES_MAX;
 use crate::log::{EntryKind, Page};
+use crate::merge::Timeline;
 use crate::resolver::Footprint;
 
 /// All subscriptions to changes.
@@ -110,6 +112,15 @@ impl Watches {
         self.readers
             .values()
             .any(|watch| watch.filter.passes(aggregate))
+    }
+
+    /// How an aggregate is to be folded: its watchers are told of races, and have been told of keys.
+    pub(super) fn fold(&self, aggregate: &AggregateId) -> HowToFold {
+        if self.wants(aggregate) {
+            Timeline::fold_without_keys
+        } else {
+            Timeline::catch_up
+        }
     }
 
     /// It will be told of once its aggregate has been read.

@@ -128,7 +128,8 @@ impl Engine {
         if self.writer.queue.is_empty() {
             // The folds in memory hold every entry handed out so far, so they may be stored only
             // with a group that ends with the last of them.
-            for (aggregate, bytes) in self.cache.folds_to_save(&*self.guard) {
+            let fold = |aggregate: &AggregateId| self.watches.fold(aggregate);
+            for (aggregate, bytes) in self.cache.folds_to_save(&*self.guard, fold) {
                 then.push(Then::StateSaved(aggregate.clone()));
                 group.states.push(StateRow {
                     aggregate,

@@ -14,7 +14,6 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     AggregateId, ChainTag, CodecError, Commit, CommitError, CommitSpan, Digest, Event, EventError,
@@ -53,59 +52,58 @@ pub fn decode_commit(bytes: &[u8]) -> Result<Commit, CodecError> {
     }
     let mut input = Input { rest: bytes };
     let header = read_header(&mut input)?;
-    let mut events = Vec::new();
-    let mut seq = Some(header.span.first());
-    while let Some(id) = seq.filter(|seq| header.span.contains(*seq)) {
-        let id = EventId::new(header.replica, id);
+    let head = bytes.get(..bytes.len() - input.rest.len());
+    let mut digested = Vec::with_capacity(bytes.len() + 16);
+    digested.extend_from_slice(head.unwrap_or_default());
+    let mut event = |input: &mut Input<'_>, seq| {
         let before = input.rest;
-        let parts = read_body(&mut input, &header, id)?;
-        let body = before
-            .get(..before.len() - input.rest.len())
-            .unwrap_or_default();
-        let digest = digest(&parts, body);
-        events.push(Event::with_digest(parts, digest)?);
-        seq = id.seq.next();
+        let parts = read_body(input, &header, EventId::new(header.replica, seq))?;
+        let body = before.get(..before.len() - input.rest.len());
+        let kept = digested.len();
+        put_varint(seq.get(), &mut digested);
+        digested.extend_from_slice(body.unwrap_or_default());
+        let digest = Digest::of(&digested);
+        digested.truncate(kept);
+        Ok::<_, CodecError>(Event::with_digest(parts, digest)?)
+    };
+    let first = event(&mut input, header.span.first())?;
+    let mut others = Vec::new();
+    let mut seq = header.span.first().next();
+    while let Some(next) = seq.filter(|seq| header.span.contains(*seq)) {
+        others.push(event(&mut input, next)?);
+        seq = next.next();
     }
     if !input.rest.is_empty() {
         return Err(CodecError::Trailing {
             bytes: input.rest.len(),
         });
     }
-    Ok(Commit::with_bytes(events, bytes.len())?)
+    if others.is_empty() {
+        return Ok(Commit::of_one(first, bytes.len())?);
+    }
+    others.insert(0, first);
+    Ok(Commit::with_bytes(others, bytes.len())?)
 }
 
 pub(super) fn commit_bytes(events: &[Event]) -> usize {
-    let mut header = Vec::new();
-    if let Some(first) = events.first() {
-        put_header(first.parts(), &mut header);
-    }
-    header.len()
+    let header = events.first().map(|first| header_bytes(first.parts()));
+    header.unwrap_or_default()
         + events
             .iter()
             .map(|event| body_bytes(event.parts()))
             .sum::<usize>()
 }
 
-pub(super) fn digest(parts: &EventParts, body: &[u8]) -> Digest {
-    let mut head = Vec::with_capacity(DIGESTED_AT_ONCE.min(HEAD_ROOM + body.len()));
-    put_header(parts, &mut head);
-    put_varint(parts.id.seq.get(), &mut head);
-    if head.len() + body.len() <= DIGESTED_AT_ONCE {
-        head.extend_from_slice(body);
-        return Digest::of(&head);
-    }
-    let mut hasher = Xxh3::new();
-    hasher.update(&head);
-    hasher.update(body);
-    Digest::from_bytes(hasher.digest128().to_be_bytes())
+/// The digest of an event. What is in `scratch` is lost: it holds the digested bytes then.
+pub(super) fn digest(parts: &EventParts, scratch: &mut Vec<u8>) -> Digest {
+    scratch.clear();
+    put_header(parts, scratch);
+    put_varint(parts.id.seq.get(), scratch);
+    put_body(parts, scratch);
+    Digest::of(scratch)
 }
 
-/// A header and a seq take no more.
-const HEAD_ROOM: usize = 64;
-/// Up to here one copy of the bytes is cheaper than a hasher that takes them in pieces.
-const DIGESTED_AT_ONCE: usize = 1024;
-
-pub(super) fn put_header(parts: &EventParts, out: &mut Vec<u8>) {
+fn put_header(parts: &EventParts, out: &mut Vec<u8>) {
     out.push(VERSION);
     out.extend_from_slice(&parts.id.replica.to_bytes());
     put_varint(parts.commit.first().get(), out);
@@ -114,7 +112,7 @@ pub(super) fn put_header(parts: &EventParts, out: &mut Vec<u8>) {
     put_varint(parts.written_ms, out);
 }
 
-pub(super) fn put_body(parts: &EventParts, out: &mut Vec<u8>) {
+fn put_body(parts: &EventParts, out: &mut Vec<u8>) {
     put_bytes(parts.aggregate.as_str().as_bytes(), out);
     put_bytes(parts.event_type.as_str().as_bytes(), out);
     put_len(parts.heads.len(), out);
@@ -135,6 +133,14 @@ pub(super) fn put_body(parts: &EventParts, out: &mut Vec<u8>) {
         put_bytes(value.as_bytes(), out);
     }
     put_bytes(parts.payload.as_bytes(), out);
+}
+
+fn header_bytes(parts: &EventParts) -> usize {
+    1 + 16
+        + varint_len(parts.commit.first().get())
+        + varint_len(parts.commit.len().into())
+        + 8
+        + varint_len(parts.written_ms)
 }
 
 fn body_bytes(parts: &EventParts) -> usize {
@@ -254,16 +260,24 @@ fn read_body(
 
 fn read_heads(input: &mut Input<'_>) -> Result<Heads, CodecError> {
     let count = input.count("number of heads", HEADS_MAX)?;
+    if count <= 1 {
+        let head = (count == 1).then(|| read_head(input)).transpose()?;
+        return Ok(Heads::at_most_one(head));
+    }
     let mut heads = Vec::new();
     for _ in 0..count {
-        let id = input.id()?;
-        let tag = ChainTag::from_bits(u16::from_le_bytes(input.array("tag of a head")?));
-        heads.push(Head { id, tag });
+        heads.push(read_head(input)?);
     }
     if !heads.is_sorted() {
         return Err(CodecError::Unsorted { what: "heads" });
     }
     Ok(Heads::new(heads)?)
+}
+
+fn read_head(input: &mut Input<'_>) -> Result<Head, CodecError> {
+    let id = input.id()?;
+    let tag = ChainTag::from_bits(u16::from_le_bytes(input.array("tag of a head")?));
+    Ok(Head { id, tag })
 }
 
 fn read_metadata(input: &mut Input<'_>) -> Result<Metadata, CodecError> {

@@ -70,8 +70,16 @@ impl CommitSpan {
 /// shares the events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
-    events: Arc<[Event]>,
+    events: Events,
     bytes: usize,
+}
+
+/// One event needs no list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Events {
+    One(Event),
+    /// Two or more.
+    Many(Arc<[Event]>),
 }
 
 impl Commit {
@@ -84,52 +92,29 @@ impl Commit {
         Self::with_bytes(events, bytes)
     }
 
-    pub(super) fn with_bytes(events: Vec<Event>, bytes: usize) -> Result<Self, CommitError> {
-        let Some(first) = events.first() else {
-            return Err(CommitError::Empty);
+    pub(super) fn with_bytes(mut events: Vec<Event>, bytes: usize) -> Result<Self, CommitError> {
+        check(&events, bytes)?;
+        let events = match events.pop() {
+            Some(event) if events.is_empty() => Events::One(event),
+            last => {
+                events.extend(last);
+                Events::Many(events.into())
+            }
         };
-        let span = first.commit();
-        if events.len() > COMMIT_EVENTS_MAX {
-            let max = COMMIT_EVENTS_MAX;
-            return Err(CommitError::TooManyEvents {
-                events: events.len(),
-                max,
-            });
-        }
-        if u32::try_from(events.len()) != Ok(span.len()) || first.id().seq != span.first() {
-            return Err(CommitError::OutOfPlace { id: first.id() });
-        }
-        if bytes > COMMIT_BYTES_MAX {
-            return Err(CommitError::TooLarge {
-                bytes,
-                max: COMMIT_BYTES_MAX,
-            });
-        }
-        let mut expected = Some(span.first());
-        for event in &events {
-            let id = event.id();
-            let mixed = |what| CommitError::Mixed { id, what };
-            if id.replica != first.id().replica {
-                return Err(mixed("replica"));
-            }
-            if event.commit() != span {
-                return Err(mixed("span"));
-            }
-            if event.timestamp() != first.timestamp() {
-                return Err(mixed("timestamp"));
-            }
-            if event.written_ms() != first.written_ms() {
-                return Err(mixed("wall time"));
-            }
-            if expected != Some(id.seq) {
-                return Err(CommitError::OutOfPlace { id });
-            }
-            expected = id.seq.next();
-        }
-        Ok(Self {
-            events: events.into(),
-            bytes,
-        })
+        Ok(Self { events, bytes })
+    }
+
+    /// [`new`](Self::new) of one event, without a list.
+    pub(super) fn single(event: Event) -> Result<Self, CommitError> {
+        let bytes = codec::commit_bytes(core::slice::from_ref(&event));
+        Self::of_one(event, bytes)
+    }
+
+    /// [`with_bytes`](Self::with_bytes) of one event.
+    pub(super) fn of_one(event: Event, bytes: usize) -> Result<Self, CommitError> {
+        check(core::slice::from_ref(&event), bytes)?;
+        let events = Events::One(event);
+        Ok(Self { events, bytes })
     }
 
     /// The id of the first event, which names the commit.
@@ -154,7 +139,10 @@ impl Commit {
 
     /// The events in the order of seqs, never empty.
     pub fn events(&self) -> &[Event] {
-        &self.events
+        match &self.events {
+            Events::One(event) => core::slice::from_ref(event),
+            Events::Many(events) => events,
+        }
     }
 
     /// Size of the encoded commit, in bytes.
@@ -165,7 +153,7 @@ impl Commit {
     /// The chain value after this commit, given the one before it.
     #[must_use]
     pub fn chain_after(&self, before: Chain) -> Chain {
-        self.events
+        self.events()
             .iter()
             .fold(before, |chain, event| chain.extend(event.digest()))
     }
@@ -174,17 +162,68 @@ impl Commit {
     /// which it is a small part.
     #[cfg(feature = "fjall")]
     pub(crate) fn detached(&self) -> Self {
-        Self {
-            events: self.events.iter().map(Event::detached).collect(),
-            bytes: self.bytes,
-        }
+        let events = match &self.events {
+            Events::One(event) => Events::One(event.detached()),
+            Events::Many(events) => Events::Many(events.iter().map(Event::detached).collect()),
+        };
+        let bytes = self.bytes;
+        Self { events, bytes }
     }
 
     fn head(&self) -> &Event {
-        #[expect(
-            clippy::indexing_slicing,
-            reason = "checked at construction: a commit is not empty"
-        )]
-        &self.events[0]
+        match &self.events {
+            Events::One(event) => event,
+            #[expect(
+                clippy::indexing_slicing,
+                reason = "checked at construction: a commit is not empty"
+            )]
+            Events::Many(events) => &events[0],
+        }
     }
+}
+
+/// Whether the events form one commit of so many encoded bytes.
+fn check(events: &[Event], bytes: usize) -> Result<(), CommitError> {
+    let Some(first) = events.first() else {
+        return Err(CommitError::Empty);
+    };
+    let span = first.commit();
+    if events.len() > COMMIT_EVENTS_MAX {
+        let max = COMMIT_EVENTS_MAX;
+        return Err(CommitError::TooManyEvents {
+            events: events.len(),
+            max,
+        });
+    }
+    if u32::try_from(events.len()) != Ok(span.len()) || first.id().seq != span.first() {
+        return Err(CommitError::OutOfPlace { id: first.id() });
+    }
+    if bytes > COMMIT_BYTES_MAX {
+        return Err(CommitError::TooLarge {
+            bytes,
+            max: COMMIT_BYTES_MAX,
+        });
+    }
+    let mut expected = Some(span.first());
+    for event in events {
+        let id = event.id();
+        let mixed = |what| CommitError::Mixed { id, what };
+        if id.replica != first.id().replica {
+            return Err(mixed("replica"));
+        }
+        if event.commit() != span {
+            return Err(mixed("span"));
+        }
+        if event.timestamp() != first.timestamp() {
+            return Err(mixed("timestamp"));
+        }
+        if event.written_ms() != first.written_ms() {
+            return Err(mixed("wall time"));
+        }
+        if expected != Some(id.seq) {
+            return Err(CommitError::OutOfPlace { id });
+        }
+        expected = id.seq.next();
+    }
+    Ok(())
 }

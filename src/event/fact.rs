@@ -51,9 +51,8 @@ impl Event {
     /// # Errors
     /// [`EventError`] names the first rule that the parts break.
     pub fn assemble(parts: EventParts) -> Result<Self, EventError> {
-        let mut body = Vec::with_capacity(parts.payload.len() + 128);
-        codec::put_body(&parts, &mut body);
-        let digest = codec::digest(&parts, &body);
+        let mut scratch = Vec::with_capacity(parts.payload.len() + 192);
+        let digest = codec::digest(&parts, &mut scratch);
         Self::with_digest(parts, digest)
     }
 

@@ -1,4 +1,6 @@
+use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,13 +19,20 @@ pub struct Head {
 /// The heads that one event names: sorted by id, each id once, at most 1,024.
 ///
 /// They encode the event's vector clock within its aggregate: what its writer had seen is these
-/// events and everything in their pasts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Heads(Vec<Head>);
+/// events and everything in their pasts. None and one, the usual cases, take no memory of their own.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Heads(List);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum List {
+    Few(Option<Head>),
+    /// Two or more.
+    Many(Box<[Head]>),
+}
 
 impl Heads {
     /// Names nothing: the writer had seen no event of this aggregate.
-    pub const NONE: Self = Self(Vec::new());
+    pub const NONE: Self = Self(List::Few(None));
 
     /// Sorts and checks a list of heads.
     ///
@@ -36,6 +45,9 @@ impl Heads {
                 max: HEADS_MAX,
             });
         }
+        if let [] | [_] = *heads {
+            return Ok(Self::at_most_one(heads.pop()));
+        }
         heads.sort_unstable();
         for pair in heads.windows(2) {
             if let [a, b] = pair
@@ -44,32 +56,41 @@ impl Heads {
                 return Err(EventError::HeadTwice { id: a.id });
             }
         }
-        Ok(Self(heads))
+        Ok(Self(List::Many(heads.into())))
+    }
+
+    /// The usual case: nothing, or one event.
+    pub const fn at_most_one(head: Option<Head>) -> Self {
+        Self(List::Few(head))
     }
 
     /// The heads, sorted by id.
     pub fn as_slice(&self) -> &[Head] {
-        &self.0
+        match &self.0 {
+            List::Few(head) => head.as_slice(),
+            List::Many(heads) => heads,
+        }
     }
 
     /// Each head in the order of ids.
     pub fn iter(&self) -> core::slice::Iter<'_, Head> {
-        self.0.iter()
+        self.as_slice().iter()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.as_slice().len()
     }
 
     /// Whether the writer had seen nothing.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.as_slice().is_empty()
     }
 
     /// Whether `id` itself is named (not merely in the past of one that is).
     pub fn names(&self, id: EventId) -> bool {
-        self.0.binary_search_by(|head| head.id.cmp(&id)).is_ok()
+        let heads = self.as_slice();
+        heads.binary_search_by(|head| head.id.cmp(&id)).is_ok()
     }
 }
 
@@ -78,6 +99,18 @@ impl<'a> IntoIterator for &'a Heads {
     type IntoIter = core::slice::Iter<'a, Head>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.iter()
+    }
+}
+
+impl Default for Heads {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl fmt::Debug for Heads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Heads").field(&self.as_slice()).finish()
     }
 }

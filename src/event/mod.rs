@@ -25,6 +25,7 @@ mod payload;
 mod replica_id;
 mod seq_ranges;
 mod set_hash;
+mod sorted_map;
 mod timestamp;
 mod version_vector;
 
@@ -46,5 +47,6 @@ pub use payload::Payload;
 pub use replica_id::ReplicaId;
 pub use seq_ranges::SeqRanges;
 pub use set_hash::SetHash;
+pub(crate) use sorted_map::SortedMap;
 pub use timestamp::{OrderKey, Timestamp};
 pub use version_vector::{Causality, VersionVector};

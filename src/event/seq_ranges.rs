@@ -40,6 +40,17 @@ impl SeqRanges {
         self.0.splice(from..to.max(from), [(first, last)]);
     }
 
+    /// Adds what follows all that is there, if that is one range from the first seq on.
+    pub(crate) fn extend_only(&mut self, first: Seq, last: Seq) -> bool {
+        match self.0.as_mut_slice() {
+            [(1, end)] if end.checked_add(1) == Some(first.get()) && first <= last => {
+                *end = last.get();
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the seq is in the set.
     pub fn contains(&self, seq: Seq) -> bool {
         let at = self.0.partition_point(|(_, end)| *end < seq.get());
@@ -164,6 +175,15 @@ mod tests {
             prop_assert_eq!(usize::try_from(left.count()), Ok(left_model.len()));
             for number in 1..80 {
                 prop_assert_eq!(left.contains(seq(number)), left_model.contains(&number));
+            }
+            if let Some(end) = left.last().filter(|end| left.prefix() == Some(*end)) {
+                let (mut extended, mut inserted) = (left.clone(), left.clone());
+                let (first, last) = (end.next().unwrap(), seq(end.get() + 3));
+                prop_assert!(!extended.extend_only(end, last));
+                prop_assert!(!extended.extend_only(last, last));
+                prop_assert!(extended.extend_only(first, last));
+                inserted.insert(first..=last);
+                prop_assert_eq!(extended, inserted);
             }
             let difference: BTreeSet<u64> = left_model.difference(&right_model).copied().collect();
             prop_assert_eq!(members(&left.without(&right)), difference);

@@ -123,6 +123,18 @@ impl Received {
         }
     }
 
+    /// Adds a commit that is the next one of a writer without gaps, with one search for the writer.
+    /// Returns the chain value before it; nothing, and adds nothing, if it is not the next one.
+    pub fn insert_next(&mut self, commit: &Commit) -> Option<Chain> {
+        let (id, last) = (commit.id(), commit.span().last());
+        let track = self.0.get_mut(&id.replica)?;
+        track.ranges.extend_only(id.seq, last).then(|| {
+            let before = track.chain;
+            track.chain = commit.chain_after(before);
+            before
+        })
+    }
+
     /// What `self` holds and `other` does not.
     pub fn without(&self, other: &Self) -> Vec<IdRange> {
         let nothing = SeqRanges::new();

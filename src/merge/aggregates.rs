@@ -1,11 +1,10 @@
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use thiserror::Error;
 
 use super::{
-    Explanation, Guard, Inbox, RacePage, RaceQuery, Ready, Receipt, Timeline, Unguarded,
+    Explanation, Guard, Inbox, NameTable, RacePage, RaceQuery, Ready, Receipt, Timeline, Unguarded,
     Unresolved, tags,
 };
 use crate::event::{AggregateId, Chain, Commit, Digest, PayloadError};
@@ -29,7 +28,16 @@ use crate::resolver::{Registry, Resolver};
 pub struct Aggregates {
     registry: Registry,
     inbox: Inbox,
-    timelines: BTreeMap<AggregateId, Timeline>,
+    #[expect(
+        clippy::vec_box,
+        reason = "a timeline is large, and a growing list would move them all"
+    )]
+    timelines: Vec<Box<Timeline>>,
+    /// Where the timeline of each aggregate is.
+    places: NameTable<usize>,
+    /// Where timelines are to which something has come since they were folded; some may be named
+    /// twice.
+    unfolded: Vec<usize>,
     guard: Box<dyn Guard + Send + Sync>,
 }
 
@@ -68,7 +76,9 @@ impl Aggregates {
         Self {
             registry,
             inbox: Inbox::new(),
-            timelines: BTreeMap::new(),
+            timelines: Vec::new(),
+            places: NameTable::seeded(0),
+            unfolded: Vec::new(),
             guard: Box::new(guard),
         }
     }
@@ -98,16 +108,27 @@ impl Aggregates {
 
     fn integrate(&mut self, commit: &Commit, chain_before: Option<Chain>) {
         for (event, tag) in commit.events().iter().zip(tags(commit, chain_before)) {
-            let id = event.aggregate();
-            if !self.timelines.contains_key(id) {
-                let route = self.registry.route(id).cloned();
-                self.timelines
-                    .insert(id.clone(), Timeline::new(id.clone(), route));
-            }
-            if let Some(timeline) = self.timelines.get_mut(id) {
+            let place = self.place(event.aggregate());
+            if let Some(timeline) = self.timelines.get_mut(place) {
+                if !timeline.has_news() {
+                    self.unfolded.push(place);
+                }
                 timeline.integrate(event.clone(), tag);
             }
         }
+    }
+
+    /// Where an aggregate's timeline is, a new one if need be.
+    fn place(&mut self, id: &AggregateId) -> usize {
+        if let Some(place) = self.places.get(id) {
+            return place;
+        }
+        let place = self.timelines.len();
+        let route = self.registry.route(id).cloned();
+        self.timelines
+            .push(Box::new(Timeline::new(id.clone(), route)));
+        self.places.insert(id.clone(), place);
+        place
     }
 
     /// What has been received, and what waits.
@@ -183,14 +204,19 @@ impl Aggregates {
 
     /// Folds every aggregate, so that what [`iter`](Self::iter) gives is current.
     pub fn fold_all(&mut self) {
-        for timeline in self.timelines.values_mut() {
-            timeline.fold(&*self.guard);
+        for place in core::mem::take(&mut self.unfolded) {
+            if let Some(timeline) = self.timelines.get_mut(place) {
+                timeline.catch_up(&*self.guard);
+            }
         }
     }
 
-    /// Every aggregate in the order of ids, as it was last folded.
+    /// Every aggregate in the order of ids, as it was last folded. Costs a sort.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Timeline> {
-        self.timelines.values()
+        let mut sorted: Vec<&Timeline> =
+            self.timelines.iter().map(|timeline| &**timeline).collect();
+        sorted.sort_unstable_by_key(|timeline| timeline.aggregate());
+        sorted.into_iter()
     }
 
     /// One digest over all states: aggregate ids with the digests of their states. An aggregate
@@ -198,7 +224,8 @@ impl Aggregates {
     pub fn state_digest(&mut self) -> Digest {
         self.fold_all();
         let mut bytes = Vec::new();
-        for (id, timeline) in &self.timelines {
+        for timeline in self.iter() {
+            let id = timeline.aggregate();
             let len = u64::try_from(id.as_str().len()).unwrap_or(u64::MAX);
             bytes.extend_from_slice(&len.to_be_bytes());
             bytes.extend_from_slice(id.as_str().as_bytes());
@@ -218,12 +245,13 @@ impl Aggregates {
         &mut self,
         id: &AggregateId,
     ) -> Result<(&mut Timeline, &dyn Guard), StateError> {
-        let Some(timeline) = self.timelines.get_mut(id) else {
+        let place = self.places.get(id);
+        let Some(timeline) = place.and_then(|place| self.timelines.get_mut(place)) else {
             return Err(StateError::Unknown {
                 aggregate: id.clone(),
             });
         };
-        timeline.fold(&*self.guard);
+        timeline.catch_up(&*self.guard);
         Ok((timeline, &*self.guard))
     }
 }

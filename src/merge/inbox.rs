@@ -128,14 +128,29 @@ impl Inbox {
 
     /// Takes a commit.
     pub fn receive(&mut self, commit: Commit) -> Receipt {
+        if let Some(before) = self.received.insert_next(&commit) {
+            // Nothing of its writer is missing, so nothing of it waits for a gap to close.
+            if self.waiting.is_empty() && heads(&commit).all(|head| self.received.contains(head)) {
+                return Receipt::Arrived {
+                    ready: true,
+                    chain_before: Some(before),
+                    released: Vec::new(),
+                };
+            }
+            return self.judge(commit, Some(before));
+        }
         let is_here = |event: &Event| self.received.contains(event.id());
         if commit.events().iter().any(is_here) && !mutant!("skip-dedupe") {
             return Receipt::Duplicate;
         }
-        let chain_before = self
-            .received
-            .chain_before(commit.replica(), commit.span().first());
+        let (replica, first) = (commit.replica(), commit.span().first());
+        let chain_before = self.received.chain_before(replica, first);
         self.received.insert(&commit);
+        self.judge(commit, chain_before)
+    }
+
+    /// What becomes of a commit that is received now, and what it releases.
+    fn judge(&mut self, commit: Commit, chain_before: Option<Chain>) -> Receipt {
         let mut ready = VecDeque::new();
         if let Some(chain) = chain_before {
             self.close_gap(&commit, chain, &mut ready);
@@ -288,13 +303,16 @@ impl From<Waiting> for Ready {
 }
 
 /// The tag of each event of a commit, given the chain value before it.
-pub fn tags(commit: &Commit, chain_before: Option<Chain>) -> Vec<Option<ChainTag>> {
+pub fn tags(
+    commit: &Commit,
+    chain_before: Option<Chain>,
+) -> impl ExactSizeIterator<Item = Option<ChainTag>> {
     let mut chain = chain_before;
-    let after = |event: &Event| {
+    let after = move |event: &Event| {
         chain = chain.map(|chain| chain.extend(event.digest()));
         chain.map(Chain::tag)
     };
-    commit.events().iter().map(after).collect()
+    commit.events().iter().map(after)
 }
 
 /// What a commit names outside itself.

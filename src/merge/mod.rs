@@ -16,6 +16,7 @@ mod evidence;
 mod explanation;
 mod guard;
 mod inbox;
+mod name_table;
 mod sentence;
 mod shortcut;
 mod stored_fold;
@@ -29,6 +30,7 @@ pub use explanation::{
 };
 pub use guard::{Guard, Panic, Unguarded};
 pub use inbox::{Inbox, Ready, Receipt, tags};
+pub(crate) use name_table::NameTable;
 pub use sentence::Wording;
 pub use shortcut::{Shortcut, Shortcuts};
 pub use stored_fold::{FoldError, StaleFold, StoredFold};

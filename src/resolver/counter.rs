@@ -82,7 +82,12 @@ impl Resolver for Counter {
     }
 
     fn decode(&self, payload: &Payload) -> Result<i64, PayloadError> {
-        Reader::new(&canonical(payload)?).int()
+        // Every form of an integer within 64 bits says the same; a big one has to be made short.
+        let mut reader = Reader::new(payload.as_bytes());
+        match reader.int() {
+            Ok(step) if reader.is_at_end() => Ok(step),
+            _ => Reader::new(&canonical(payload)?).int(),
+        }
     }
 
     fn present(&self, state: &Total) -> Result<Vec<u8>, PayloadError> {

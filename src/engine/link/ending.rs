@@ -69,7 +69,10 @@ impl Engine {
 
     fn count_settled(&mut self, state: &mut LinkState, aggregate: &AggregateId) {
         let guard = self.guard.clone();
-        let outcome = self.cache.fold(aggregate, &*guard, |_, outcome| outcome);
+        let fold = self.watches.fold(aggregate);
+        let outcome = self
+            .cache
+            .fold(aggregate, &*guard, fold, |_, outcome| outcome);
         let outcome = outcome.unwrap_or_default();
         self.folded(aggregate, &outcome);
         self.fold_to_compare(aggregate);

@@ -83,19 +83,17 @@ struct Decoder<'a> {
 impl Decoder<'_> {
     fn commit(&mut self) -> Result<Commit, CodecError> {
         let common = self.common()?;
+        if common.span.len() == 1 {
+            let event = self.event(&common, common.span.first())?;
+            return Ok(Commit::single(event)?);
+        }
         let mut events = Vec::with_capacity(usize::try_from(common.span.len()).unwrap_or(1));
-        let mut bytes = 0;
         let mut seq = Some(common.span.first());
         while let Some(at) = seq.filter(|seq| common.span.contains(*seq)) {
             events.push(self.event(&common, at)?);
-            bytes += self.scratch.len();
             seq = at.next();
         }
-        self.scratch.clear();
-        if let Some(first) = events.first() {
-            codec::put_header(first.parts(), &mut self.scratch);
-        }
-        Ok(Commit::with_bytes(events, bytes + self.scratch.len())?)
+        Ok(Commit::new(events)?)
     }
 
     fn common(&mut self) -> Result<Common, CodecError> {
@@ -152,9 +150,7 @@ impl Decoder<'_> {
         if let Some(track) = self.layout.tracks.get_mut(common.writer) {
             track.seen = seq.get();
         }
-        self.scratch.clear();
-        codec::put_body(&parts, &mut self.scratch);
-        let digest = codec::digest(&parts, &self.scratch);
+        let digest = codec::digest(&parts, &mut self.scratch);
         let sum: [u8; CHECKSUM_LEN] = self.layout.checksums.array("checksum")?;
         if digest.to_bytes().first_chunk() != Some(&sum) {
             return Err(CodecError::Checksum { id });
@@ -175,7 +171,7 @@ impl Decoder<'_> {
                 let tag = ChainTag::from_bits(u16::from_le_bytes(
                     layout.head_tags.array("tag of a head")?,
                 ));
-                return Ok(Heads::new(alloc::vec![Head { id, tag }])?);
+                return Ok(Heads::at_most_one(Some(Head { id, tag })));
             }
             number => usize::try_from(number - 1)
                 .ok()

@@ -19,12 +19,11 @@ pub(super) struct News {
     pub(super) arrived_from: usize,
     /// Whether one of them did not know all that was here.
     concurrent: bool,
-    /// Those of them that lie before the end of what is folded.
-    late: Vec<(OrderKey, usize)>,
     /// The first place in the order where what was folded is no more what is to be folded.
     back: Option<OrderKey>,
-    /// Slots that this fold has passed, and whether for the first time; of many only the first.
-    passed: Vec<(usize, bool)>,
+    /// Slots that this fold has passed, and whether for the first time; of many only the first. Nothing
+    /// where nobody wants to know what it changes.
+    passed: Option<Vec<(usize, bool)>>,
     in_place: Vec<usize>,
 }
 
@@ -34,32 +33,40 @@ impl News {
         self.concurrent |= !knew_all;
     }
 
-    pub(super) fn late(&mut self, key: OrderKey, slot: usize) {
-        self.late.push((key, slot));
-    }
-
     pub(super) fn reach_back(&mut self, place: OrderKey) {
         self.back = Some(self.back.map_or(place, |back| back.min(place)));
     }
 
-    /// Where the fold has to go back to, and late events in canonical order.
-    pub(super) fn take_late(&mut self) -> (Option<OrderKey>, Vec<(OrderKey, usize)>) {
-        let mut late = core::mem::take(&mut self.late);
-        late.sort_unstable();
-        (self.back.take(), late)
+    /// Where the fold has to go back to.
+    pub(super) fn take_back(&mut self) -> Option<OrderKey> {
+        self.back.take()
+    }
+
+    /// Whether somebody wants to know what the next fold changes.
+    pub(super) fn listen(&mut self, listens: bool) {
+        self.passed = listens.then(Vec::new);
     }
 
     pub(super) fn stepped(&mut self, slot: usize, first_time: bool) {
-        if self.passed.len() <= CHANGE_EVENTS_MAX {
-            self.passed.push((slot, first_time));
+        if let Some(passed) = &mut self.passed
+            && passed.len() <= CHANGE_EVENTS_MAX
+        {
+            passed.push((slot, first_time));
         }
     }
 
     pub(super) fn put_in_place(&mut self, slot: usize) {
-        self.in_place.push(slot);
+        if self.passed.is_some() && self.in_place.len() <= CHANGE_EVENTS_MAX {
+            self.in_place.push(slot);
+        }
     }
 
-    /// What is loaded from a store is no news.
+    /// Whether something has come that did not know all that was here.
+    pub(super) fn is_concurrent(&self) -> bool {
+        self.concurrent
+    }
+
+    /// What has been folded, or is loaded from a store, is no news.
     pub(super) fn forget_concurrency(&mut self, arrived: usize) {
         self.concurrent = false;
         self.arrived_from = arrived;
@@ -67,22 +74,25 @@ impl News {
 }
 
 impl Timeline {
-    /// Says what the fold has changed, unless `everything` may have, and whether there was a race.
-    pub(super) fn report(&mut self, everything: bool, rule: Rule<'_>, outcome: &mut FoldOutcome) {
+    /// Says what the fold has changed, everything where that was not noted.
+    pub(super) fn report_keys(&mut self, rule: Rule<'_>, outcome: &mut FoldOutcome) {
         let passed = core::mem::take(&mut self.news.passed);
         let in_place = core::mem::take(&mut self.news.in_place);
         outcome.keys = Footprint::Everything;
-        if !everything && passed.len() + in_place.len() <= CHANGE_EVENTS_MAX {
+        if let Some(passed) = passed
+            && passed.len() + in_place.len() <= CHANGE_EVENTS_MAX
+        {
             let placed = in_place.into_iter().map(|slot| (slot, true));
             // What cannot be told of a rule that panics when it is asked is everything.
             if let Some(keys) = self.changed(placed.chain(passed), rule) {
                 outcome.keys = keys;
             }
         }
-        if core::mem::take(&mut self.news.concurrent) {
-            outcome.raced = self.find_races(rule);
-        }
-        self.news.arrived_from = self.rows.len();
+    }
+
+    /// Says whether there was a race.
+    pub(super) fn report_races(&mut self, rule: Rule<'_>, outcome: &mut FoldOutcome) {
+        outcome.raced = self.news.is_concurrent() && self.find_races(rule);
     }
 
     /// The keys of events passed for the first time and of those behind them that touch one of

@@ -48,6 +48,7 @@ impl Timeline {
         if !self.complete {
             return Vec::new();
         }
+        self.order.settle(&self.rows);
         let slots: Vec<usize> = self.order.iter().collect();
         if self.fitting(slots.iter()) == slots.len() {
             return alloc::vec![self.sketch(&slots)];

@@ -173,14 +173,14 @@ fn last<T>(order: &[&Row], tell: impl Fn(&Row) -> Option<T>) -> Vec<T> {
 
 fn refused(row: &Row) -> Option<(Party, Rejection)> {
     match &row.fate {
-        Fate::Rejected(why) | Fate::Invalid(why) => Some((row.party(), why.clone())),
+        Fate::Rejected(why) | Fate::Invalid(why) => Some((row.party(), Rejection::clone(why))),
         _ => None,
     }
 }
 
 fn replaced(row: &Row) -> Option<(Party, EventId)> {
-    match row.fate {
-        Fate::Replaced(by) => Some((row.party(), by)),
+    match &row.fate {
+        Fate::Replaced(by) => Some((row.party(), **by)),
         _ => None,
     }
 }

@@ -1,20 +1,21 @@
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::cell::{Cell, OnceCell, RefCell};
 
-use super::prefix::Prefix;
+use super::prefix::{Extent, Prefix};
 use super::rows::Fate;
 use super::rule::Rule;
 use super::view::FoldView;
 use super::{FoldOutcome, Timeline, Unresolved};
 use crate::event::{EventId, OrderKey};
 use crate::merge::{Guard, Panic};
-use crate::resolver::{ErasedState, Folded};
+use crate::resolver::{ErasedState, Folded, Footprint, Rejection, Route};
 
 /// How far the fold has come.
 #[derive(Debug, Default)]
 pub(super) struct Fold {
     /// What is folded; nothing before the first fold, and where the rule has spoilt its state.
-    pub(super) prefix: Option<Prefix>,
+    pub(super) prefix: Option<Box<Prefix>>,
     pub(super) condition: Option<Unresolved>,
     /// An event at which the rule panicked: the next attempt is made on a copy of the state.
     pub(super) doubtful: Option<EventId>,
@@ -33,10 +34,48 @@ impl Timeline {
     /// event, and the next fold after news, or after [`retry`](Self::retry), tries again. Every call
     /// of the resolver happens under the guard.
     pub fn fold(&mut self, guard: &dyn Guard) -> FoldOutcome {
+        let is_told = self.fold.prefix.is_some() && !self.news.skips;
+        self.news.listen(is_told);
         let mut outcome = FoldOutcome::default();
-        let everything = self.fold.prefix.is_none() || self.news.skips;
+        if let Some(route) = self.bring_up(guard, &mut outcome) {
+            self.report_keys(Rule::new(&route, guard), &mut outcome);
+            self.report_races(Rule::new(&route, guard), &mut outcome);
+            self.end_fold();
+        }
+        outcome
+    }
+
+    /// The same for somebody who does not ask for the keys of what has changed: they are said to be
+    /// everything.
+    pub fn fold_without_keys(&mut self, guard: &dyn Guard) -> FoldOutcome {
+        self.news.listen(false);
+        let mut outcome = FoldOutcome::default();
+        if let Some(route) = self.bring_up(guard, &mut outcome) {
+            outcome.keys = Footprint::Everything;
+            self.report_races(Rule::new(&route, guard), &mut outcome);
+            self.end_fold();
+        }
+        outcome
+    }
+
+    /// The same for somebody who asks neither for keys nor for races: there is said to be a race
+    /// wherever there may be one. The rule is not asked for what events touch, unless that serves to
+    /// apply a late one where it came.
+    pub fn catch_up(&mut self, guard: &dyn Guard) -> FoldOutcome {
+        self.news.listen(false);
+        let mut outcome = FoldOutcome::default();
+        if self.bring_up(guard, &mut outcome).is_some() {
+            outcome.keys = Footprint::Everything;
+            outcome.raced = self.news.is_concurrent();
+            self.end_fold();
+        }
+        outcome
+    }
+
+    /// Folds what is to be folded. Returns the rule, if there was anything to try.
+    fn bring_up(&mut self, guard: &dyn Guard, outcome: &mut FoldOutcome) -> Option<Route> {
         let changed = core::mem::take(&mut self.news.skips)
-            .then(|| self.sort_out(&mut outcome))
+            .then(|| self.sort_out(outcome))
             .flatten();
         if let Some(place) = changed {
             self.news.reach_back(place);
@@ -45,20 +84,22 @@ impl Timeline {
             if let Some(row) = self.rows.row(slot)
                 && let Fate::Invalid(rejection) = &row.fate
             {
-                outcome.rejected.push((row.event.id(), rejection.clone()));
+                let rejection = Rejection::clone(rejection);
+                outcome.rejected.push((row.event.id(), rejection));
             }
         }
+        self.order.settle(&self.rows);
         let Some(route) = self.route.clone() else {
             self.fold.condition = Some(Unresolved::NoResolver);
-            return outcome;
+            return None;
         };
         if !core::mem::take(&mut self.news.any) && (self.is_folded() || self.condition().is_some())
         {
-            return outcome;
+            return None;
         }
         let rule = Rule::new(&route, guard);
-        self.take_late(rule, &mut outcome);
-        self.fold.condition = self.advance(None, rule, &mut outcome).err();
+        self.take_late(rule, outcome);
+        self.fold.condition = self.advance(None, rule, outcome).err();
         if let Some(Unresolved::Panicked {
             event: Some(event), ..
         }) = &self.fold.condition
@@ -66,11 +107,15 @@ impl Timeline {
             let event = *event;
             self.recover(event, rule);
         }
-        self.report(everything, rule, &mut outcome);
+        Some(route)
+    }
+
+    /// What has come is no news any more. Without its history, what has been folded is not kept.
+    fn end_fold(&mut self) {
+        self.news.forget_concurrency(self.rows.len());
         if !self.complete && self.is_folded() {
             self.forget();
         }
-        outcome
     }
 
     /// Lets the next fold try an event again at which the rule panicked, even if nothing new came.
@@ -81,7 +126,7 @@ impl Timeline {
     /// Whether nothing waits to be folded.
     pub fn is_folded(&self) -> bool {
         let folded = |prefix: &Prefix| prefix.len == self.order.len();
-        !self.news.skips && self.fold.prefix.as_ref().is_some_and(folded)
+        !self.news.skips && self.fold.prefix.as_deref().is_some_and(folded)
     }
 
     /// Whether the rule panicked while only the fold was in memory, which is lost with it: load the
@@ -105,10 +150,11 @@ impl Timeline {
     ) -> Result<(), Unresolved> {
         let prefix = match self.fold.prefix.take() {
             Some(prefix) => prefix,
-            None => self.begin(rule)?,
+            None => Box::new(self.begin(rule)?),
         };
         let mut place = self.order.after(prefix.last, &self.rows);
         self.fold.prefix = Some(prefix);
+        self.find_extent();
         while let Some((slot, next)) = self.order.next(place) {
             if until.is_some_and(|until| self.rows.key(slot) >= Some(until)) {
                 break;
@@ -147,9 +193,11 @@ impl Timeline {
         let (Some(mut prefix), Some(row)) = (self.fold.prefix.take(), self.rows.row(slot)) else {
             return Ok(());
         };
-        let (event, first_time) = (row.event.clone(), row.fate == Fate::Pending);
-        prefix.look_behind_skipped(&event, &mut self.past, &self.rows);
-        let cut = prefix.is_seen_by(&event);
+        let first_time = row.fate == Fate::Pending;
+        if let Some(extent) = &mut prefix.extent {
+            extent.look_behind_skipped(&row.event, &mut self.past, &self.rows);
+        }
+        let cut = prefix.is_seen_by(&row.event);
         let attempt = self.attempt(slot, &mut prefix, cut, rule);
         if let Err(Failure { spoilt, why }) = attempt {
             if !spoilt {
@@ -157,17 +205,55 @@ impl Timeline {
             }
             return Err(why);
         }
-        prefix.take(&event);
-        self.fold.prefix = Some(prefix);
-        let found = cut.then(|| self.cuts.found()).flatten();
         if let Some(row) = self.rows.row_mut(slot) {
-            row.cut = found;
+            prefix.take(&row.event);
+            row.cut = cut.then(|| self.cuts.found()).flatten();
         }
+        self.fold.prefix = Some(prefix);
         self.news.stepped(slot, first_time);
         if let Ok(fate) = attempt.map(Fate::from) {
             self.settle(slot, fate, outcome);
         }
+        self.find_extent();
         Ok(())
+    }
+
+    /// Finds out which events the prefix holds, once the rule has asked for rivals: they are looked
+    /// for among those before an event as far back as the last one that it is known to have seen with
+    /// all before it. Costs a pass over the prefix, once.
+    fn find_extent(&mut self) {
+        if self.fold.asker.is_none() {
+            return;
+        }
+        let Some(prefix) = self.fold.prefix.as_mut().filter(|p| p.extent.is_none()) else {
+            return;
+        };
+        let mut extent = Extent::default();
+        for slot in self.order.iter() {
+            let Some(row) = self.rows.row(slot) else {
+                continue;
+            };
+            if Some(row.event.order_key()) > prefix.last {
+                break;
+            }
+            // It has come late and is still to be applied.
+            if row.fate == Fate::Pending {
+                continue;
+            }
+            extent.look_behind_skipped(&row.event, &mut self.past, &self.rows);
+            let cut = extent.is_seen_by(&row.event);
+            extent.take(&row.event);
+            if let Some(row) = self.rows.row_mut(slot) {
+                row.cut = cut.then(|| self.cuts.found()).flatten();
+            }
+        }
+        prefix.extent = Some(Box::new(extent));
+    }
+
+    /// Whether each writer's events came and lie in the order of seqs, all valid, none of them
+    /// standing for another: then what an event saw shows in when it came.
+    fn is_plain(&self) -> bool {
+        !self.rows.is_astray() && self.replacements.is_empty() && self.strays.is_empty()
     }
 
     /// Gives one event to the rule, in the state of a prefix that lies before it or commutes with it
@@ -192,7 +278,12 @@ impl Timeline {
             event: &row.event,
             order: &self.order,
             cuts: &self.cuts,
-            everything: cut.then_some(&prefix.seen),
+            everything: prefix
+                .extent
+                .as_deref()
+                .filter(|_| cut)
+                .map(|extent| &extent.seen),
+            is_plain: self.is_plain(),
             past: RefCell::new(&mut self.past),
             vector: OnceCell::new(),
             asked: Cell::new(false),
@@ -221,7 +312,8 @@ impl Timeline {
             return;
         }
         if let Fate::Rejected(rejection) = &fate {
-            outcome.rejected.push((row.event.id(), rejection.clone()));
+            let rejection = Rejection::clone(rejection);
+            outcome.rejected.push((row.event.id(), rejection));
             self.rejections += 1;
         }
         if matches!(row.fate, Fate::Rejected(_)) {
@@ -261,7 +353,7 @@ impl From<Folded> for Fate {
     fn from(folded: Folded) -> Self {
         match folded {
             Folded::Applied => Self::Applied,
-            Folded::Rejected(rejection) => Self::Rejected(rejection),
+            Folded::Rejected(rejection) => Self::Rejected(Box::new(rejection)),
         }
     }
 }

@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
 use super::Timeline;
-use crate::event::{ChainTag, EventId, Head, Heads, OrderKey, ReplicaId, Seq, Timestamp};
+use crate::event::{ChainTag, EventId, Head, Heads, OrderKey, ReplicaId, Timestamp};
 use crate::limits::HEADS_MAX;
 
 /// What is kept of a head.
@@ -72,9 +72,7 @@ impl Timeline {
 
     /// The newest valid event of one writer, where it is in memory.
     pub(super) fn newest_of(&self, own: ReplicaId) -> Option<(Head, Timestamp)> {
-        let last = Seq::new(u64::MAX).map(|seq| EventId::new(own, seq))?;
-        let mut ids = self.rows.ids(EventId::new(own, Seq::FIRST), last).rev();
-        let row = ids.find_map(|id| self.rows.find_valid(id))?;
+        let row = self.rows.valid_before(own, None)?;
         let head = Head {
             id: row.event.id(),
             tag: row.tag?,

@@ -32,18 +32,22 @@ impl Timeline {
     /// the newest state as long as that is allowed; from the first on that is not, the fold goes
     /// back.
     pub(super) fn take_late(&mut self, rule: Rule<'_>, outcome: &mut FoldOutcome) {
-        let (mut back, mut late) = self.news.take_late();
-        late.retain(|(_, slot)| self.is_in_order(*slot));
+        let mut back = self.news.take_back();
         let Some(folded) = self.fold.prefix.as_ref().and_then(|prefix| prefix.last) else {
             return;
         };
+        let late = self.came_before(folded);
+        if late.is_empty() && back.is_none() {
+            return;
+        }
+        let by_claim = self.claim(rule);
         outcome.late = back.is_some_and(|back| back <= folded) || !late.is_empty();
         let mut direct = alloc::vec::Vec::new();
         for (key, slot) in late {
             if back.is_some_and(|back| back <= key) {
                 break;
             }
-            if let Some(shortcut) = self.shortcut(slot, key, rule) {
+            if let Some(shortcut) = self.shortcut(slot, key, by_claim, rule) {
                 direct.push((key, slot, shortcut));
             } else {
                 back = Some(key);
@@ -66,17 +70,36 @@ impl Timeline {
         }
     }
 
+    /// What has come since the last fold and lies before a place of the order, in canonical order.
+    fn came_before(&self, place: OrderKey) -> Vec<(OrderKey, usize)> {
+        let came = self.news.arrived_from..self.rows.len();
+        let came = came.filter(|slot| self.is_in_order(*slot));
+        let keys = came.filter_map(|slot| Some((self.rows.key(slot)?, slot)));
+        let mut late: Vec<_> = keys.filter(|(key, _)| *key < place).collect();
+        late.sort_unstable();
+        late
+    }
+
+    /// Whether events may be applied late because the rule claims that they commute. What is behind
+    /// an event is concurrent with it, unless a writer went astray.
+    pub(super) fn claim(&self, rule: Rule<'_>) -> bool {
+        let believed = !self.avoided.has(Shortcut::Claim) && !self.rows.is_astray();
+        believed && rule.ask(|resolver| resolver.claims().commutes) == Some(true)
+    }
+
     /// Why a late event may be applied to the newest state, if it may.
-    fn shortcut(&mut self, slot: usize, key: OrderKey, rule: Rule<'_>) -> Option<Shortcut> {
-        let row = self.rows.row(slot)?;
-        if self.fold.doubtful == Some(row.event.id()) {
+    fn shortcut(
+        &mut self,
+        slot: usize,
+        key: OrderKey,
+        by_claim: bool,
+        rule: Rule<'_>,
+    ) -> Option<Shortcut> {
+        if self.fold.doubtful == Some(key.id()) {
             return None;
         }
-        let believed = !self.avoided.has(Shortcut::Claim);
-        let commutes = believed && rule.ask(|resolver| resolver.claims().commutes) == Some(true);
-        // What is behind an event is concurrent with it, unless a writer went astray.
         let is_asked = self.fold.asker >= Some(key) && !mutant!("claim-used-although-asked");
-        if commutes && !self.rows.is_astray() && !is_asked {
+        if by_claim && !is_asked {
             return Some(Shortcut::Claim);
         }
         if self.avoided.has(Shortcut::Footprint) {
@@ -137,12 +160,12 @@ impl Timeline {
         rule: Rule<'_>,
     ) -> Result<Fate, Failure> {
         let folded = self.attempt(slot, prefix, false, rule)?;
-        if let Some(event) = self.rows.row(slot).map(|row| row.event.clone()) {
-            prefix.look_behind_skipped(&event, &mut self.past, &self.rows);
-            prefix.take(&event);
-            if let Some(row) = self.rows.row_mut(slot) {
-                row.cut = None;
-            }
+        if let (Some(extent), Some(row)) = (&mut prefix.extent, self.rows.row(slot)) {
+            extent.look_behind_skipped(&row.event, &mut self.past, &self.rows);
+        }
+        if let Some(row) = self.rows.row_mut(slot) {
+            prefix.take(&row.event);
+            row.cut = None;
         }
         Ok(folded.into())
     }
@@ -166,7 +189,7 @@ impl Timeline {
             if let Some(copy) = rule.ask(|resolver| checkpoint.prefix.copy(resolver)) {
                 self.costs.copied(checkpoint.bytes);
                 self.used = self.used.with(Shortcut::Checkpoint);
-                self.fold.prefix = Some(copy);
+                self.fold.prefix = Some(Box::new(copy));
                 self.checkpoints.put_back(checkpoint);
                 return;
             }
@@ -189,6 +212,12 @@ impl Timeline {
         if pace.events < CHECKPOINT_EVENTS_MIN || pace.bytes < pace.state_bytes {
             return;
         }
+        // Where events commute and none asks for its rivals, nothing ever goes back.
+        if self.fold.asker.is_none() && self.claim(rule) {
+            self.pace.restart();
+            return;
+        }
+        let pace = &mut self.pace;
         let Some(prefix) = &self.fold.prefix else {
             return;
         };

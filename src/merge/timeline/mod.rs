@@ -33,8 +33,10 @@ mod touched;
 mod trial;
 mod validity;
 mod view;
+mod writers;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 pub use basis::{BasisError, Ground};
@@ -57,7 +59,7 @@ use self::replacements::Replacements;
 use self::rows::{Fate, Rows};
 use self::validity::{Named, invalid};
 use crate::event::{
-    AggregateId, ChainTag, Digest, Event, EventId, OrderKey, SetHash, VersionVector,
+    AggregateId, ChainTag, Digest, Event, EventId, OrderKey, SetHash, SortedMap, VersionVector,
 };
 use crate::merge::Shortcuts;
 use crate::resolver::{ErasedState, Route};
@@ -71,40 +73,44 @@ use crate::resolver::{ErasedState, Route};
 /// An *invalid* event (its timestamp is not after what it names, it names what is no event of this
 /// aggregate or another branch of a fork, or something invalid) is kept and counted, and is a
 /// rejection on every replica. It is no part of the order, never a head, and lifts no clock.
+///
+/// What every event touches comes first and lies together: in a large set of aggregates that are
+/// written in turn, looking into memory is what costs most.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Timeline {
-    aggregate: AggregateId,
-    route: Option<Route>,
-    /// Whether every event is in memory; if not, those that are have not been folded yet.
-    complete: bool,
     rows: Rows,
-    /// The valid events that are not skipped.
-    order: Order,
-    heads: BTreeMap<EventId, Known>,
-    /// The greatest place taken.
-    last: Option<OrderKey>,
+    heads: SortedMap<EventId, Known>,
     /// What the heads and their pasts amount to as one past.
     seen: VersionVector,
-    /// The same of the invalid ones and of replaced ones that nobody names, so that they are known
-    /// again.
-    strays: VersionVector,
-    /// Replaced events that are not here; in memory only where the history is not.
-    replaced_absent: BTreeSet<EventId>,
-    replacements: Replacements,
-    past: Past,
-    cuts: Cuts,
-    index: Index,
-    fold: Fold,
-    checkpoints: Checkpoints,
-    pace: Pace,
-    costs: Costs,
-    news: News,
+    /// The greatest place taken.
+    last: Option<OrderKey>,
     events: u64,
-    rejections: u64,
     /// What the events amount to as a set.
     set: SetHash,
     /// Digest of the present state, once somebody has asked.
     digest: Option<Digest>,
+    replacements: Replacements,
+    /// The valid events that are not skipped.
+    order: Order,
+    /// Whether every event is in memory; if not, those that are have not been folded yet.
+    complete: bool,
+    news: News,
+    /// The same as `seen` of the invalid ones and of replaced ones that nobody names, so that they are
+    /// known again.
+    strays: VersionVector,
+    fold: Fold,
+    aggregate: AggregateId,
+    route: Option<Route>,
+    /// Replaced events that are not here; in memory only where the history is not.
+    replaced_absent: BTreeSet<EventId>,
+    past: Past,
+    cuts: Cuts,
+    index: Index,
+    checkpoints: Checkpoints,
+    pace: Pace,
+    costs: Costs,
+    rejections: u64,
     /// Shortcuts that are not taken, and those that were since it came into memory.
     avoided: Shortcuts,
     used: Shortcuts,
@@ -121,7 +127,7 @@ impl Timeline {
             complete: true,
             rows: Rows::default(),
             order: Order::default(),
-            heads: BTreeMap::new(),
+            heads: SortedMap::new(),
             last: None,
             seen: VersionVector::new(),
             strays: VersionVector::new(),
@@ -194,21 +200,21 @@ impl Timeline {
         if let Some(rejection) = invalid(&event, |id| self.named(id)) {
             self.strays.observe(event.id());
             self.rejections += 1;
-            self.news
-                .invalid
-                .push(self.rows.push(event, tag, Fate::Invalid(rejection)));
+            self.news.invalid.push(
+                self.rows
+                    .push(event, tag, Fate::Invalid(Box::new(rejection))),
+            );
             return Integration::Added {
                 late: false,
                 raced: false,
             };
         }
-        self.place(&event, tag)
+        self.place(event, tag)
     }
 
-    fn place(&mut self, event: &Event, tag: Option<ChainTag>) -> Integration {
+    fn place(&mut self, event: Event, tag: Option<ChainTag>) -> Integration {
         let (id, key) = (event.id(), event.order_key());
-        let slot = self.rows.push(event.clone(), tag, Fate::Pending);
-        let mut skips = self.replacements.observe(event);
+        let mut skips = self.replacements.observe(&event);
         for head in event.heads() {
             if mutant!("head-not-joined") && event.heads().len() > 1 {
                 continue;
@@ -218,9 +224,10 @@ impl Timeline {
         }
         // What was replaced is no rival, even before the next fold has sorted it out.
         let replacements = &self.replacements;
-        let others = self.heads.keys().copied();
-        let raced = others.filter(|id| !replacements.is_replaced(*id)).count() > 0;
+        let is_rival = |id| !replacements.is_replaced(id);
+        let raced = self.heads.keys().any(is_rival);
         let knew_all = self.heads.is_empty();
+        let slot = self.rows.push(event, tag, Fate::Pending);
         if self.complete && knew_all && !skips {
             self.past.note(slot, &self.seen);
         }
@@ -236,11 +243,8 @@ impl Timeline {
             },
         );
         self.seen.observe(id);
-        self.order.insert(slot, &self.rows);
         let mut late = self.last > Some(key);
-        if self.fold.prefix.as_ref().and_then(|prefix| prefix.last) > Some(key) {
-            self.news.late(key, slot);
-        }
+        self.order.came();
         self.last = self.last.max(Some(key));
         if skips {
             // Which events are skipped, or heads, may have changed anywhere.
@@ -251,20 +255,19 @@ impl Timeline {
     }
 
     fn named(&self, id: EventId) -> Option<Named> {
-        if let Some(row) = self.rows.find(id) {
-            let valid = !matches!(row.fate, Fate::Invalid(_));
+        // Mostly a head, and nothing else where the history is not in memory.
+        if let Some(known) = self.heads.get(&id) {
             return Some(Named {
-                timestamp: row.event.timestamp(),
-                tag: row.tag,
-                valid,
+                timestamp: known.timestamp,
+                tag: known.tag,
+                valid: true,
             });
         }
-        // In memory without its history, an aggregate is asked about its heads only.
-        let known = self.heads.get(&id)?;
+        let row = self.rows.find(id)?;
         Some(Named {
-            timestamp: known.timestamp,
-            tag: known.tag,
-            valid: true,
+            timestamp: row.event.timestamp(),
+            tag: row.tag,
+            valid: !matches!(row.fate, Fate::Invalid(_)),
         })
     }
 
@@ -320,6 +323,11 @@ impl Timeline {
     /// Whether every event is in memory.
     pub fn has_history(&self) -> bool {
         self.complete
+    }
+
+    /// Whether another fold may come to something else than the last one.
+    pub fn has_news(&self) -> bool {
+        self.news.any
     }
 
     /// How many events the aggregate has, in memory or not.

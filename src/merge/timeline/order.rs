@@ -5,14 +5,21 @@ use crate::event::OrderKey;
 
 /// The slots of an aggregate's events in canonical order.
 ///
+/// What comes is left as it came until somebody looks, so that a burst of it is sorted once.
 /// Kept in short runs, so that an event far from the end costs a search and the move of one run, not
 /// of everything behind it.
 #[derive(Debug, Default)]
 pub(super) struct Order {
     /// None is empty, each is sorted, and so are they.
-    runs: Vec<Vec<usize>>,
+    runs: Vec<Vec<Slot>>,
+    /// Slots from here on have come since and are not in any.
+    settled: usize,
+    /// How many there are, in runs or not.
     len: usize,
 }
+
+/// An aggregate's events in memory are fewer than 2^32 by far.
+type Slot = u32;
 
 /// A place between two events of an order, as long as nothing is put into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,28 +30,63 @@ pub(super) struct Place {
 
 /// Slots in one run at most: moving so many costs about as much as finding the run.
 const RUN: usize = 512;
+/// Where as many slots have come out of order as this part of all, all are put in order anew.
+const MANY: usize = 8;
 
 impl Order {
-    /// Puts slots in order that are distinct and whose events are known.
-    pub(super) fn sorted(mut slots: Vec<usize>, rows: &Rows) -> Self {
-        slots.sort_unstable_by_key(|slot| rows.key(*slot));
-        let mut order = Self::default();
-        for slot in slots {
+    /// Puts slots in order that are distinct and whose events are known; no other one belongs to it.
+    pub(super) fn sorted(slots: impl IntoIterator<Item = usize>, rows: &Rows) -> Self {
+        let with_key = |slot| Some((rows.key(slot)?, narrow(slot)));
+        let mut slots: Vec<_> = slots.into_iter().filter_map(with_key).collect();
+        slots.sort_unstable();
+        if mutant!("tie-broken-by-arrival") {
+            slots.sort_by_key(|(key, slot)| (key.timestamp, *slot));
+        }
+        let mut order = Self {
+            settled: rows.len(),
+            ..Self::default()
+        };
+        for (_, slot) in slots {
             order.push(slot);
         }
         order
     }
 
-    /// Puts a slot at its place. O(log n) and the move of one run; O(1) at the end.
-    pub(super) fn insert(&mut self, slot: usize, rows: &Rows) {
-        let key = rows.key(slot);
-        let last = self.last().and_then(|last| rows.key(last));
-        let stamp = |key: Option<OrderKey>| key.map(|key| key.timestamp);
-        let is_tie = mutant!("tie-broken-by-arrival") && stamp(last) == stamp(key);
-        if last < key || is_tie {
-            self.push(slot);
+    /// Takes notice that a slot has come that belongs to it.
+    pub(super) fn came(&mut self) {
+        self.len += 1;
+    }
+
+    /// Puts in its place what has come, before anything else here is asked but the length. Costs a
+    /// search and the move of one run for each, or one sort where they are many.
+    pub(super) fn settle(&mut self, rows: &Rows) {
+        let new = core::mem::replace(&mut self.settled, rows.len())..rows.len();
+        let mut last = self.last().and_then(|slot| rows.key(slot));
+        let mut aside = Vec::new();
+        for slot in new.filter(|slot| rows.is_valid(*slot)) {
+            self.len -= 1;
+            let key = rows.key(slot);
+            let stamp = |key: Option<OrderKey>| key.map(|key| key.timestamp);
+            let is_tie = mutant!("tie-broken-by-arrival") && stamp(last) == stamp(key);
+            if last < key || is_tie {
+                self.push(narrow(slot));
+                last = key;
+            } else {
+                aside.push(slot);
+            }
+        }
+        if aside.len() > self.len / MANY {
+            let runs = core::mem::take(&mut self.runs).into_iter().flatten();
+            *self = Self::sorted(runs.map(widen).chain(aside), rows);
             return;
         }
+        for slot in aside {
+            self.put(narrow(slot), rows);
+        }
+    }
+
+    fn put(&mut self, slot: Slot, rows: &Rows) {
+        let key = rows.key(widen(slot));
         let Place { run, at } = self.after(key, rows);
         let Some(slots) = self.runs.get_mut(run) else {
             return;
@@ -57,7 +99,7 @@ impl Order {
         }
     }
 
-    fn push(&mut self, slot: usize) {
+    fn push(&mut self, slot: Slot) {
         self.len += 1;
         match self.runs.last_mut() {
             Some(run) if run.len() < RUN => run.push(slot),
@@ -71,7 +113,7 @@ impl Order {
 
     /// The slot of the greatest key.
     pub(super) fn last(&self) -> Option<usize> {
-        self.runs.last()?.last().copied()
+        self.runs.last()?.last().copied().map(widen)
     }
 
     /// The place behind all keys that are not greater; the first for no key.
@@ -79,16 +121,17 @@ impl Order {
         if key.is_none() {
             return Place { run: 0, at: 0 };
         }
-        let begins_before = |run: &Vec<usize>| run.first().and_then(|slot| rows.key(*slot)) <= key;
+        let key_of = |slot: &Slot| rows.key(widen(*slot));
+        let begins_before = |run: &Vec<Slot>| run.first().and_then(key_of) <= key;
         let next = self.runs.partition_point(begins_before);
         let run = next.saturating_sub(1);
         let slots = self.runs.get(run).map(Vec::as_slice).unwrap_or_default();
         // What was put at the end is looked for most often.
         let near = slots.len().saturating_sub(4);
-        let settled = slots.get(near).is_some_and(|slot| rows.key(*slot) <= key);
+        let settled = slots.get(near).is_some_and(|slot| key_of(slot) <= key);
         let from = if settled { near } else { 0 };
         let rest = slots.get(from..).unwrap_or_default();
-        let at = from + rest.partition_point(|slot| rows.key(*slot) <= key);
+        let at = from + rest.partition_point(|slot| key_of(slot) <= key);
         Place { run, at }
     }
 
@@ -100,7 +143,7 @@ impl Order {
             Some(slot) => (run, at, slot),
             None => (run + 1, 0, self.runs.get(run + 1)?.first()?),
         };
-        Some((*slot, Place { run, at: at + 1 }))
+        Some((widen(*slot), Place { run, at: at + 1 }))
     }
 
     /// The slots before a place, backwards.
@@ -108,13 +151,22 @@ impl Order {
         let last = self.runs.get(place.run).and_then(|run| run.get(..place.at));
         let rest = self.runs.get(..place.run).unwrap_or(&self.runs);
         let rest = rest.iter().rev().flat_map(|run| run.iter().rev());
-        last.unwrap_or_default().iter().rev().chain(rest).copied()
+        let slots = last.unwrap_or_default().iter().rev().chain(rest);
+        slots.copied().map(widen)
     }
 
     /// All slots.
     pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
-        self.runs.iter().flatten().copied()
+        self.runs.iter().flatten().copied().map(widen)
     }
+}
+
+fn narrow(slot: usize) -> Slot {
+    Slot::try_from(slot).unwrap_or(Slot::MAX)
+}
+
+fn widen(slot: Slot) -> usize {
+    usize::try_from(slot).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -161,12 +213,14 @@ mod tests {
                 _ => random >> 44,
             };
             let slot = rows.push(event(number, stamp), None, Fate::Pending);
-            order.insert(slot, &rows);
             let entry = (rows.key(slot), slot);
+            order.came();
             twin.insert(twin.partition_point(|other| *other < entry), entry);
             if number % 37 != 0 {
                 continue;
             }
+            assert_eq!(order.len(), twin.len());
+            order.settle(&rows);
             let sorted: Vec<usize> = twin.iter().map(|(_, slot)| *slot).collect();
             assert_eq!(order.iter().collect::<Vec<_>>(), sorted);
             assert_eq!(
@@ -186,6 +240,7 @@ mod tests {
             }
             assert_eq!(forward, sorted[at + 1..]);
         }
+        order.settle(&rows);
         assert!(order.runs.len() > 4 && order.runs.iter().all(|run| run.len() <= RUN));
         assert_eq!(order.after(None, &rows), Place { run: 0, at: 0 });
         let slots: Vec<usize> = twin.iter().rev().map(|(_, slot)| *slot).collect();

@@ -1,23 +1,30 @@
-use alloc::collections::BTreeSet;
+use alloc::boxed::Box;
 use core::mem::size_of;
 
 use super::past::Past;
 use super::rows::{Fate, Rows};
-use crate::event::{Event, EventId, OrderKey, VersionVector};
+use crate::event::{Event, EventId, OrderKey, SortedMap, VersionVector};
 use crate::resolver::{ErasedResolver, ErasedState};
 
 /// The first events of an order, folded.
 #[derive(Debug)]
 pub(super) struct Prefix {
     pub(super) state: ErasedState,
-    /// The maximal events among them, all of them in memory or not.
-    pub(super) frontier: BTreeSet<EventId>,
-    /// What they amount to as one past.
-    pub(super) seen: VersionVector,
+    /// Nothing until a rule asks for rivals.
+    pub(super) extent: Option<Box<Extent>>,
     /// The last of them that is in memory.
     pub(super) last: Option<OrderKey>,
     /// How many of them are in memory.
     pub(super) len: usize,
+}
+
+/// Which events are in a prefix, so that it shows which ones have all of it in their pasts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Extent {
+    /// The maximal events among them, all of them in memory or not.
+    pub(super) frontier: SortedMap<EventId, ()>,
+    /// What they amount to as one past.
+    pub(super) seen: VersionVector,
 }
 
 impl Prefix {
@@ -25,8 +32,7 @@ impl Prefix {
     pub(super) fn empty(state: ErasedState) -> Self {
         Self {
             state,
-            frontier: BTreeSet::new(),
-            seen: VersionVector::new(),
+            extent: None,
             last: None,
             len: 0,
         }
@@ -36,8 +42,7 @@ impl Prefix {
     pub(super) fn copy(&self, resolver: &dyn ErasedResolver) -> Self {
         Self {
             state: resolver.clone_state(&self.state),
-            frontier: self.frontier.clone(),
-            seen: self.seen.clone(),
+            extent: self.extent.clone(),
             last: self.last,
             len: self.len,
         }
@@ -45,14 +50,43 @@ impl Prefix {
 
     /// What it takes in memory besides the state, in bytes.
     pub(super) fn own_bytes(&self) -> usize {
-        size_of::<Self>() + (self.frontier.len() + self.seen.len()) * size_of::<EventId>()
+        let entries = |extent: &Extent| extent.frontier.len() + extent.seen.len();
+        let entries = self.extent.as_deref().map_or(0, entries);
+        size_of::<Self>() + entries * size_of::<EventId>()
     }
 
-    /// Whether an event has all of them in its past.
+    /// Whether an event is known to have all of them in its past.
     pub(super) fn is_seen_by(&self, event: &Event) -> bool {
+        let extent = self.extent.as_deref();
+        extent.is_some_and(|extent| extent.is_seen_by(event))
+    }
+
+    /// An event that has just been folded is one of them, the last or, put in its place late, not.
+    pub(super) fn take(&mut self, event: &Event) {
+        if let Some(extent) = &mut self.extent {
+            extent.take(event);
+        }
+        self.last = self.last.max(Some(event.order_key()));
+        self.len += 1;
+    }
+}
+
+impl Extent {
+    pub(super) fn is_seen_by(&self, event: &Event) -> bool {
+        if event.heads().len() < self.frontier.len() {
+            return false;
+        }
         let named = event.heads().iter();
-        let named = named.filter(|head| self.frontier.contains(&head.id));
+        let named = named.filter(|head| self.frontier.contains_key(&head.id));
         named.count() == self.frontier.len()
+    }
+
+    pub(super) fn take(&mut self, event: &Event) {
+        for head in event.heads() {
+            self.frontier.remove(&head.id);
+        }
+        self.frontier.insert(event.id(), ());
+        self.seen.observe(event.id());
     }
 
     /// What an event saw through a skipped one, which is never folded itself, is part of the past
@@ -68,16 +102,5 @@ impl Prefix {
                 self.seen.observe(head.id);
             }
         }
-    }
-
-    /// An event that has just been folded is one of them, the last or, put in its place late, not.
-    pub(super) fn take(&mut self, event: &Event) {
-        for head in event.heads() {
-            self.frontier.remove(&head.id);
-        }
-        self.frontier.insert(event.id());
-        self.seen.observe(event.id());
-        self.last = self.last.max(Some(event.order_key()));
-        self.len += 1;
     }
 }

@@ -28,6 +28,11 @@ impl Replacements {
         event.replaces().is_some() || self.counting.contains_key(&event.id())
     }
 
+    /// Whether no event stands for another.
+    pub(super) fn is_empty(&self) -> bool {
+        self.counting.is_empty()
+    }
+
     /// Whether another event stands for this one.
     pub(super) fn is_replaced(&self, id: EventId) -> bool {
         self.counting.contains_key(&id)

@@ -1,8 +1,9 @@
-use alloc::collections::BTreeMap;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::Outcome;
 use super::cuts::Moment;
+use super::writers::{Link, Writers};
 use crate::event::{ChainTag, Event, EventId, OrderKey, ReplicaId, Seq};
 use crate::resolver::Rejection;
 
@@ -11,10 +12,8 @@ use crate::resolver::Rejection;
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     arrived: Vec<Row>,
-    slots: BTreeMap<EventId, usize>,
+    writers: Writers,
     payload_bytes: usize,
-    /// The last valid event of each writer.
-    last: BTreeMap<ReplicaId, OrderKey>,
     /// Whether some writer's valid events came, or have their places, in another order than that of
     /// their seqs.
     astray: bool,
@@ -30,6 +29,10 @@ pub(super) struct Row {
     pub(super) knew_all: bool,
     /// When the fold found that it has everything in its past that is before it in canonical order.
     pub(super) cut: Option<Moment>,
+    /// The way to earlier events of its writer.
+    pub(super) link: Link,
+    /// Whether there is nothing in its past but its writer's own events.
+    knew_own_only: bool,
 }
 
 /// What is known of an event's outcome.
@@ -38,10 +41,10 @@ pub(super) enum Fate {
     /// Not folded yet.
     Pending,
     Applied,
-    Rejected(Rejection),
-    Replaced(EventId),
+    Rejected(Box<Rejection>),
+    Replaced(Box<EventId>),
     /// Never in the canonical order, whatever else comes.
-    Invalid(Rejection),
+    Invalid(Box<Rejection>),
 }
 
 impl Fate {
@@ -50,9 +53,9 @@ impl Fate {
         match self {
             Self::Pending => None,
             Self::Applied => Some(Outcome::Applied),
-            Self::Replaced(by) => Some(Outcome::Replaced(*by)),
+            Self::Replaced(by) => Some(Outcome::Replaced(**by)),
             Self::Rejected(rejection) | Self::Invalid(rejection) => {
-                Some(Outcome::Rejected(rejection.clone()))
+                Some(Outcome::Rejected(Rejection::clone(rejection)))
             }
         }
     }
@@ -70,12 +73,20 @@ impl Rows {
     /// Takes an event that is not here, and returns its slot.
     pub(super) fn push(&mut self, event: Event, tag: Option<ChainTag>, fate: Fate) -> usize {
         let slot = self.arrived.len();
-        if !matches!(fate, Fate::Invalid(_)) {
+        let is_valid = !matches!(fate, Fate::Invalid(_));
+        let (link, last) = self.writers.push(event.id(), is_valid, &self.arrived);
+        if let Some(last) = last.filter(|_| is_valid).and_then(|slot| self.key(slot)) {
             let key = event.order_key();
-            let last = self.last.insert(key.replica, key);
-            self.astray |= last.is_some_and(|last| last > key || last.seq > key.seq);
+            self.astray |= last > key || last.seq > key.seq;
         }
-        self.slots.insert(event.id(), slot);
+        let knew_own_only = match event.heads().as_slice() {
+            [] => true,
+            [head] => link
+                .previous()
+                .and_then(|slot| self.row(slot))
+                .is_some_and(|row| row.knew_own_only && row.event.id() == head.id),
+            _ => false,
+        };
         self.payload_bytes += event.payload().len();
         self.arrived.push(Row {
             event,
@@ -83,12 +94,31 @@ impl Rows {
             fate,
             knew_all: false,
             cut: None,
+            link,
+            knew_own_only,
         });
         slot
     }
 
+    /// Whether the event at a slot has another one in its past, where that shows without its vector:
+    /// where it has only its writer's own, and, in a timeline where all is plain, where it knew all
+    /// that was here when it came.
+    pub(super) fn saw(&self, slot: usize, id: EventId, is_plain: bool) -> Option<bool> {
+        let row = self.row(slot)?;
+        if row.knew_own_only {
+            let own = row
+                .event
+                .heads()
+                .iter()
+                .find(|own| own.id.replica == id.replica);
+            return Some(own.is_some_and(|own| id.seq <= own.id.seq));
+        }
+        let came_before = self.slot(id)? < slot;
+        (is_plain && row.knew_all).then_some(came_before)
+    }
+
     pub(super) fn slot(&self, id: EventId) -> Option<usize> {
-        self.slots.get(&id).copied()
+        self.writers.slot(id, &self.arrived)
     }
 
     pub(super) fn row(&self, slot: usize) -> Option<&Row> {
@@ -113,24 +143,33 @@ impl Rows {
             .filter(|row| !matches!(row.fate, Fate::Invalid(_)))
     }
 
+    /// Whether the event at a slot is of the canonical order, skipped or not.
+    pub(super) fn is_valid(&self, slot: usize) -> bool {
+        let fate = self.row(slot).map(|row| &row.fate);
+        fate.is_some_and(|fate| !matches!(fate, Fate::Invalid(_)))
+    }
+
     pub(super) fn iter(&self) -> core::slice::Iter<'_, Row> {
         self.arrived.iter()
     }
 
-    /// The ids in memory from `first` to `last`, ascending.
-    pub(super) fn ids(
-        &self,
-        first: EventId,
-        last: EventId,
-    ) -> impl DoubleEndedIterator<Item = EventId> {
-        self.slots.range(first..=last).map(|(id, _)| *id)
+    /// The newest valid event of a writer, before a seq if one is given.
+    pub(super) fn valid_before(&self, replica: ReplicaId, seq: Option<Seq>) -> Option<&Row> {
+        let mut before = seq;
+        loop {
+            let slot = self.writers.before(replica, before, &self.arrived)?;
+            let row = self.row(slot)?;
+            if !matches!(row.fate, Fate::Invalid(_)) {
+                return Some(row);
+            }
+            before = Some(row.event.id().seq);
+        }
     }
 
     /// The valid event that its writer wrote before one in memory.
     pub(super) fn previous(&self, id: EventId) -> Option<EventId> {
-        let first = EventId::new(id.replica, Seq::FIRST);
-        let mut before = self.ids(first, id).rev().skip(1);
-        before.find(|id| self.find_valid(*id).is_some())
+        let row = self.valid_before(id.replica, Some(id.seq))?;
+        Some(row.event.id())
     }
 
     /// Whether some writer left earlier events of its own out of its heads, and it showed. Vectors

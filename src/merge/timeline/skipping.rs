@@ -1,4 +1,5 @@
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::heads::Known;
@@ -6,7 +7,7 @@ use super::index::Index;
 use super::order::Order;
 use super::rows::Fate;
 use super::{FoldOutcome, Timeline};
-use crate::event::{OrderKey, VersionVector};
+use crate::event::{OrderKey, SortedMap, VersionVector};
 
 impl Timeline {
     /// Sorts out anew which events the fold skips, after a replacement or what it replaces has come.
@@ -17,7 +18,7 @@ impl Timeline {
     /// Returns the first place in the order where what was folded is no more what is to be folded.
     pub(super) fn sort_out(&mut self, outcome: &mut FoldOutcome) -> Option<OrderKey> {
         let mut named = BTreeSet::new();
-        let mut heads = BTreeMap::new();
+        let mut heads = SortedMap::new();
         let mut order = Vec::new();
         let mut skipped = Vec::new();
         let mut seen = VersionVector::new();
@@ -58,7 +59,7 @@ impl Timeline {
         self.index = Index::default();
         (self.heads, self.seen, self.strays) = (heads, seen, strays);
         for (slot, by) in skipped {
-            self.settle(slot, Fate::Replaced(by), outcome);
+            self.settle(slot, Fate::Replaced(Box::new(by)), outcome);
         }
         changed
     }

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::checkpoints::Checkpoints;
@@ -6,7 +7,7 @@ use super::folding::Fold;
 use super::heads::Known;
 use super::index::Index;
 use super::order::Order;
-use super::prefix::Prefix;
+use super::prefix::{Extent, Prefix};
 use super::replacements::Replacements;
 use super::rows::Rows;
 use super::{Past, Timeline};
@@ -36,11 +37,13 @@ impl Timeline {
         let mut timeline = Self::new(aggregate, route);
         timeline.complete = false;
         timeline.fold = Fold {
-            prefix: Some(Prefix {
-                frontier: stored.heads.iter().map(|(head, _)| head.id).collect(),
-                seen: stored.seen.clone(),
+            prefix: Some(Box::new(Prefix {
+                extent: Some(Box::new(Extent {
+                    frontier: stored.heads.iter().map(|(head, _)| (head.id, ())).collect(),
+                    seen: stored.seen.clone(),
+                })),
                 ..Prefix::empty(state)
-            }),
+            })),
             state_bytes: stored.state.len(),
             ..Fold::default()
         };
@@ -102,8 +105,10 @@ impl Timeline {
             self.replaced_absent = self.absent().into_iter().collect();
             self.complete = false;
             if let Some(prefix) = &mut self.fold.prefix {
-                prefix.seen = self.seen.clone();
-                prefix.frontier = self.heads.keys().copied().collect();
+                prefix.extent = Some(Box::new(Extent {
+                    frontier: self.heads.keys().map(|id| (id, ())).collect(),
+                    seen: self.seen.clone(),
+                }));
             }
             self.forget();
         }

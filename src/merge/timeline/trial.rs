@@ -108,7 +108,7 @@ impl Timeline {
     fn unseen(&self, seen: &VersionVector) -> Vec<Event> {
         let mut unseen = Vec::new();
         let mut walked = BTreeSet::new();
-        let mut open: Vec<EventId> = self.heads.keys().copied().collect();
+        let mut open: Vec<EventId> = self.heads.keys().collect();
         while let Some(id) = open.pop() {
             if seen.contains(id) || !walked.insert(id) {
                 continue;

@@ -19,6 +19,8 @@ pub(super) struct FoldView<'a> {
     pub(super) cuts: &'a Cuts,
     /// Where the event has everything before it in its past: the vector of that.
     pub(super) everything: Option<&'a VersionVector>,
+    /// Whether what an event saw shows in when it came, see [`Rows::saw`].
+    pub(super) is_plain: bool,
     pub(super) past: RefCell<&'a mut Past>,
     pub(super) vector: OnceCell<Arc<VersionVector>>,
     /// Whether the rule asked for rivals.
@@ -45,9 +47,11 @@ impl FoldView<'_> {
 
 impl View for FoldView<'_> {
     fn saw(&self, id: EventId) -> bool {
-        self.everything
-            .unwrap_or_else(|| self.vector())
-            .contains(id)
+        if let Some(everything) = self.everything {
+            return everything.contains(id);
+        }
+        let shown = self.rows.saw(self.slot, id, self.is_plain);
+        shown.unwrap_or_else(|| self.vector().contains(id))
     }
 
     fn rivals(&self) -> Vec<Event> {

@@ -1,5 +1,5 @@
-use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error};
@@ -16,8 +16,8 @@ use crate::event::{Payload, PayloadError};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SetWrites {
     /// Whether each element is added or removed; both is an add, which takes the dots that its
-    /// writer saw, too.
-    changes: BTreeMap<Bytes, bool>,
+    /// writer saw, too. In the order of the elements, each once.
+    changes: Vec<(Bytes, bool)>,
 }
 
 impl SetWrites {
@@ -39,7 +39,7 @@ impl SetWrites {
 
     /// Whether an element is added (or removed); nothing where it is not named.
     pub(super) fn adds(&self, element: &[u8]) -> Option<bool> {
-        self.changes.get(element).copied()
+        self.find(element).map(|(_, adds)| *adds)
     }
 
     /// The element at a place of the footprint, and whether it is added. O(log n) for a text, else
@@ -55,13 +55,19 @@ impl SetWrites {
         }
         let mut text = Writer::new();
         text.text(segment);
-        let (element, adds) = self.changes.get_key_value(text.as_bytes())?;
+        let (element, adds) = self.find(text.as_bytes())?;
         Some((element, *adds))
+    }
+
+    fn find(&self, element: &[u8]) -> Option<&(Bytes, bool)> {
+        let places = |(other, _): &(Bytes, bool)| (**other).cmp(element);
+        let at = self.changes.binary_search_by(places).ok()?;
+        self.changes.get(at)
     }
 
     fn read_canonical(bytes: &Bytes) -> Result<Self, PayloadError> {
         let mut reader = Reader::new(bytes);
-        let mut changes = BTreeMap::new();
+        let mut changes = Vec::new();
         for _ in 0..reader.map()? {
             let adds = match reader.text()? {
                 "add" => true,
@@ -73,9 +79,12 @@ impl SetWrites {
             };
             for _ in 0..reader.array()? {
                 let element = bytes.slice_ref(reader.raw_item()?);
-                *changes.entry(element).or_default() |= adds;
+                changes.push((element, adds));
             }
         }
+        // Of equal elements an add comes first, and stays.
+        changes.sort_unstable_by(|(one, adds), (other, also)| (one, !adds).cmp(&(other, !also)));
+        changes.dedup_by(|(later, _), (first, _)| later == first);
         Ok(Self { changes })
     }
 }

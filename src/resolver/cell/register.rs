@@ -39,10 +39,18 @@ pub(crate) struct Register(pub(crate) Option<Slot>);
 impl Register {
     /// Folds a write of a canonical value.
     pub(crate) fn write(&mut self, value: &[u8], writer: EventId) {
-        self.0 = Some(Slot {
-            writer,
-            value: value.into(),
-        });
+        match &mut self.0 {
+            Some(slot) if slot.value.len() == value.len() => {
+                slot.writer = writer;
+                slot.value.copy_from_slice(value);
+            }
+            empty => {
+                *empty = Some(Slot {
+                    writer,
+                    value: value.into(),
+                });
+            }
+        }
     }
 
     /// Takes out what is there, if the writer of the event being folded saw it.

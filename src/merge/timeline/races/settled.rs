@@ -13,6 +13,7 @@ impl Timeline {
             return;
         };
         let rule = Rule::new(&route, guard);
+        self.order.settle(&self.rows);
         let mut looks = SOURCE_LOOKS_MAX;
         for race in &mut page.races {
             let ids = [race.earlier.event.id(), race.later.event.id()];
