@@ -45,7 +45,7 @@ pub fn decode_block_with(bytes: &Bytes, names: &BlockNames) -> Result<Vec<Commit
         let mut decoder = Decoder {
             whole: bytes,
             stamp: Timestamp::at_millis(STAMP_ORIGIN),
-            scratch: Vec::new(),
+            scratch: Vec::with_capacity(SCRATCH),
             sum: Sum::default(),
             layout,
         };
@@ -61,6 +61,9 @@ pub fn decode_block_with(bytes: &Bytes, names: &BlockNames) -> Result<Vec<Commit
     input.finish()?;
     Ok(commits)
 }
+
+/// Canonical bytes of most events.
+const SCRATCH: usize = 256;
 
 /// What the events of one commit have in common.
 struct Common {

@@ -109,7 +109,9 @@ fn place(hash: u64, len: usize) -> usize {
 
 /// Which entries of a dictionary are meant, one after the other.
 pub(super) struct References {
+    /// Empty while all are zero, which takes no room for the many blocks of one event.
     bytes: Vec<u8>,
+    zeros: usize,
     introduced: usize,
     /// The next one may be left out only if it is the last entry again.
     repeats: bool,
@@ -120,6 +122,7 @@ impl References {
     pub(super) const fn new() -> Self {
         Self {
             bytes: Vec::new(),
+            zeros: 0,
             introduced: 0,
             repeats: false,
             is_plain: true,
@@ -131,10 +134,16 @@ impl References {
         if index >= self.introduced {
             self.introduced = index + 1;
             self.is_plain &= !self.repeats;
-            self.bytes.push(0);
+            if self.bytes.is_empty() {
+                self.zeros += 1;
+            } else {
+                self.bytes.push(0);
+            }
         } else {
             self.is_plain &= index + 1 == self.introduced;
             self.repeats = true;
+            self.bytes
+                .resize(self.bytes.len() + core::mem::take(&mut self.zeros), 0);
             put_len(index + 1, &mut self.bytes);
         }
     }

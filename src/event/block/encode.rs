@@ -153,8 +153,6 @@ struct Encoder<'a> {
     replaced: Sparse,
     metadata: Sparse,
     sizes: Sizes,
-    checksums: Vec<u8>,
-    sum: Sum,
     payload_bytes: usize,
 }
 
@@ -182,8 +180,6 @@ impl<'a> Encoder<'a> {
             replaced: Sparse::default(),
             metadata: Sparse::default(),
             sizes: Sizes::default(),
-            checksums: Vec::new(),
-            sum: Sum::default(),
             payload_bytes: 0,
         }
     }
@@ -260,10 +256,6 @@ impl<'a> Encoder<'a> {
         }
         self.sizes.push(event.payload().len());
         self.payload_bytes += event.payload().len();
-        let digest = event.digest();
-        self.checksums
-            .extend(digest.to_bytes().iter().take(CHECKSUM_LEN));
-        self.sum.add(digest);
     }
 
     fn heads(&mut self, event: &Event, aggregate: usize) {
@@ -322,21 +314,17 @@ impl<'a> Encoder<'a> {
 
     fn finish(self, commits: &[&Commit], names: &BlockNames, out: &mut Vec<u8>) {
         let number = |id: &[u8; 16]| names.number_of_replica(ReplicaId::from_bytes(*id));
-        let replicas: Vec<_> = self.replicas.keys().map(|id| (number(&id), id)).collect();
-        let types: Vec<_> = self
-            .types
-            .keys()
-            .map(|text| (names.number_of_type(text), text))
-            .collect();
-        let knows_any = replicas.iter().any(|(number, _)| number.is_some())
-            || types.iter().any(|(number, _)| number.is_some());
+        let type_number = |text: &str| names.number_of_type(text);
+        let knows_any = !names.is_empty()
+            && (self.replicas.keys().any(|id| number(&id).is_some())
+                || self.types.keys().any(|text| type_number(text).is_some()));
         let columns = self.columns(commits.len(), knows_any);
-        let put_replica = |(number, id): &(Option<u32>, [u8; 16]), out: &mut Vec<u8>| {
-            if !knows_any || !put_known(*number, out) {
-                out.extend_from_slice(id);
+        let put_replica = |id: [u8; 16], out: &mut Vec<u8>| {
+            if !knows_any || !put_known(number(&id), out) {
+                out.extend_from_slice(&id);
             }
         };
-        out.reserve(self.payload_bytes + self.checksums.len() * 4 + 64);
+        out.reserve(self.payload_bytes + self.sizes.count * 8 + 64);
         put_number(columns.to_bits(), out);
         if columns.has(Columns::COMMITS) {
             put_len(commits.len(), out);
@@ -346,19 +334,19 @@ impl<'a> Encoder<'a> {
         }
         out.extend_from_slice(&self.lengths.bytes);
         self.writers.put_count(out);
-        for entry in replicas.iter().take(self.writer_count) {
-            put_replica(entry, out);
+        for id in self.replicas.keys().take(self.writer_count) {
+            put_replica(id, out);
         }
         self.writers.put(out);
         if columns.has(Columns::HEADS) || columns.has(Columns::REPLACES) {
             put_len(self.replicas.len() - self.writer_count, out);
         }
-        for entry in replicas.iter().skip(self.writer_count) {
-            put_replica(entry, out);
+        for id in self.replicas.keys().skip(self.writer_count) {
+            put_replica(id, out);
         }
         self.type_of.put_count(out);
-        for (number, text) in types {
-            if !knows_any || !put_known(number, out) {
+        for text in self.types.keys() {
+            if !knows_any || !put_known(type_number(text), out) {
                 put_text(text, out);
             }
         }
@@ -380,8 +368,13 @@ impl<'a> Encoder<'a> {
             }
         }
         self.sizes.put(out);
-        out.extend_from_slice(&self.checksums);
-        out.extend_from_slice(self.sum.bytes(self.sizes.count));
+        let mut sum = Sum::default();
+        for event in commits.iter().flat_map(|commit| commit.events()) {
+            let digest = event.digest();
+            out.extend(digest.to_bytes().iter().take(CHECKSUM_LEN));
+            sum.add(digest);
+        }
+        out.extend_from_slice(sum.bytes(self.sizes.count));
         for event in commits.iter().flat_map(|commit| commit.events()) {
             out.extend_from_slice(event.payload().as_bytes());
         }

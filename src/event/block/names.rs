@@ -56,6 +56,11 @@ impl BlockNames {
         Self::default()
     }
 
+    /// Whether no number stands for anything.
+    pub fn is_empty(&self) -> bool {
+        self.replicas.names.is_empty() && self.types.names.is_empty()
+    }
+
     /// The number of a replica, handed out if it has none yet; nothing when there are no more.
     pub fn assign_replica(&mut self, id: ReplicaId) -> Option<u32> {
         self.replicas.assign(&id)
