@@ -1,3 +1,6 @@
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
 use super::checkpoints::Checkpoint;
 use super::folding::Failure;
 use super::prefix::Prefix;
@@ -42,7 +45,7 @@ impl Timeline {
         }
         let by_claim = self.claim(rule);
         outcome.late = back.is_some_and(|back| back <= folded) || !late.is_empty();
-        let mut direct = alloc::vec::Vec::new();
+        let mut direct = Vec::new();
         for (key, slot) in late {
             if back.is_some_and(|back| back <= key) {
                 break;
