@@ -175,7 +175,8 @@ impl Cache {
         tag: Option<ChainTag>,
     ) -> Option<Integration> {
         self.with_hot(event.aggregate(), |hot| {
-            let integration = hot.timeline.integrate(event.clone(), tag);
+            // Its bytes may be a few of a whole frame's, which would stay in memory with it, uncounted.
+            let integration = hot.timeline.integrate(event.detached(), tag);
             if matches!(integration, Integration::Added { .. }) {
                 hot.unsaved += 1;
                 hot.unfolded.get_or_insert(event.id());
@@ -434,7 +435,12 @@ mod tests {
     use alloc::format;
     use alloc::vec::Vec;
 
+    use bytes::Bytes;
+
     use super::*;
+    use crate::event::{
+        CommitSpan, EventParts, Heads, Metadata, Payload, ReplicaId, Seq, Timestamp,
+    };
 
     /// Against a list in the order of use, of which each pin is looked up.
     #[test]
@@ -487,5 +493,33 @@ mod tests {
             let hot: Vec<&AggregateId> = cache.hot().map(Timeline::aggregate).collect();
             assert_eq!(hot, here.iter().map(|at| &names[*at]).collect::<Vec<_>>());
         }
+    }
+
+    /// A frame is up to a mebibyte, an event a hundred bytes: a cold aggregate's one would keep all of it,
+    /// and the bound of the cache would count a hundred.
+    #[test]
+    fn what_is_kept_in_memory_keeps_nothing_of_the_frame_that_it_came_in() {
+        let frame = Bytes::from(alloc::vec![0x40; 4_096]);
+        let id = EventId::new(ReplicaId::new(1, 1), Seq::FIRST);
+        let event = Event::assemble(EventParts {
+            id,
+            commit: CommitSpan::new(id.seq, 1).unwrap(),
+            timestamp: Timestamp::at_millis(1),
+            written_ms: 1,
+            aggregate: "a/1".parse().unwrap(),
+            event_type: "set".parse().unwrap(),
+            heads: Heads::default(),
+            replaces: None,
+            metadata: Metadata::new(),
+            payload: Payload::from_bytes(frame.slice(7..8)).unwrap(),
+        });
+        let event = event.unwrap();
+        let mut cache = Cache::new(1 << 20);
+        cache.loaded(Timeline::new(event.aggregate().clone(), None), 0, None);
+        cache.integrate(&event, None);
+        let kept = cache.timeline(event.aggregate()).unwrap().event(id);
+        assert_eq!(kept, Some(&event));
+        drop(event);
+        assert!(frame.is_unique());
     }
 }

@@ -225,7 +225,7 @@ impl Engine {
                     unfolded = Some(event.id());
                     rejected = timeline.catch_up(&*guard).rejected;
                 }
-                match timeline.integrate(event.clone(), tag) {
+                match timeline.integrate(event.detached(), tag) {
                     Integration::Added { late, raced } => {
                         news.push((event.clone(), CameIn { late, raced }));
                     }

@@ -78,8 +78,7 @@ impl Event {
     }
 
     /// The same event with a payload of its own, where the bytes may be part of something larger.
-    #[cfg(feature = "fjall")]
-    pub(super) fn detached(&self) -> Self {
+    pub(crate) fn detached(&self) -> Self {
         let payload = self.0.parts.payload.detached();
         Self(Arc::new(Inner {
             parts: EventParts {

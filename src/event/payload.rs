@@ -47,7 +47,6 @@ impl Payload {
     }
 
     /// A copy of the bytes.
-    #[cfg(feature = "fjall")]
     pub(super) fn detached(&self) -> Self {
         Self(Bytes::copy_from_slice(&self.0))
     }

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, accept_async, connect_async};
 
-use super::{Fresh, heard, runtime, say, until_told_to_end};
+use super::{Fresh, heard, registry, runtime, say, until_told_to_end};
 use crate::Done;
 use crate::ours::{Greeter, credit};
 
@@ -66,7 +66,10 @@ async fn bare_server(events: usize, each: usize) -> Done<()> {
 }
 
 async fn hub_server(events: usize, each: usize) -> Done<()> {
-    let replica = Replica::builder(MemoryStore::new()).open().await?;
+    let replica = Replica::builder(MemoryStore::new())
+        .registry(registry())
+        .open()
+        .await?;
     let hub = Hub::builder(replica).bind("127.0.0.1:0").start().await?;
     say(&format!("ws://{}/sync", hub.local_addr()));
     let readers: usize = heard().await?.parse()?;
