@@ -7,7 +7,7 @@
 //! if a bug was not found, or something was found where there is none.
 //!
 //! - `--only NAME` hunts this bug only; may be said several times.
-//! - `--seeds N` gives up after so many seeds (5,000).
+//! - `--seeds N` gives up after so many seeds (20,000).
 //! - `--jobs N` runs so many hunts at a time (2).
 //! - `--json` prints one line of JSON for each bug instead of the table.
 

@@ -16,6 +16,10 @@ use anabranch::testing::sim::{Fault, Finding, Simulation, Sweep};
 use crate::arguments::{Arguments, Wish};
 use crate::telling::Watch;
 
+/// A fifth of a seed is memory that is taken and given back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A run of fewer seeds may leave a rare fault out.
 const ENOUGH: u64 = 1_000;
 

@@ -6,7 +6,7 @@ Plants bugs, one after the other, and tells whether the simulation finds them.
 Usage: cargo run --release --features testing --example mutants -- [OPTIONS]
 
   --only NAME    hunt this bug only; may be said several times
-  --seeds N      give up after so many seeds (5000)
+  --seeds N      give up after so many seeds (20000)
   --control N    seeds without any bug (1000)
   --jobs N       hunts at a time (2)
   --json         one line of JSON for each bug instead of the table
@@ -29,7 +29,7 @@ impl Arguments {
     pub(crate) fn read() -> Result<Option<Self>, String> {
         let mut read = Self {
             only: Vec::new(),
-            seeds: 5_000,
+            seeds: 20_000,
             control: 1_000,
             jobs: 2,
             json: false,
