@@ -6,7 +6,7 @@ use anabranch::event::{
     AggregateId, Commit, CommitSpan, Event, EventId, EventParts, EventType, Heads, Metadata,
     Payload, ReplicaId, Seq, Timestamp,
 };
-use anabranch::log::{Durability, Entry, EntryKind, Group, HistoryFrom, IdRange};
+use anabranch::log::{Durability, Entry, EntryKind, Group, HistoryFrom, IdRange, ReadLimit};
 use anabranch::store::{EventStore, FjallStore, Inspection};
 use fjall::{Database, KeyspaceCreateOptions};
 
@@ -153,4 +153,21 @@ fn a_store_is_verified_while_its_blocks_are_joined() {
         }
     });
     check(&store, 4_000);
+}
+
+#[test]
+fn a_reader_goes_on_behind_a_block_that_was_joined_since_it_was_read() {
+    let folder = scratch();
+    let store = open(folder.path());
+    let first_alone = ReadLimit { entries: 1, ..ALL };
+    // Half of each block is read, so that it is remembered as it was.
+    for end in (2..=1_200).step_by(2) {
+        write(&store, end - 2, end, 2);
+        let page = wait(store.since(end - 2, first_alone)).unwrap();
+        assert_eq!(page.next, end - 1);
+    }
+    for position in 0..1_200 {
+        let page = wait(store.since(position, ALL)).unwrap();
+        assert_eq!((page.entries[0].0, page.next), (position, 1_200));
+    }
 }

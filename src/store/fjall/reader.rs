@@ -55,11 +55,13 @@ impl Reader {
         let end = self.end.load(Ordering::Acquire);
         let mut filling = Filling::new(position, limit);
         let snapshot = self.tables.db.snapshot();
-        let begun = match self.recent.find(position) {
-            Some(block) => Some(block),
-            None => self.block_before(&snapshot, position)?,
-        };
-        if let Some(block) = begun
+        if let Some(block) = self.recent.find(position)
+            && (self.fill(&mut filling, &block)? || filling.page.next >= end)
+        {
+            return Ok(filling.page);
+        }
+        // Not always a row that begins there: blocks are joined, also after one was read.
+        if let Some(block) = self.block_before(&snapshot, filling.page.next)?
             && self.fill(&mut filling, &block)?
         {
             self.recent.keep(&block);
