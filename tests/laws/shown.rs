@@ -1,5 +1,8 @@
 //! What people are shown when a rule breaks a law.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use anabranch::FoldFn;
 use anabranch::resolver::{Claims, Resolver};
 use anabranch::testing::laws::{Alphabet, Budget, Law, Suite};
@@ -200,6 +203,26 @@ fn small_histories_of_a_small_alphabet_are_tried_in_full() {
         "{told}"
     );
     assert!(told.contains(" of 11,424 of 5 events, "), "{told}");
+}
+
+#[test]
+fn a_complete_search_tries_every_arrival_with_every_payload() {
+    let arrived = |budget| {
+        let folds = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&folds);
+        let step = move |sum: &mut u8, step: &u8| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            *sum = sum.wrapping_add(*step);
+        };
+        let rule = FoldFn::reducer("sum", 1, |_| 0u8, step);
+        let suite = Suite::new(rule, Alphabet::of(&[1u8, 2])).with_budget(budget);
+        assert_eq!(suite.check_law(Law::Delivery).trials[0].complete_to, 5);
+        folds.load(Ordering::Relaxed)
+    };
+    // 6,105 arrivals of five events, each with 32 choices of payloads.
+    let arrivals = 6_105 * 32;
+    let (some, all) = (arrived(Budget::new(1_000_000)), arrived(Budget::complete()));
+    assert!(some < 5 * arrivals && 5 * arrivals < all, "{some}, {all}");
 }
 
 #[test]

@@ -21,10 +21,14 @@ impl Budget {
         Self { steps, seed: 1 }
     }
 
-    /// No bound for small histories: all of up to 5 events with up to 4 payloads, whatever that
-    /// takes.
+    /// No bound for small histories: all of up to 5 events with up to 4 payloads, each in every order
+    /// of arrival, whatever that takes.
     pub const fn complete() -> Self {
         Self::new(u64::MAX)
+    }
+
+    pub(super) const fn is_complete(self) -> bool {
+        self.steps == u64::MAX
     }
 
     pub(super) const fn small(self) -> u64 {

@@ -256,7 +256,8 @@ pub enum Law {
     ///
     /// Whoever breaks it mostly breaks one of the laws above, which says why. This one shows what
     /// users would see. Histories of up to 4 events are tried in all their orders of arrival; at 5,
-    /// each order comes with some of the payloads.
+    /// each order comes with some of the payloads, or with all under
+    /// [`Budget::complete`](super::Budget::complete).
     ///
     /// ```
     /// use anabranch::FoldFn;

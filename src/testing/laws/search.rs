@@ -256,7 +256,11 @@ impl Search<'_> {
     fn walk(&mut self, level: &Level, steps: u64) -> bool {
         let inner = u32::try_from(level.events).unwrap_or(u32::MAX);
         let leaves = level.words.len().saturating_pow(inner).max(1);
-        let tries = (TRIES / leaves).max(1);
+        let tries = if self.setup.budget.is_complete() {
+            usize::MAX
+        } else {
+            (TRIES / leaves).max(1)
+        };
         let (start, before) = (self.bench.steps(), self.trial.histories);
         let shapes = level.shapes.len();
         for (walked, number) in spread(shapes).enumerate() {

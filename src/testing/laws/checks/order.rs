@@ -303,8 +303,12 @@ pub(super) fn delivery_of_newest(path: &Path<'_>, turn: usize) -> Checked {
     let (arrivals, expected) = (path.arrivals(), path.run());
     let mut draws = Draws::new(u64::try_from(turn).unwrap_or(0));
     let all = arrivals.len();
-    let some = if path.len() < FEW { all } else { path.tries() };
-    for number in 0..some.min(all) {
+    let some = if path.len() < FEW {
+        all
+    } else {
+        path.tries().min(all)
+    };
+    for number in 0..some {
         let number = turn * some + number;
         let arrival = &arrivals[(number + number / all) % all];
         let eager = draws.one_in(2);
