@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 
 use crate::Done;
-use crate::inputs::{Batch, name};
+use crate::inputs::{Batch, Write, name};
+use crate::measure::cpu;
+use crate::peers::{Pair, Reconnect};
 
 /// The layout: writer, counts, dictionary of keys; then columns of key, stamp, length, bytes.
 pub(crate) fn encode(batch: &Batch) -> Vec<u8> {
@@ -144,6 +146,53 @@ impl Slots {
         };
         let entries = self.numbers.iter();
         crate::peers::digest_of(entries.map(|(name, slot)| (name, value(slot))))
+    }
+}
+
+/// Two receivers that are apart for a while; each sends what it wrote and no more, as if it knew what
+/// the other has.
+#[derive(Default)]
+pub(crate) struct Apart {
+    ends: [Slots; 2],
+    written: [Vec<Write>; 2],
+}
+
+impl Apart {
+    /// Both have all of these.
+    pub(crate) fn sharing(batches: &[Batch]) -> Done<Self> {
+        let mut apart = Self::default();
+        for batch in batches {
+            let bytes = encode(batch);
+            for end in &mut apart.ends {
+                end.apply(&bytes)?;
+            }
+        }
+        Ok(apart)
+    }
+}
+
+impl Pair for Apart {
+    fn write(&mut self, here: &[Write], there: &[Write]) -> Done<()> {
+        self.written = [here.to_vec(), there.to_vec()];
+        Ok(())
+    }
+
+    fn reconnect(&mut self) -> Done<Reconnect> {
+        let mut bytes = 0;
+        let (outcome, time) = cpu(|| {
+            for (from, to) in [(0, 1), (1, 0)] {
+                let writes = std::mem::take(&mut self.written[from]);
+                let message = encode(&Batch {
+                    replica: from,
+                    writes,
+                });
+                bytes += message.len();
+                self.ends[to].apply(&message)?;
+            }
+            Done::Ok(())
+        });
+        outcome?;
+        Ok(Reconnect { time, bytes })
     }
 }
 

@@ -87,14 +87,9 @@ impl Bulk {
         Ok(sum)
     }
 
-    /// Bytes of the frames that carry events, and of those compressed.
-    pub(crate) fn bytes(&self) -> Done<(usize, usize)> {
-        let mut bytes = (0, 0);
-        for frame in self.batches() {
-            bytes.0 += frame.len();
-            bytes.1 += zstd::bulk::compress(frame, 1)?.len();
-        }
-        Ok(bytes)
+    /// Bytes of the frames that carry events.
+    pub(crate) fn bytes(&self) -> usize {
+        self.batches().map(Bytes::len).sum()
     }
 
     /// Frames that carry events.
@@ -106,6 +101,17 @@ impl Bulk {
     pub(crate) fn frames(&self) -> &[Bytes] {
         &self.frames
     }
+}
+
+/// Bytes of all frames to a receiver, where both ends compress.
+pub(crate) fn compressed(rule: Rule, batches: &[Batch]) -> Done<usize> {
+    let mut sender = Node::whole(SENDER, Registry::new())?.compressing();
+    for commits in commits(rule, batches)? {
+        sender.ingest(commits);
+    }
+    let mut receiver = Node::receiver(RECEIVER, rule.registry())?.compressing();
+    let frames = converse(&mut sender, &mut receiver, COMMIT_EVENTS_MAX);
+    Ok(frames.iter().map(Bytes::len).sum())
 }
 
 /// A receiver with everything.
@@ -180,7 +186,7 @@ impl Bulk {
     }
 }
 
-fn mixed(aggregate: &AggregateId, digest: [u8; 16]) -> u64 {
+pub(super) fn mixed(aggregate: &AggregateId, digest: [u8; 16]) -> u64 {
     let name = xxhash_rust::xxh3::xxh3_64(aggregate.as_str().as_bytes());
     xxhash_rust::xxh3::xxh3_64_with_seed(&digest, name)
 }

@@ -12,12 +12,14 @@ mod live;
 mod node;
 mod rule;
 mod store;
+mod whole;
 
-pub(crate) use bulk::{Bulk, Replay, core, merge};
+pub(crate) use bulk::{Bulk, Replay, compressed, core, merge};
 pub(crate) use greeter::{Greeter, credit};
 pub(crate) use late::late;
 pub(crate) use live::{Live, Meeting};
 pub(crate) use rule::Rule;
+pub(crate) use whole::whole;
 
 /// What a receiver of this crate keeps.
 pub(crate) const KEEPS: &str = "history, causality, digests, chains; every write a commit";

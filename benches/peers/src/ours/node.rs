@@ -11,6 +11,7 @@ use anabranch::event::{AggregateId, Commit};
 use anabranch::log::{Epoch, Opening};
 use anabranch::merge::Unguarded;
 use anabranch::protocol::{Direction, Lineage, Role};
+use anabranch::replica::Zstd;
 use anabranch::resolver::Registry;
 use anabranch::store::{EventStore, MemoryStore};
 use bytes::Bytes;
@@ -65,6 +66,12 @@ impl Node {
         let store = MemoryStore::new();
         let opening = now(store.begin(Epoch::from_bits(number)))??;
         Ok(Self::open(number, registry, opening, Store::Memory(store)))
+    }
+
+    /// Compresses where the other end does, too.
+    pub(crate) fn compressing(mut self) -> Self {
+        self.engine = self.engine.with_compression(Arc::new(Zstd::new()));
+        self
     }
 
     /// A replica that receives.

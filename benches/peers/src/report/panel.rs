@@ -15,8 +15,8 @@ const BAR: f64 = 20.0;
 const HEAD: f64 = 46.0;
 const FOOT: f64 = 14.0;
 /// Where bars begin, and how long they are at most.
-const LEFT: f64 = 126.0;
-const LENGTH: f64 = 194.0;
+const LEFT: f64 = 148.0;
+const LENGTH: f64 = 172.0;
 
 /// Colours for light and for dark, so that a chart can be read on either ground.
 pub(super) const STYLE: &str = "\

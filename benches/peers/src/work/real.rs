@@ -53,6 +53,29 @@ pub(crate) fn run(bench: &mut Bench<'_>) -> Done<()> {
     contest(&mut [&mut core], rounds, contestants, &bench.progress)?;
     core.orders = core.orders.map(|said| format!("{said} (of ours)"));
     bench.rows.push(core);
+    run_whole(bench, &commits)
+}
+
+/// The same on disk and through sockets.
+fn run_whole(bench: &mut Bench<'_>, commits: &[&Commit]) -> Done<()> {
+    let title = "the same: three replicas and a hub over WebSockets, fsynced, all states read";
+    let mut row = Row::new("W12", title, "s").aims(10.0, Some(3.0));
+    let folder = tempfile::tempdir_in(bench.stores.folder()?)?;
+    let run = |round: usize| {
+        let folder = folder.path().join(round.to_string());
+        let (took, state) = ours::whole(commits, &folder)?;
+        std::fs::remove_dir_all(folder)?;
+        Ok(Run::of(took.as_secs_f64()).with_state(state))
+    };
+    let ours = Contestant::new(
+        "anabranch",
+        Role::Ours,
+        "all of the above, in four stores",
+        run,
+    );
+    let rounds = bench.rounds(20);
+    contest(&mut [&mut row], rounds, vec![ours], &bench.progress)?;
+    bench.rows.push(row);
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use super::Bench;
 use crate::Done;
 use crate::contest::{Contestant, Run, contest};
 use crate::inputs::{self, Shape, Write};
+use crate::limit::Apart;
 use crate::ours::{Meeting, Rule};
 use crate::peers::Pair;
 use crate::table::{Role, Row, count};
@@ -50,6 +51,8 @@ fn run_one(bench: &mut Bench<'_>, size: usize) -> Done<()> {
             contestants.push(meetings(peer.name(), Role::Peer, pair));
         }
     }
+    let bare = Box::new(Apart::sharing(&shared)?);
+    contestants.push(meetings("limit", Role::Limit, bare));
     let rounds = bench.rounds(3);
     contest(
         &mut [&mut time, &mut bytes],
