@@ -17,6 +17,7 @@ usage: anabranch-peers [options]
   --rounds N        rounds of each contest (5; with --quick 2)
   --ours            leave the peers out: what a change of ours does
   --json            the table as JSON
+  --markdown        the table as Markdown, of the others the best alone
   --html FILE       where the report goes (report.html, if all rows are run)
   --svg FILE        where the chart goes (report.svg beside this program's manifest, if all
                     rows are run without --quick)
@@ -36,12 +37,20 @@ pub(crate) enum Scale {
     Smoke,
 }
 
+/// How the table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Text,
+    Json,
+    Markdown,
+}
+
 /// What is to be run, and how.
 pub(crate) struct Arguments {
     pub(crate) scale: Scale,
     pub(crate) only: Vec<String>,
     pub(crate) rounds: usize,
-    pub(crate) json: bool,
+    pub(crate) form: Form,
     /// No peers.
     pub(crate) ours: bool,
     pub(crate) html: Option<PathBuf>,
@@ -55,7 +64,7 @@ impl Arguments {
             scale: Scale::Whole,
             only: Vec::new(),
             rounds: 0,
-            json: false,
+            form: Form::Text,
             ours: false,
             html: None,
             svg: None,
@@ -65,7 +74,8 @@ impl Arguments {
             match word.as_str() {
                 "--quick" => arguments.scale = Scale::Quick,
                 "--smoke" => arguments.scale = Scale::Smoke,
-                "--json" => arguments.json = true,
+                "--json" => arguments.form = Form::Json,
+                "--markdown" => arguments.form = Form::Markdown,
                 "--ours" => arguments.ours = true,
                 "--rounds" => arguments.rounds = words.next().ok_or("--rounds N")?.parse()?,
                 "--only" => {

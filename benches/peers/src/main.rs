@@ -29,7 +29,7 @@ mod work;
 use std::error::Error;
 use std::process::ExitCode;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Form};
 
 /// All of them allocate by the same means.
 #[global_allocator]
@@ -59,10 +59,10 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Done<()> {
     let (rows, failures) = work::run(arguments);
     let report = report::Report::new(arguments, rows);
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        println!("{}", report.text());
+    match arguments.form {
+        Form::Text => println!("{}", report.text()),
+        Form::Json => println!("{}", serde_json::to_string_pretty(&report)?),
+        Form::Markdown => print!("{}", report.markdown()),
     }
     report.write(arguments)?;
     match failures.as_slice() {

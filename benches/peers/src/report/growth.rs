@@ -67,6 +67,15 @@ fn slope(points: &[(usize, f64)]) -> Option<f64> {
     (logs.len() > 1 && below > 0.0).then(|| above / below)
 }
 
+impl Growth {
+    /// A line of a table in Markdown.
+    pub(super) fn line(&self) -> String {
+        let Self { id, what, .. } = self;
+        let (exponent, bound) = (self.exponent, self.bound);
+        format!("| {id} {what} | {exponent:.2} (about {bound:.0} at most) |\n")
+    }
+}
+
 impl fmt::Display for Growth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

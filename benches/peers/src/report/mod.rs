@@ -1,6 +1,7 @@
 //! What came out: as text, as JSON, as a page and as a chart.
 
 mod growth;
+mod markdown;
 mod page;
 mod panel;
 
@@ -48,6 +49,18 @@ impl Report {
         let aimed: Vec<f64> = self.rows.iter().filter_map(Row::miss).collect();
         let met = aimed.iter().filter(|miss| **miss <= 1.0).count();
         let _ = writeln!(out, "\n{met} of {} targets are met", aimed.len());
+        out
+    }
+
+    /// As a page of text shows it.
+    pub(crate) fn markdown(&self) -> String {
+        let mut out = format!("{}.\n\n{}\n", self.what(), markdown::table(&self.rows));
+        if !self.growth.is_empty() {
+            out.push_str("| how cost grows | exponent of the number of events |\n|---|---|\n");
+            for growth in &self.growth {
+                out.push_str(&growth.line());
+            }
+        }
         out
     }
 
