@@ -15,9 +15,10 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::input::Input;
 use super::{
     AggregateId, ChainTag, CodecError, Commit, CommitError, CommitSpan, Digest, Event, EventError,
-    EventId, EventParts, EventType, Head, Heads, Metadata, Payload, ReplicaId, Seq, Timestamp,
+    EventId, EventParts, EventType, Head, Heads, Metadata, Payload, ReplicaId, Timestamp,
 };
 use crate::limits::{
     AGGREGATE_ID_BYTES_MAX, COMMIT_BYTES_MAX, COMMIT_EVENTS_MAX, EVENT_TYPE_BYTES_MAX, HEADS_MAX,
@@ -50,15 +51,15 @@ pub fn decode_commit(bytes: &[u8]) -> Result<Commit, CodecError> {
         }
         .into());
     }
-    let mut input = Input { rest: bytes };
+    let mut input = Input::new(bytes);
     let header = read_header(&mut input)?;
-    let head = bytes.get(..bytes.len() - input.rest.len());
+    let head = bytes.get(..bytes.len() - input.len());
     let mut digested = Vec::with_capacity(bytes.len() + 16);
     digested.extend_from_slice(head.unwrap_or_default());
     let mut event = |input: &mut Input<'_>, seq| {
-        let before = input.rest;
+        let before = input.rest();
         let parts = read_body(input, &header, EventId::new(header.replica, seq))?;
-        let body = before.get(..before.len() - input.rest.len());
+        let body = before.get(..before.len() - input.len());
         let kept = digested.len();
         put_varint(seq.get(), &mut digested);
         digested.extend_from_slice(body.unwrap_or_default());
@@ -73,11 +74,7 @@ pub fn decode_commit(bytes: &[u8]) -> Result<Commit, CodecError> {
         others.push(event(&mut input, next)?);
         seq = next.next();
     }
-    if !input.rest.is_empty() {
-        return Err(CodecError::Trailing {
-            bytes: input.rest.len(),
-        });
-    }
+    input.finish()?;
     if others.is_empty() {
         return Ok(Commit::of_one(first, bytes.len())?);
     }
@@ -215,14 +212,14 @@ fn read_header(input: &mut Input<'_>) -> Result<Header, CodecError> {
             value: version.into(),
         });
     }
-    let replica = ReplicaId::from_bytes(input.array("replica id")?);
+    let replica = input.replica()?;
     let first = input.seq()?;
     let events = input.count("number of events", COMMIT_EVENTS_MAX)?;
     Ok(Header {
         replica,
         span: CommitSpan::new(first, events)?,
         timestamp: Timestamp::from_bits(u64::from_le_bytes(input.array("timestamp")?)),
-        written_ms: input.varint("wall time")?,
+        written_ms: input.number("wall time")?,
     })
 }
 
@@ -296,72 +293,4 @@ fn read_metadata(input: &mut Input<'_>) -> Result<Metadata, CodecError> {
         metadata.insert(key, value)?;
     }
     Ok(metadata)
-}
-
-struct Input<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Input<'a> {
-    fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8], CodecError> {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(len)
-            .ok_or(CodecError::Truncated { what })?;
-        self.rest = rest;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], CodecError> {
-        let (taken, rest) = self
-            .rest
-            .split_first_chunk::<N>()
-            .ok_or(CodecError::Truncated { what })?;
-        self.rest = rest;
-        Ok(*taken)
-    }
-
-    fn varint(&mut self, what: &'static str) -> Result<u64, CodecError> {
-        let mut number = 0u64;
-        for shift in (0..64).step_by(7) {
-            let [byte] = self.array(what)?;
-            let bits = u64::from(byte & 0x7f);
-            let overlong = byte == 0 && shift > 0;
-            if overlong || (shift == 63 && byte > 1) {
-                return Err(CodecError::OutOfRange { what });
-            }
-            number |= bits << shift;
-            if byte & 0x80 == 0 {
-                return Ok(number);
-            }
-        }
-        Err(CodecError::OutOfRange { what })
-    }
-
-    fn count(&mut self, what: &'static str, max: usize) -> Result<usize, CodecError> {
-        usize::try_from(self.varint(what)?)
-            .ok()
-            .filter(|count| *count <= max)
-            .ok_or(CodecError::OutOfRange { what })
-    }
-
-    fn bytes(&mut self, what: &'static str, max: usize) -> Result<&'a [u8], CodecError> {
-        let len = self.count(what, max)?;
-        self.take(len, what)
-    }
-
-    fn text(&mut self, what: &'static str, max: usize) -> Result<&'a str, CodecError> {
-        core::str::from_utf8(self.bytes(what, max)?).map_err(|_| CodecError::NotUtf8 { what })
-    }
-
-    fn seq(&mut self) -> Result<Seq, CodecError> {
-        Seq::new(self.varint("seq")?).ok_or(CodecError::OutOfRange { what: "seq" })
-    }
-
-    fn id(&mut self) -> Result<EventId, CodecError> {
-        Ok(EventId::new(
-            ReplicaId::from_bytes(self.array("replica id")?),
-            self.seq()?,
-        ))
-    }
 }

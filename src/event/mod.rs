@@ -19,6 +19,7 @@ mod error;
 mod fact;
 mod head;
 mod id;
+pub(crate) mod input;
 mod metadata;
 mod name;
 mod payload;

@@ -3,9 +3,9 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::columns::{CHECKSUM_LEN, Columns, STAMP_ORIGIN, Sum, unzigzag};
-use super::input::Input;
 use super::layout::{Layout, Track};
 use super::names::BlockNames;
+use crate::event::input::Input;
 use crate::event::{
     ChainTag, CodecError, Commit, CommitSpan, Event, EventError, EventId, EventParts, Head, Heads,
     Metadata, Payload, ReplicaId, Seq, Timestamp, codec,

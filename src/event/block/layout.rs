@@ -1,8 +1,8 @@
 use alloc::vec::Vec;
 
 use super::columns::{CHECKSUM_LEN, Columns, NIBBLE_FULL, Sum};
-use super::input::Input;
 use super::names::BlockNames;
+use crate::event::input::Input;
 use crate::event::{AggregateId, CodecError, EventError, EventId, EventType, NameError, ReplicaId};
 use crate::limits::{
     AGGREGATE_ID_BYTES_MAX, BLOCK_BYTES_MAX, BLOCK_EVENTS_MAX, COMMIT_EVENTS_MAX,

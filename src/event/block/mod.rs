@@ -14,7 +14,6 @@ mod columns;
 mod decode;
 mod dictionary;
 mod encode;
-mod input;
 mod layout;
 mod names;
 

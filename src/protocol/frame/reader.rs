@@ -1,49 +1,42 @@
+use core::ops::{Deref, DerefMut};
+
 use bytes::Bytes;
 
-use crate::event::{Chain, ChainMark, CodecError, EventId, ReplicaId, Seq};
+use crate::event::input::Input;
+use crate::event::{Chain, ChainMark, CodecError, Seq};
 use crate::log::Epoch;
 
-/// Takes the pieces of a message from the front of some bytes. Allocates nothing.
+/// Takes the pieces of a message from the front of some bytes, of which it may share what is long.
 pub(super) struct Reader<'a> {
     whole: &'a Bytes,
-    rest: &'a [u8],
+    input: Input<'a>,
+}
+
+impl<'a> Deref for Reader<'a> {
+    type Target = Input<'a>;
+
+    fn deref(&self) -> &Input<'a> {
+        &self.input
+    }
+}
+
+impl DerefMut for Reader<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.input
+    }
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(body: &'a Bytes) -> Self {
         Self {
             whole: body,
-            rest: body,
+            input: Input::new(body),
         }
     }
 
     /// Ends the reading: no byte may be left.
     pub(super) fn finish(self) -> Result<(), CodecError> {
-        match self.rest.len() {
-            0 => Ok(()),
-            bytes => Err(CodecError::Trailing { bytes }),
-        }
-    }
-
-    pub(super) fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8], CodecError> {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(len)
-            .ok_or(CodecError::Truncated { what })?;
-        self.rest = rest;
-        Ok(taken)
-    }
-
-    pub(super) fn array<const N: usize>(
-        &mut self,
-        what: &'static str,
-    ) -> Result<[u8; N], CodecError> {
-        let (taken, rest) = self
-            .rest
-            .split_first_chunk::<N>()
-            .ok_or(CodecError::Truncated { what })?;
-        self.rest = rest;
-        Ok(*taken)
+        self.input.finish()
     }
 
     pub(super) fn byte(&mut self, what: &'static str) -> Result<u8, CodecError> {
@@ -58,64 +51,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn number(&mut self, what: &'static str) -> Result<u64, CodecError> {
-        let mut number = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte(what)?;
-            if (byte == 0 && shift > 0) || (shift == 63 && byte > 1) {
-                break;
-            }
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(number);
-            }
-        }
-        Err(CodecError::OutOfRange { what })
-    }
-
-    pub(super) fn small<T: TryFrom<u64>>(&mut self, what: &'static str) -> Result<T, CodecError> {
-        T::try_from(self.number(what)?).map_err(|_| CodecError::OutOfRange { what })
-    }
-
-    pub(super) fn count(&mut self, what: &'static str, max: usize) -> Result<usize, CodecError> {
-        let count: usize = self.small(what)?;
-        if count > max {
-            Err(CodecError::OutOfRange { what })
-        } else {
-            Ok(count)
-        }
-    }
-
     /// Bytes that go on living with the frame; they are not copied.
     pub(super) fn shared(&mut self, what: &'static str, max: usize) -> Result<Bytes, CodecError> {
         let taken = self.bytes(what, max)?;
         Ok(self.whole.slice_ref(taken))
     }
 
-    pub(super) fn bytes(&mut self, what: &'static str, max: usize) -> Result<&'a [u8], CodecError> {
-        let len = self.count(what, max)?;
-        self.take(len, what)
-    }
-
     /// Everything up to the end, shared.
     pub(super) fn remaining(&mut self) -> Bytes {
-        self.whole.slice_ref(core::mem::take(&mut self.rest))
-    }
-
-    pub(super) fn text(&mut self, what: &'static str, max: usize) -> Result<&'a str, CodecError> {
-        core::str::from_utf8(self.bytes(what, max)?).map_err(|_| CodecError::NotUtf8 { what })
-    }
-
-    pub(super) fn replica(&mut self) -> Result<ReplicaId, CodecError> {
-        Ok(ReplicaId::from_bytes(self.array("replica id")?))
-    }
-
-    pub(super) fn seq(&mut self) -> Result<Seq, CodecError> {
-        Seq::new(self.number("seq")?).ok_or(CodecError::OutOfRange { what: "seq" })
-    }
-
-    pub(super) fn id(&mut self) -> Result<EventId, CodecError> {
-        Ok(EventId::new(self.replica()?, self.seq()?))
+        self.whole
+            .slice_ref(core::mem::take(&mut self.input).rest())
     }
 
     /// What is there if a flag before it says so.
