@@ -198,6 +198,9 @@ pub const STORE_BLOCK_EVENTS: usize = 512;
 pub const STORE_BLOCK_BYTES: usize = 64 * 1024;
 /// Small blocks that are worth being written again as one, at least. Local.
 pub const STORE_JOINED_BLOCKS_MIN: usize = 4;
+/// Whole blocks' worth of small ones from which on they are joined along with a group, if none of
+/// them has found a pause. Local; so many blocks are kept in memory.
+pub const STORE_LOOSE_MAX: usize = 4;
 /// Events of which a disk store writes the rows of its indexes together: the more, the fewer rows
 /// there are of a writer and of an aggregate. Local; twice as many are read again when it is opened
 /// after a crash, and found in memory until then.
@@ -206,8 +209,8 @@ pub const STORE_SEGMENT_EVENTS: usize = 32_768;
 pub const STORE_INDEX_ROW_ENTRIES: usize = 256;
 /// Rows of an index that a verification keeps at hand. Local.
 pub const STORE_ROWS_AT_HAND: usize = 1_024;
-/// Rows of indexes that are written along with a group, if it does not bring more entries itself.
-/// Local; a write waits for them.
+/// Rows of indexes that are written in one piece: in a pause, or along with a group that does not
+/// bring more events itself where there was none. Local; a write waits for them.
 pub const STORE_INDEX_ROWS_MIN: usize = 64;
 /// Bytes that one of a disk store's tables gathers in memory before it writes a file. Local; four
 /// tables have up to this much, so it bounds an idle store.

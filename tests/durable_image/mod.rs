@@ -64,7 +64,7 @@ impl Log for Listener {
         let text = record.args().to_string();
         let path = text
             .strip_prefix("Persisting journal at ")
-            .and_then(|rest| rest.strip_suffix(" with mode=SyncAll"));
+            .and_then(|rest| rest.strip_suffix(" with mode=SyncData"));
         // .../store/data/0.jnl, and the image beside it, where a test has asked for one.
         let store = path.and_then(|path| Path::new(path).parent()?.parent());
         let image = store.and_then(|store| Some(store.parent()?.join("image")));

@@ -76,7 +76,7 @@ impl Block {
     }
 
     /// The row of some entries at consecutive positions.
-    pub(super) fn row(first: u64, entries: &[Stored]) -> Vec<u8> {
+    pub(super) fn row(first: u64, entries: &[&Stored]) -> Vec<u8> {
         let bytes: usize = entries.iter().map(|(entry, _)| entry.commit.bytes()).sum();
         let mut row = Vec::with_capacity(bytes + 64);
         put_number(count(entries.len()), &mut row);
@@ -150,8 +150,8 @@ struct Stretch {
     entries: u64,
 }
 
-fn put_stretches(entries: &[Stored], row: &mut Vec<u8>) {
-    let alike = |(a, _): &Stored, (b, _): &Stored| a.kind == b.kind && a.from == b.from;
+fn put_stretches(entries: &[&Stored], row: &mut Vec<u8>) {
+    let alike = |(a, _): &&Stored, (b, _): &&Stored| a.kind == b.kind && a.from == b.from;
     for stretch in entries.chunk_by(alike) {
         let Some((entry, _)) = stretch.first() else {
             continue;
@@ -169,7 +169,7 @@ fn put_stretches(entries: &[Stored], row: &mut Vec<u8>) {
     }
 }
 
-fn put_chains(entries: &[Stored], out: &mut Vec<u8>) {
+fn put_chains(entries: &[&Stored], out: &mut Vec<u8>) {
     let mut known: BTreeMap<ReplicaId, Option<Seq>> = BTreeMap::new();
     for (entry, placed) in entries {
         let commit = &entry.commit;

@@ -4,6 +4,9 @@
 //! in segments; when a segment is full, its rows, one for all entries of a writer or an aggregate in
 //! it, are written along with later groups, some at a time. The note `i` follows the last of them.
 //!
+//! Blocks are queued here when they were written, which is cheap, and put into a segment when the
+//! answer is out, or by a reader who comes before that.
+//!
 //! Invariant: the log alone says what is here. Whatever the rows do not tell yet is put together
 //! again from the log behind that note when a store is opened; after a clean close that is nothing.
 //! A segment ends where its entries alone say, so rows that were written before a crash are written
@@ -16,6 +19,7 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::arrivals::{self, Arrival};
+use super::block::Stored;
 use super::rows::{history_key, history_row};
 use crate::event::{AggregateId, Commit, Event, EventId, ReplicaId};
 use crate::limits::{STORE_INDEX_ROW_ENTRIES, STORE_SEGMENT_EVENTS};
@@ -63,6 +67,11 @@ impl Segment {
 pub(super) struct Fresh {
     full: VecDeque<Arc<Segment>>,
     filling: Segment,
+    /// Blocks that are in no segment yet, in the order of the log.
+    queued: VecDeque<Arc<Vec<Stored>>>,
+    /// Events since the last end of a segment, those of queued blocks included. Looked at only while
+    /// there are some.
+    events: usize,
 }
 
 impl Fresh {
@@ -71,13 +80,47 @@ impl Fresh {
         self.filling.add(position, kind, commit);
     }
 
-    /// To be called at the end of each block: segments end there. Tells whether this one does.
-    pub(super) fn end_block(&mut self) -> bool {
-        let is_full = self.filling.events >= STORE_SEGMENT_EVENTS;
-        if is_full {
+    /// To be called at the end of each block: segments end there.
+    pub(super) fn end_block(&mut self) {
+        if self.filling.events >= STORE_SEGMENT_EVENTS {
             self.end_segment();
         }
+    }
+
+    /// Takes the next block of the log, to be looked at later. Tells whether a segment ends with it.
+    pub(super) fn queue(&mut self, block: &Arc<Vec<Stored>>) -> bool {
+        if self.is_settled() {
+            self.events = self.filling.events;
+        }
+        let events = block.iter().map(|(entry, _)| entry.commit.events().len());
+        self.events = self.events.saturating_add(events.sum());
+        self.queued.push_back(Arc::clone(block));
+        let is_full = self.events >= STORE_SEGMENT_EVENTS;
+        if is_full {
+            self.events = 0;
+        }
         is_full
+    }
+
+    /// Whether no block is queued.
+    pub(super) fn is_settled(&self) -> bool {
+        self.queued.is_empty()
+    }
+
+    /// Puts what is queued into segments. Cost: its events.
+    pub(super) fn settle(&mut self) {
+        while let Some(block) = self.queued.pop_front() {
+            for (entry, placed) in &*block {
+                self.add(placed.position, entry.kind, &entry.commit);
+            }
+            self.end_block();
+        }
+    }
+
+    /// Whether the rows of a segment should have been written: the next one is half full.
+    pub(super) fn is_behind(&self) -> bool {
+        let waiting = self.full.len();
+        waiting > 1 || waiting == 1 && self.filling.events >= STORE_SEGMENT_EVENTS / 2
     }
 
     /// Makes rows of what there is. Only where all of it is then written at once.

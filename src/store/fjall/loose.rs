@@ -1,24 +1,31 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::vec::Vec;
 
 use super::block::Stored;
-use crate::limits::{STORE_BLOCK_BYTES, STORE_BLOCK_EVENTS, STORE_JOINED_BLOCKS_MIN};
+use crate::limits::{
+    STORE_BLOCK_BYTES, STORE_BLOCK_EVENTS, STORE_JOINED_BLOCKS_MIN, STORE_LOOSE_MAX,
+};
+
+/// Blocks that lie behind one another.
+pub(super) type Small = Vec<Arc<Vec<Stored>>>;
 
 /// Small blocks behind one another, which are to become one.
 ///
 /// A group of one event is a block of one entry: a row of its own, with little in common that could
 /// be left out. So small blocks are kept in mind, and when there is enough for a whole one, that is
-/// written with the next group, in their place. What is kept is bounded by the size of a block.
+/// written in their place. What is kept is bounded by the size of a few blocks.
 #[derive(Default)]
 pub(super) struct Loose {
-    blocks: Vec<Vec<Stored>>,
+    blocks: Small,
     events: usize,
     bytes: usize,
-    whole: Vec<Vec<Vec<Stored>>>,
+    whole: VecDeque<Small>,
 }
 
 impl Loose {
     /// Takes the next block of the log, which was written.
-    pub(super) fn add(&mut self, block: Vec<Stored>) {
+    pub(super) fn add(&mut self, block: Arc<Vec<Stored>>) {
         let commits = block.iter().map(|(entry, _)| &entry.commit);
         let events: usize = commits.clone().map(|commit| commit.events().len()).sum();
         let bytes: usize = commits.map(crate::event::Commit::bytes).sum();
@@ -41,12 +48,17 @@ impl Loose {
         let blocks = std::mem::take(&mut self.blocks);
         (self.events, self.bytes) = (0, 0);
         if blocks.len() >= STORE_JOINED_BLOCKS_MIN {
-            self.whole.push(blocks);
+            self.whole.push_back(blocks);
         }
     }
 
-    /// Blocks of which one is to be made, several times.
-    pub(super) fn take(&mut self) -> Vec<Vec<Vec<Stored>>> {
-        std::mem::take(&mut self.whole)
+    /// The oldest blocks of which one is to be made.
+    pub(super) fn take(&mut self) -> Option<Small> {
+        self.whole.pop_front()
+    }
+
+    /// Whether blocks that could be joined become more than a few.
+    pub(super) fn is_behind(&self) -> bool {
+        self.whole.len() >= STORE_LOOSE_MAX
     }
 }

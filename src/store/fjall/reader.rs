@@ -48,6 +48,14 @@ impl Reader {
 
     /// What the indexes do not tell yet. To be asked before them: it is forgotten once they do.
     fn fresh(&self) -> RwLockReadGuard<'_, Fresh> {
+        let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
+        if fresh.is_settled() {
+            return fresh;
+        }
+        drop(fresh);
+        let writing = self.fresh.write();
+        writing.unwrap_or_else(PoisonError::into_inner).settle();
+        // What is queued by now was not answered when this read began.
         self.fresh.read().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -134,7 +134,7 @@ fn index_tail(
             fresh.add(positions.start, entry.kind, &entry.commit);
             positions.start += 1;
         }
-        let _ = fresh.end_block();
+        fresh.end_block();
     }
     Ok(())
 }

@@ -1,12 +1,14 @@
 //! The rows of one write: one or more groups, applied by fjall entirely or not at all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::vec::Vec;
 
 use fjall::{Keyspace, OwnedWriteBatch};
 
 use super::block::{Block, Stored};
 use super::fresh::IndexRow;
+use super::loose::Small;
 use super::mark::Extent;
 use super::rows;
 use super::tables::Tables;
@@ -27,7 +29,7 @@ pub(super) struct Staged<'t> {
     open: Vec<Stored>,
     open_events: usize,
     open_bytes: usize,
-    blocks: Vec<Vec<Stored>>,
+    blocks: Vec<Arc<Vec<Stored>>>,
     indexed: u64,
     bytes: u64,
 }
@@ -35,7 +37,7 @@ pub(super) struct Staged<'t> {
 /// A write that the operating system has.
 pub(super) struct Committed {
     /// The entries of each block.
-    pub(super) blocks: Vec<Vec<Stored>>,
+    pub(super) blocks: Vec<Arc<Vec<Stored>>>,
     /// How far the indexes reach, if it has moved.
     pub(super) indexed: u64,
     /// How many bytes the journal took, about.
@@ -102,7 +104,7 @@ impl<'t> Staged<'t> {
     }
 
     /// Puts one block in the place of several that lie behind one another.
-    pub(super) fn join(&mut self, blocks: Vec<Vec<Stored>>) {
+    pub(super) fn join(&mut self, blocks: &Small) {
         let firsts = blocks.iter().filter_map(|block| block.first());
         let keys: Vec<_> = firsts
             .map(|(_, placed)| rows::position_key(placed.position))
@@ -110,7 +112,7 @@ impl<'t> Staged<'t> {
         let Some((key, others)) = keys.split_first() else {
             return;
         };
-        let entries: Vec<Stored> = blocks.into_iter().flatten().collect();
+        let entries: Vec<&Stored> = blocks.iter().flat_map(|block| &**block).collect();
         let row = Block::row(u64::from_be_bytes(*key), &entries);
         self.put(&self.tables.log, key, row);
         for key in others {
@@ -147,10 +149,10 @@ impl<'t> Staged<'t> {
         let Some((_, placed)) = entries.first() else {
             return;
         };
-        let row = Block::row(placed.position, &entries);
+        let row = Block::row(placed.position, &entries.iter().collect::<Vec<_>>());
         let key = rows::position_key(placed.position);
         self.put(&self.tables.log, &key, row);
-        self.blocks.push(entries);
+        self.blocks.push(Arc::new(entries));
     }
 
     fn put(&mut self, table: &Keyspace, key: &[u8], row: Vec<u8>) {
@@ -164,7 +166,7 @@ impl<'t> Staged<'t> {
         self.bytes = self.bytes.saturating_add(rows::count(bytes + OVERHEAD));
     }
 
-    /// Hands the write to the operating system.
+    /// Hands the write to the operating system, and says with it how far the log reaches then.
     pub(super) fn commit(mut self, ledger: &Ledger, extent: Extent) -> fjall::Result<Committed> {
         self.end_block();
         for replica in std::mem::take(&mut self.replicas) {
@@ -181,6 +183,11 @@ impl<'t> Staged<'t> {
         }
         let head = rows::numbers_row(rows::HEAD_KEY, [extent.end, extent.writes]);
         self.notes.insert(rows::HEAD_KEY.to_vec(), Some(head));
+        self.finish()
+    }
+
+    /// Hands a write to the operating system that brings nothing which could be missed.
+    pub(super) fn finish(mut self) -> fjall::Result<Committed> {
         let tables = self.tables;
         for (key, row) in std::mem::take(&mut self.folds) {
             self.put(&tables.aggregates, &key, row);

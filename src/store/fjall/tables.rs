@@ -91,10 +91,11 @@ impl Tables {
         })
     }
 
-    /// Fsyncs everything that was committed so far. The only fsync of data there is.
+    /// Fsyncs everything that was committed so far. The only fsync of data there is; of what the
+    /// system says about the journal's file it leaves out what is not needed to read it again.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
         self.db
-            .persist(PersistMode::SyncAll)
+            .persist(PersistMode::SyncData)
             .map_err(|error| failed("fsync the journal", "journal", &error))
     }
 

@@ -1,5 +1,8 @@
 //! The one thread that writes.
 //!
+//! What readers can find without, as rows of the indexes and joined blocks, is written when nothing
+//! else is asked for; if there is no such pause, along with a group.
+//!
 //! Invariant: a durable append is answered after its rows are fsynced and the mark says so, in that
 //! order. What is queued meanwhile becomes one write with one fsync. After a write that failed none
 //! is tried again, for nobody knows what an fsync that failed has left behind.
@@ -20,7 +23,7 @@ use super::reader::{Reader, pair};
 use super::recovery::Recovered;
 use super::rows;
 use super::spawn;
-use super::staged::Staged;
+use super::staged::{Committed, Staged};
 use super::tables::{Tables, empty_journal, failed, guarded, journal_bytes};
 use crate::limits::{GROUP_BYTES_MAX, STORE_CLOSE_JOURNAL_BYTES, STORE_INDEX_ROWS_MIN};
 use crate::log::{Durability, Epoch, Epochs, Group, Opening};
@@ -124,10 +127,25 @@ impl Writer {
                 }
             }
             if next.is_none() {
-                next = requests.recv().ok();
+                next = self.next(requests);
             }
         }
         self.stop_others();
+    }
+
+    /// The next request. While there is none, what was left for later is done.
+    fn next(&mut self, requests: &mpsc::Receiver<Request>) -> Option<Request> {
+        loop {
+            match requests.try_recv() {
+                Ok(request) => return Some(request),
+                Err(mpsc::TryRecvError::Disconnected) => return None,
+                Err(mpsc::TryRecvError::Empty) => {
+                    if !self.tidy() {
+                        return requests.recv().ok();
+                    }
+                }
+            }
+        }
     }
 
     fn begin(&mut self, epoch: Epoch) -> Result<Opening, StoreError> {
@@ -191,7 +209,8 @@ impl Writer {
             match checked.and_then(|()| self.ledger.check(&group)) {
                 Ok(()) => {
                     durable |= group.durability == Durability::Durable;
-                    events = events.saturating_add(group.entries.len());
+                    let commits = group.entries.iter().map(|entry| &entry.commit);
+                    events += commits.map(|commit| commit.events().len()).sum::<usize>();
                     staged.group(group, &mut self.ledger);
                     accepted.push((self.ledger.end(), answer));
                 }
@@ -201,11 +220,18 @@ impl Writer {
         if accepted.is_empty() {
             return;
         }
-        // Twice as many rows as entries, so that a segment has left before the next one is full.
-        self.index(
-            &mut staged,
-            events.saturating_mul(2).max(STORE_INDEX_ROWS_MIN),
-        );
+        while self.loose.is_behind()
+            && let Some(blocks) = self.loose.take()
+        {
+            staged.join(&blocks);
+        }
+        // Since half a segment is left, the rows have been written before it is full too.
+        if self.fresh().is_behind() {
+            self.index(
+                &mut staged,
+                events.saturating_mul(4).max(STORE_INDEX_ROWS_MIN),
+            );
+        }
         let mut written = self.commit(staged);
         if written.is_ok() && durable {
             written = self.sync();
@@ -217,6 +243,7 @@ impl Writer {
         for (end, answer) in accepted {
             drop(answer.send(written.clone().map(|()| end)));
         }
+        self.fresh().settle();
     }
 
     fn commit(&mut self, staged: Staged<'_>) -> Result<(), StoreError> {
@@ -228,41 +255,68 @@ impl Writer {
             let committed = staged.commit(&self.ledger, extent);
             committed.map_err(|error| failed("write to the journal", "journal", &error))
         })?;
-        self.journal_bytes = self.journal_bytes.saturating_add(committed.bytes);
         self.extent = extent;
+        self.committed(committed);
+        Ok(())
+    }
+
+    /// Writes something that readers need not wait for, and that a crash may take back.
+    fn commit_later(&mut self, staged: Staged<'_>) -> Result<(), StoreError> {
+        let committed = guarded("journal", || {
+            let committed = staged.finish();
+            committed.map_err(|error| failed("write to the journal", "journal", &error))
+        })?;
+        self.committed(committed);
+        Ok(())
+    }
+
+    fn committed(&mut self, committed: Committed) {
+        self.journal_bytes = self.journal_bytes.saturating_add(committed.bytes);
         let mut fresh = self.fresh.write().unwrap_or_else(PoisonError::into_inner);
         fresh.forget(committed.indexed);
         for block in committed.blocks {
-            for (entry, placed) in &block {
-                fresh.add(placed.position, entry.kind, &entry.commit);
-            }
+            let ends_segment = fresh.queue(&block);
             self.loose.add(block);
-            if fresh.end_block() {
+            if ends_segment {
                 self.loose.end();
             }
         }
-        Ok(())
     }
 
     fn fresh(&self) -> RwLockWriteGuard<'_, Fresh> {
         self.fresh.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds what was left for later to a write: small blocks that make a whole one, and rows of the
-    /// indexes.
-    fn index(&mut self, staged: &mut Staged<'_>, rows: usize) {
-        for blocks in self.loose.take() {
-            staged.join(blocks);
+    /// Does one piece of what was left for later: blocks that make a whole one are joined, or rows
+    /// of the indexes written. Tells whether there was any.
+    fn tidy(&mut self) -> bool {
+        if !self.begun || self.poisoned.is_some() {
+            return false;
         }
+        let tables = Arc::clone(&self.tables);
+        let mut staged = Staged::new(&tables);
+        if let Some(blocks) = self.loose.take() {
+            staged.join(&blocks);
+        } else if !self.index(&mut staged, STORE_INDEX_ROWS_MIN) {
+            return false;
+        }
+        let written = self.commit_later(staged);
+        self.poison_on_error(&written);
+        true
+    }
+
+    /// Adds rows of the oldest segment to a write, about so many. Tells whether there is one.
+    fn index(&mut self, staged: &mut Staged<'_>, rows: usize) -> bool {
         let oldest = self.fresh().full().next().cloned();
-        if let Some(segment) = oldest {
-            let (rows, indexed) = self.drain.rows(&segment, rows);
-            staged.index(rows, indexed);
-        }
+        let Some(segment) = oldest else { return false };
+        let (rows, indexed) = self.drain.rows(&segment, rows);
+        staged.index(rows, indexed);
+        true
     }
 
     /// Writes all index rows that are not written yet, so that the next open finds nothing to do.
     fn index_all(&mut self) -> Result<(), StoreError> {
+        self.fresh().settle();
         self.fresh().end_segment();
         let full: Vec<_> = self.fresh().full().cloned().collect();
         if full.is_empty() {
