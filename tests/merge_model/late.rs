@@ -185,6 +185,50 @@ fn a_late_event_whose_keys_nothing_touched_since_costs_one_apply_however_late() 
     );
 }
 
+/// Its writer has seen nothing, so it may race with any event since the first.
+#[test]
+fn a_late_event_of_a_stranger_costs_no_more_as_history_grows() {
+    for rest in [4_000, 16_000] {
+        let (mut timeline, _) = offline_for(0, rest, 0);
+        let mut named = EventId::new(ReplicaId::new(0, 0), seq(rest));
+        let mut goes_on = |timeline: &mut Timeline, number: u64| {
+            let id = EventId::new(ReplicaId::new(0, 0), seq(number));
+            let stamp = Timestamp::from_bits(number * 10);
+            let note = encoded(((number % 20) as u8, 1));
+            timeline.integrate(event(id, stamp, vec![named], note), None);
+            timeline.fold(&Unguarded);
+            named = id;
+        };
+        for number in rest + 1..=2 * rest {
+            let before = timeline.costs().footprints;
+            goes_on(&mut timeline, number);
+            assert!(timeline.costs().footprints - before <= 3);
+        }
+        for (writer, cell) in [(1, 22), (2, 3)] {
+            let before = timeline.costs();
+            let id = EventId::new(ReplicaId::new(writer, 0), seq(1));
+            let stamp = Timestamp::from_bits(20 * rest - 5_000);
+            timeline.integrate(event(id, stamp, Vec::new(), encoded((cell, 1))), None);
+            let outcome = timeline.fold(&Unguarded);
+            let footprints = timeline.costs().footprints - before.footprints;
+            assert_eq!((outcome.late, outcome.raced), (true, cell == 3));
+            assert!(footprints <= 1_100, "{rest}: {footprints}");
+        }
+    }
+}
+
+/// Nobody asks for races, so what lies behind it is all that matters.
+#[test]
+fn a_late_event_that_nobody_watches_costs_what_lies_behind_it() {
+    let (mut timeline, _) = offline_for(500, 10_000, 0);
+    let id = EventId::new(ReplicaId::new(1, 0), seq(1));
+    let stamp = Timestamp::from_bits(10_000 * 10 + 5);
+    timeline.integrate(event(id, stamp, Vec::new(), encoded((22, 1))), None);
+    timeline.catch_up(&Unguarded);
+    let costs = timeline.costs();
+    assert_eq!((costs.in_place, costs.footprints), (1, 501));
+}
+
 #[test]
 fn a_late_event_that_meets_others_costs_at_most_about_twice_its_lateness() {
     for depth in [1, 10, 100, 1_000, 5_000] {

@@ -40,6 +40,9 @@ impl Timeline {
         if let Some(route) = self.bring_up(guard, &mut outcome) {
             self.report_keys(Rule::new(&route, guard), &mut outcome);
             self.report_races(Rule::new(&route, guard), &mut outcome);
+            if is_told {
+                self.keep_up(Rule::new(&route, guard));
+            }
             self.end_fold();
         }
         outcome

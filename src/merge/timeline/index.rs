@@ -1,5 +1,6 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::Timeline;
 use super::rows::Fate;
@@ -10,10 +11,12 @@ use crate::resolver::Footprint;
 
 /// Which events touched which keys, for as far back as somebody had to know.
 ///
-/// Covers the events that arrived from some *horizon* on. Whoever saw the horizon, an event that
-/// knew everything here when it came, saw all that arrived before it, and whoever is behind it in
-/// canonical order is behind all of that: it cannot matter. So a stretch without concurrency is never
-/// looked at, and a late event costs as much as arrived since the last horizon it saw, once.
+/// Covers the events that arrived from some slot on, and knows two reasons why what came before it
+/// may not matter. All of that lies before the *floor* in canonical order: so it is not behind any
+/// event that lies behind the floor. And whoever saw the *horizon*, an event that knew everything here
+/// when it came, saw all that came before it, and races with none of that. So a late event costs as
+/// much as lies behind it, or, where somebody asks for races, as came since the last horizon it saw;
+/// once.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     pub(super) touched: Touched,
@@ -21,8 +24,10 @@ pub(super) struct Index {
     from: usize,
     /// ... to here are covered.
     until: usize,
-    /// What whoever does not need the slots before must have seen, and be behind of.
+    /// What whoever does not race with the slots before must have seen, and be behind of.
     horizon: Option<Horizon>,
+    /// No slot before lies behind it.
+    floor: Option<OrderKey>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,17 +49,40 @@ impl Index {
             touched: Touched::default(),
             from,
             until: from,
+            // Whatever it has seen lies before it.
+            floor: horizon.as_ref().map(|horizon| horizon.key),
             horizon,
         };
     }
 
-    /// Whether nothing before it can matter to an event with this place and past.
+    fn restart_at(&mut self, from: usize, floor: Option<OrderKey>) {
+        self.restart(from, None);
+        self.floor = floor;
+    }
+
+    /// How many slots are covered.
+    fn covered(&self) -> usize {
+        self.until.saturating_sub(self.from)
+    }
+
+    /// Whether an event with this place and past races with nothing that came before what is covered.
     fn suffices(&self, key: Option<OrderKey>, past: &VersionVector) -> bool {
         let horizon = self.horizon.as_ref();
         self.from == 0 || horizon.is_some_and(|horizon| horizon.lies_behind(key, past))
     }
+
+    /// Whether all that lies behind a place, and has come before what is not looked at yet, is
+    /// covered.
+    fn reaches(&self, key: OrderKey) -> bool {
+        self.from == 0 || self.floor.is_some_and(|floor| floor <= key)
+    }
 }
 
+/// Of so many events in a row the first late one finds out what they touch, as few have one. What is
+/// further back than that is noted a piece at a time, where somebody wants to be told of races.
+const UNNOTED: usize = 1024;
+/// At most so many are noted at once.
+const NOTED_AT_ONCE: usize = 4096;
 /// Heads that are compared with an event before the index is asked: as many as are usual.
 const HEADS_LOOK: usize = 4;
 
@@ -75,8 +103,24 @@ impl Timeline {
         footprint: &Footprint,
         rule: Rule<'_>,
     ) -> Option<bool> {
-        self.cover(slot, self.news.arrived_from, rule)?;
+        self.cover_behind(slot, key, self.news.arrived_from, rule)?;
         Some(self.index.touched.last(footprint) > Some(key))
+    }
+
+    /// Takes notice of some of what came long ago, for whoever is told of races: an event that has
+    /// seen little of a long history can race with any of it, and is not to cost all of it. As much
+    /// as twice of what has come now.
+    pub(super) fn keep_up(&mut self, rule: Rule<'_>) {
+        let end = self.rows.len();
+        let lag = end.saturating_sub(self.index.until);
+        let came = end.saturating_sub(self.news.arrived_from);
+        let due = lag.saturating_sub(UNNOTED);
+        let until = self.index.until + due.min(2 * came).min(NOTED_AT_ONCE);
+        while self.complete && self.index.until < until {
+            if self.observe(self.index.until, rule).is_none() {
+                return;
+            }
+        }
     }
 
     /// Whether one of the events that arrived since the last fold shares keys with a concurrent one
@@ -118,19 +162,28 @@ impl Timeline {
         self.is_in_order(slot) && !(is_refused && mutant!("refused-touches-nothing"))
     }
 
-    /// Sees to it that the index covers whatever arrived before the slot `until` and matters to the
-    /// event at `slot`. Nothing where the rule panics.
-    fn cover(&mut self, slot: usize, until: usize, rule: Rule<'_>) -> Option<()> {
-        let past = self.past.of(slot, &self.rows);
-        let key = self.rows.key(slot);
-        let suffices = self.index.suffices(key, &past);
-        let covered = self.index.until.saturating_sub(self.index.from);
-        if !suffices || until.saturating_sub(self.index.until) > covered {
-            // Twice as far each time, so that going back in small steps costs no more than at once.
-            let depth = if suffices { 0 } else { covered * 2 };
-            let (from, horizon) = self.horizon(until.saturating_sub(depth), key, &past);
-            if !suffices || from > self.index.until {
-                self.index.restart(from, horizon);
+    /// Sees to it that the index covers whatever arrived before the slot `until` and lies behind the
+    /// place of the event at `slot`. Nothing where the rule panics.
+    fn cover_behind(
+        &mut self,
+        slot: usize,
+        key: OrderKey,
+        until: usize,
+        rule: Rule<'_>,
+    ) -> Option<()> {
+        let covered = self.index.covered();
+        let reaches = self.index.reaches(key);
+        if !reaches || until.saturating_sub(self.index.until) > covered {
+            let depth = if reaches { 0 } else { covered * 2 };
+            let (from, floor) = self.behind(key, depth);
+            if !reaches || from > self.index.until {
+                // A horizon that is not much further back serves whoever asks for races as well.
+                let near = from.saturating_sub(2 * until.saturating_sub(from));
+                let past = self.past.of(slot, &self.rows);
+                match self.horizon(near..from + 1, Some(key), &past) {
+                    Some((from, horizon)) => self.index.restart(from, Some(horizon)),
+                    None => self.index.restart_at(from, floor),
+                }
             }
         }
         while self.index.until < until {
@@ -139,15 +192,56 @@ impl Timeline {
         Some(())
     }
 
-    /// The last event before a slot that knew everything when it came and was seen, with what it
-    /// had seen itself.
+    /// The first slot to arrive of those that lie behind a place, or are the last `depth` ones of the
+    /// order; and a place before which all others lie.
+    fn behind(&self, key: OrderKey, depth: usize) -> (usize, Option<OrderKey>) {
+        let place = self.order.after(Some(key), &self.rows);
+        let (mut from, mut count, mut next) = (self.rows.len(), 0, place);
+        while let Some((slot, behind)) = self.order.next(next) {
+            (from, count, next) = (from.min(slot), count + 1, behind);
+        }
+        let mut floor = Some(key);
+        for slot in self
+            .order
+            .iter_back(place)
+            .take(depth.saturating_sub(count))
+        {
+            (from, floor) = (from.min(slot), self.rows.key(slot));
+        }
+        (from, floor)
+    }
+
+    /// Sees to it that the index covers whatever arrived before the slot `until` and may race with the
+    /// event at `slot`. Nothing where the rule panics.
+    fn cover(&mut self, slot: usize, until: usize, rule: Rule<'_>) -> Option<()> {
+        let past = self.past.of(slot, &self.rows);
+        let key = self.rows.key(slot);
+        let suffices = self.index.suffices(key, &past);
+        let covered = self.index.covered();
+        if !suffices || until.saturating_sub(self.index.until) > covered {
+            // Twice as far each time, so that going back in small steps costs no more than at once.
+            let depth = if suffices { 0 } else { covered * 2 };
+            let found = self.horizon(0..until.saturating_sub(depth), key, &past);
+            let from = found.as_ref().map_or(0, |(from, _)| *from);
+            if !suffices || from > self.index.until {
+                self.index.restart(from, found.map(|(_, horizon)| horizon));
+            }
+        }
+        while self.index.until < until {
+            self.observe(self.index.until, rule)?;
+        }
+        Some(())
+    }
+
+    /// The last event among some that knew everything when it came and was seen, with what it had
+    /// seen itself.
     fn horizon(
         &mut self,
-        before: usize,
+        slots: Range<usize>,
         key: Option<OrderKey>,
         past: &VersionVector,
-    ) -> (usize, Option<Horizon>) {
-        for at in (0..before).rev() {
+    ) -> Option<(usize, Horizon)> {
+        for at in slots.rev() {
             let row = self.rows.row(at).filter(|row| row.knew_all);
             if let Some(row) = row.filter(|row| past.contains(row.event.id())) {
                 let (key_there, seen) = (row.event.order_key(), self.past.of(at, &self.rows));
@@ -156,11 +250,11 @@ impl Timeline {
                     seen,
                 };
                 if horizon.lies_behind(key, past) {
-                    return (at, Some(horizon));
+                    return Some((at, horizon));
                 }
             }
         }
-        (0, None)
+        None
     }
 
     /// Takes the next event into the index, and tells whether it races with one that is there.
