@@ -196,6 +196,12 @@ pub const STORE_BLOCK_EVENTS: usize = 512;
 /// Most bytes of the commits of one such block, a larger commit alone. Local; a read of one entry
 /// reads as much.
 pub const STORE_BLOCK_BYTES: usize = 64 * 1024;
+/// Bytes of rows of a disk store's log that are read before any is decoded. Local; a long read has
+/// as much in memory.
+pub const STORE_READ_BYTES: usize = 1024 * 1024;
+/// Bytes of rows from which on two threads decode them. Local; it takes as long as to begin a thread
+/// many times over.
+pub const STORE_APART_BYTES: usize = 256 * 1024;
 /// Small blocks that are worth being written again as one, at least. Local.
 pub const STORE_JOINED_BLOCKS_MIN: usize = 4;
 /// Whole blocks' worth of small ones from which on they are joined along with a group, if none of

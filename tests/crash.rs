@@ -7,6 +7,7 @@
 )]
 
 mod crash {
+    mod beside;
     mod blocks;
     mod content;
     mod damage;

@@ -3,15 +3,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, Stream};
+use futures::{FutureExt, StreamExt};
 use tokio::sync::Notify;
 
 use super::shell::{Shell, told};
 use super::{Replica, TailError};
 use crate::engine::{Change, Filter, Tailed, WatchId, Watched, tailed};
 use crate::limits::{PAGE_BYTES_MAX, PAGE_ENTRIES_MAX};
-use crate::log::{Cursor, Epoch, ReadLimit};
+use crate::log::{Cursor, Epoch, Page, ReadLimit};
+use crate::store::StoreError;
 
 const PAGE: ReadLimit = ReadLimit {
     entries: PAGE_ENTRIES_MAX,
@@ -84,6 +86,7 @@ impl Replica {
             position: cursor.map_or(0, |cursor| cursor.position),
             until,
             ready: VecDeque::new(),
+            ahead: None,
             failed: false,
         };
         Ok(Tail(
@@ -137,11 +140,18 @@ struct Reader {
     /// Position at which it ends; nothing for one that goes on.
     until: Option<u64>,
     ready: VecDeque<Tailed>,
+    /// The page behind what is ready, which the store has been asked for.
+    ahead: Option<Reading>,
     failed: bool,
 }
 
+type Reading = BoxFuture<'static, Result<Page, StoreError>>;
+
 impl Reader {
     async fn next(&mut self) -> Option<Result<Tailed, TailError>> {
+        if let Some(event) = self.ready.pop_front() {
+            return Some(Ok(event));
+        }
         let mut stored_end = self.shell.stored_end();
         let mut stopping = self.shell.stopping.subscribe();
         loop {
@@ -159,10 +169,15 @@ impl Reader {
                 }
                 continue;
             }
-            match self.shell.store.since(self.position, PAGE).await {
+            let ahead = self.ahead.take();
+            match ahead.unwrap_or_else(|| self.read()).await {
                 Ok(page) => {
-                    self.ready.extend(tailed(&page, &self.filter, self.epoch));
                     self.position = page.next.max(self.position);
+                    let end = *stored_end.borrow();
+                    if self.position < self.until.unwrap_or(end).min(end) {
+                        self.read_ahead();
+                    }
+                    self.ready.extend(tailed(&page, &self.filter, self.epoch));
                 }
                 Err(error) => {
                     self.failed = true;
@@ -170,6 +185,22 @@ impl Reader {
                 }
             }
         }
+    }
+}
+
+impl Reader {
+    fn read(&self) -> Reading {
+        let (store, position) = (self.shell.store.clone(), self.position);
+        async move { store.since(position, PAGE).await }.boxed()
+    }
+
+    /// Asks for the next page before anybody waits for it.
+    fn read_ahead(&mut self) {
+        let mut reading = self.read();
+        self.ahead = Some(match (&mut reading).now_or_never() {
+            Some(page) => std::future::ready(page).boxed(),
+            None => reading,
+        });
     }
 }
 

@@ -12,10 +12,10 @@ use fjall::{Database, KeyspaceCreateOptions};
 
 use super::content::{ALL, EPOCH, scratch, wait};
 
-const WRITERS: u64 = 3;
-const AGGREGATES: u64 = 50;
+pub(super) const WRITERS: u64 = 3;
+pub(super) const AGGREGATES: u64 = 50;
 
-fn entry(number: u64) -> Entry {
+pub(super) fn entry(number: u64) -> Entry {
     let seq = Seq::new(1 + number / WRITERS).unwrap();
     let parts = EventParts {
         id: EventId::new(ReplicaId::new(1 + number % WRITERS, 1), seq),
@@ -53,14 +53,14 @@ fn write(store: &FjallStore, from: u64, to: u64, group: u64) {
     wait(store.flush()).unwrap();
 }
 
-fn open(folder: &Path) -> FjallStore {
+pub(super) fn open(folder: &Path) -> FjallStore {
     let store = FjallStore::open(folder).unwrap();
     wait(store.begin(EPOCH)).unwrap();
     store
 }
 
 /// Everything is there, once, in its order, and found whichever way it is asked for.
-fn check(store: &FjallStore, events: u64) {
+pub(super) fn check(store: &FjallStore, events: u64) {
     assert_eq!(wait(store.verify(Inspection::new())).unwrap().faults, []);
     let page = wait(store.since(0, ALL)).unwrap();
     assert_eq!(page.next, events);

@@ -91,6 +91,11 @@ impl Block {
         seal(&position_key(first), row)
     }
 
+    /// How many entries a row says that it holds, before it is checked.
+    pub(super) fn claimed_entries(mut row: &[u8]) -> u64 {
+        take_number(&mut row).unwrap_or(0)
+    }
+
     /// The position after the last entry of a row, if the row is what was written.
     pub(super) fn end_of(first: u64, row: &[u8]) -> Option<u64> {
         let mut content = unseal(&position_key(first), row, String::new).ok()?;

@@ -18,6 +18,7 @@ mod looked_up;
 mod loose;
 mod manifest;
 mod mark;
+mod pages;
 mod reader;
 mod recent;
 mod recovery;

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::string::String;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::vec::Vec;
 
@@ -21,8 +21,8 @@ use super::recent::Recent;
 use super::rows::{self, AggregateKey};
 use super::tables::{Tables, failed};
 use crate::event::{AggregateId, Commit, EventId, ReplicaId, Seq};
-use crate::log::{Entry, IdRange, Known, Page};
-use crate::store::{History, HistoryFrom, ReadLimit, StoreError, names};
+use crate::log::{Entry, IdRange, Known};
+use crate::store::{History, HistoryFrom, StoreError, names};
 
 /// Rows passed one by one before the next name is sought; a seek costs about as much.
 const STEPS: usize = 16;
@@ -31,9 +31,9 @@ const STEPS: usize = 16;
 #[derive(Clone)]
 pub(super) struct Reader {
     pub(super) tables: Arc<Tables>,
-    end: Arc<AtomicU64>,
+    pub(super) end: Arc<AtomicU64>,
     fresh: Arc<RwLock<Fresh>>,
-    recent: Arc<Recent>,
+    pub(super) recent: Arc<Recent>,
 }
 
 impl Reader {
@@ -57,60 +57,6 @@ impl Reader {
         writing.unwrap_or_else(PoisonError::into_inner).settle();
         // What is queued by now was not answered when this read began.
         self.fresh.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn since(&self, position: u64, limit: ReadLimit) -> Result<Page, StoreError> {
-        let end = self.end.load(Ordering::Acquire);
-        let mut filling = Filling::new(position, limit);
-        let snapshot = self.tables.db.snapshot();
-        if let Some(block) = self.recent.find(position)
-            && (self.fill(&mut filling, &block)? || filling.page.next >= end)
-        {
-            return Ok(filling.page);
-        }
-        // Not always a row that begins there: blocks are joined, also after one was read.
-        if let Some(block) = self.block_before(&snapshot, filling.page.next)?
-            && self.fill(&mut filling, &block)?
-        {
-            self.recent.keep(&block);
-            return Ok(filling.page);
-        }
-        let from = rows::position_key(filling.page.next);
-        for row in snapshot.range(&self.tables.log, from..) {
-            let (key, row) = pair(row, "log")?;
-            let first = rows::whole_number(&key);
-            let Some(first) = first.filter(|first| *first == filling.page.next) else {
-                break;
-            };
-            let block = Block::read(first, row)?;
-            if self.fill(&mut filling, &block)? {
-                if filling.page.next < block.end() {
-                    self.recent.keep(&Arc::new(block));
-                }
-                return Ok(filling.page);
-            }
-        }
-        if filling.page.next < end {
-            return Err(missing_entry(filling.page.next));
-        }
-        Ok(filling.page)
-    }
-
-    pub(super) fn at(&self, positions: &[u64], limit: ReadLimit) -> Result<Page, StoreError> {
-        let end = self.end.load(Ordering::Acquire);
-        let mut filling = Filling::new(0, limit);
-        let mut block: Option<Arc<Block>> = None;
-        for position in positions
-            .iter()
-            .copied()
-            .take_while(|position| *position < end)
-        {
-            let entry = self.entry_near(&mut block, position)?;
-            if filling.push(position, entry) {
-                break;
-            }
-        }
-        Ok(filling.page)
     }
 
     /// The entry at a position that must be there.
@@ -160,17 +106,6 @@ impl Reader {
         let (key, row) = pair(row, "log")?;
         let first = rows::whole_number(&key).ok_or_else(|| bad_key("log"))?;
         Ok(Some(Arc::new(Block::read(first, row)?)))
-    }
-
-    /// Adds the entries of a block from where the page ends. Tells whether the page is full.
-    fn fill(&self, filling: &mut Filling, block: &Block) -> Result<bool, StoreError> {
-        while let Some(line) = block.line(filling.page.next) {
-            let position = filling.page.next;
-            if filling.push(position, self.entry(position, line)?) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// What a line of the log says.
@@ -427,32 +362,6 @@ impl Reader {
     }
 }
 
-/// A page that is being put together.
-struct Filling {
-    page: Page,
-    limit: ReadLimit,
-    bytes: usize,
-}
-
-impl Filling {
-    fn new(next: u64, limit: ReadLimit) -> Self {
-        let entries = Vec::new();
-        Self {
-            page: Page { entries, next },
-            limit,
-            bytes: 0,
-        }
-    }
-
-    /// Adds an entry. Tells whether the page is full.
-    fn push(&mut self, position: u64, entry: Entry) -> bool {
-        self.bytes = self.bytes.saturating_add(entry.commit.bytes());
-        self.page.entries.push((position, entry));
-        self.page.next = position.saturating_add(1);
-        self.page.entries.len() >= self.limit.entries || self.bytes >= self.limit.bytes
-    }
-}
-
 /// What is known of each event of a commit, as of when it arrived.
 fn facts(entry: &Entry) -> Vec<Known> {
     let mut chain = entry.chain_before;
@@ -493,6 +402,6 @@ pub(super) fn bad_key(table: &str) -> StoreError {
     rows::misfit(format!("table {table}"), "a key does not parse")
 }
 
-fn missing_entry(position: u64) -> StoreError {
+pub(super) fn missing_entry(position: u64) -> StoreError {
     rows::misfit(rows::entry_name(position), "it is missing")
 }
