@@ -511,7 +511,7 @@ mod tests {
             heads: Heads::default(),
             replaces: None,
             metadata: Metadata::new(),
-            payload: Payload::from_bytes(frame.slice(7..8)).unwrap(),
+            payload: Payload::from_bytes(frame.slice(7..107)).unwrap(),
         });
         let event = event.unwrap();
         let mut cache = Cache::new(1 << 20);

@@ -13,12 +13,11 @@
 
 use alloc::vec::Vec;
 
-use bytes::Bytes;
-
+use super::fact::{Fields, Rare};
 use super::input::Input;
 use super::{
     AggregateId, ChainTag, CodecError, Commit, CommitError, CommitSpan, Digest, Event, EventError,
-    EventId, EventParts, EventType, Head, Heads, Metadata, Payload, ReplicaId, Timestamp,
+    EventId, EventType, Head, Heads, Metadata, Payload, ReplicaId, Timestamp,
 };
 use crate::limits::{
     AGGREGATE_ID_BYTES_MAX, COMMIT_BYTES_MAX, COMMIT_EVENTS_MAX, EVENT_TYPE_BYTES_MAX, HEADS_MAX,
@@ -31,9 +30,9 @@ const VERSION: u8 = 1;
 pub fn encode_commit(commit: &Commit, out: &mut Vec<u8>) {
     let [first, ..] = commit.events() else { return };
     out.reserve(commit.bytes());
-    put_header(first.parts(), out);
+    put_header(first.fields(), out);
     for event in commit.events() {
-        put_body(event.parts(), out);
+        put_body(event.fields(), out);
     }
 }
 
@@ -58,14 +57,14 @@ pub fn decode_commit(bytes: &[u8]) -> Result<Commit, CodecError> {
     digested.extend_from_slice(head.unwrap_or_default());
     let mut event = |input: &mut Input<'_>, seq| {
         let before = input.rest();
-        let parts = read_body(input, &header, EventId::new(header.replica, seq))?;
+        let fields = read_body(input, &header, EventId::new(header.replica, seq))?;
         let body = before.get(..before.len() - input.len());
         let kept = digested.len();
         put_varint(seq.get(), &mut digested);
         digested.extend_from_slice(body.unwrap_or_default());
         let digest = Digest::of(&digested);
         digested.truncate(kept);
-        Ok::<_, CodecError>(Event::with_digest(parts, digest)?)
+        Ok::<_, CodecError>(Event::with_digest(fields, digest)?)
     };
     let first = event(&mut input, header.span.first())?;
     let mut others = Vec::new();
@@ -83,83 +82,85 @@ pub fn decode_commit(bytes: &[u8]) -> Result<Commit, CodecError> {
 }
 
 pub(super) fn commit_bytes(events: &[Event]) -> usize {
-    let header = events.first().map(|first| header_bytes(first.parts()));
+    let header = events.first().map(|first| header_bytes(first.fields()));
     header.unwrap_or_default()
         + events
             .iter()
-            .map(|event| body_bytes(event.parts()))
+            .map(|event| body_bytes(event.fields()))
             .sum::<usize>()
 }
 
-/// The digest of an event. What is in `scratch` is lost: it holds the digested bytes then.
-pub(super) fn digest(parts: &EventParts, scratch: &mut Vec<u8>) -> Digest {
+/// The digest of an event, and how many bytes its body has. What is in `scratch` is lost: it holds the
+/// digested bytes then.
+pub(super) fn digest(fields: &Fields, scratch: &mut Vec<u8>) -> (Digest, usize) {
     scratch.clear();
-    put_header(parts, scratch);
-    put_varint(parts.id.seq.get(), scratch);
-    put_body(parts, scratch);
-    Digest::of(scratch)
+    put_header(fields, scratch);
+    put_varint(fields.id.seq.get(), scratch);
+    let before = scratch.len();
+    put_body(fields, scratch);
+    (Digest::of(scratch), scratch.len() - before)
 }
 
-fn put_header(parts: &EventParts, out: &mut Vec<u8>) {
+fn put_header(fields: &Fields, out: &mut Vec<u8>) {
     out.push(VERSION);
-    out.extend_from_slice(&parts.id.replica.to_bytes());
-    put_varint(parts.commit.first().get(), out);
-    put_varint(parts.commit.len().into(), out);
-    out.extend_from_slice(&parts.timestamp.to_bits().to_le_bytes());
-    put_varint(parts.written_ms, out);
+    out.extend_from_slice(&fields.id.replica.to_bytes());
+    put_varint(fields.commit().first().get(), out);
+    put_varint(fields.commit().len().into(), out);
+    out.extend_from_slice(&fields.timestamp.to_bits().to_le_bytes());
+    put_varint(fields.written_ms, out);
 }
 
-fn put_body(parts: &EventParts, out: &mut Vec<u8>) {
-    put_bytes(parts.aggregate.as_str().as_bytes(), out);
-    put_bytes(parts.event_type.as_str().as_bytes(), out);
-    put_len(parts.heads.len(), out);
-    for head in &parts.heads {
+fn put_body(fields: &Fields, out: &mut Vec<u8>) {
+    put_bytes(fields.aggregate.as_str().as_bytes(), out);
+    put_bytes(fields.event_type.as_str().as_bytes(), out);
+    put_len(fields.heads.len(), out);
+    for head in &fields.heads {
         put_id(head.id, out);
         out.extend_from_slice(&head.tag.to_bits().to_le_bytes());
     }
-    match parts.replaces {
+    match fields.replaces() {
         None => out.push(0),
         Some(replaced) => {
             out.push(1);
             put_id(replaced, out);
         }
     }
-    put_len(parts.metadata.len(), out);
-    for (key, value) in parts.metadata.iter() {
+    put_len(fields.metadata().len(), out);
+    for (key, value) in fields.metadata().iter() {
         put_bytes(key.as_bytes(), out);
         put_bytes(value.as_bytes(), out);
     }
-    put_bytes(parts.payload.as_bytes(), out);
+    put_bytes(fields.payload.as_bytes(), out);
 }
 
-fn header_bytes(parts: &EventParts) -> usize {
+pub(super) fn header_bytes(fields: &Fields) -> usize {
     1 + 16
-        + varint_len(parts.commit.first().get())
-        + varint_len(parts.commit.len().into())
+        + varint_len(fields.commit().first().get())
+        + varint_len(fields.commit().len().into())
         + 8
-        + varint_len(parts.written_ms)
+        + varint_len(fields.written_ms)
 }
 
-fn body_bytes(parts: &EventParts) -> usize {
+fn body_bytes(fields: &Fields) -> usize {
     let text = |len: usize| varint_bytes(len) + len;
     let id = |id: EventId| 16 + varint_len(id.seq.get());
-    text(parts.aggregate.as_str().len())
-        + text(parts.event_type.as_str().len())
-        + varint_bytes(parts.heads.len())
-        + parts
+    text(fields.aggregate.as_str().len())
+        + text(fields.event_type.as_str().len())
+        + varint_bytes(fields.heads.len())
+        + fields
             .heads
             .iter()
             .map(|head| id(head.id) + 2)
             .sum::<usize>()
         + 1
-        + parts.replaces.map_or(0, id)
-        + varint_bytes(parts.metadata.len())
-        + parts
-            .metadata
+        + fields.replaces().map_or(0, id)
+        + varint_bytes(fields.metadata().len())
+        + fields
+            .metadata()
             .iter()
             .map(|(k, v)| text(k.len()) + text(v.len()))
             .sum::<usize>()
-        + text(parts.payload.len())
+        + text(fields.payload.len())
 }
 
 fn put_id(id: EventId, out: &mut Vec<u8>) {
@@ -223,35 +224,36 @@ fn read_header(input: &mut Input<'_>) -> Result<Header, CodecError> {
     })
 }
 
-fn read_body(
-    input: &mut Input<'_>,
-    header: &Header,
-    id: EventId,
-) -> Result<EventParts, CodecError> {
-    let aggregate = input.text("aggregate id", AGGREGATE_ID_BYTES_MAX)?;
+fn read_body(input: &mut Input<'_>, header: &Header, id: EventId) -> Result<Fields, CodecError> {
+    let aggregate = AggregateId::from_utf8(input.bytes("aggregate id", AGGREGATE_ID_BYTES_MAX)?)?;
     let event_type = input.text("event type", EVENT_TYPE_BYTES_MAX)?;
-    Ok(EventParts {
+    Ok(Fields {
         id,
-        commit: header.span,
         timestamp: header.timestamp,
         written_ms: header.written_ms,
-        aggregate: AggregateId::new(aggregate).map_err(EventError::from)?,
+        aggregate,
         event_type: EventType::new(event_type).map_err(EventError::from)?,
         heads: read_heads(input)?,
-        replaces: match input.array("replacement flag")? {
-            [0] => None,
-            [1] => Some(input.id()?),
-            [_] => {
-                return Err(CodecError::OutOfRange {
-                    what: "replacement flag",
-                });
-            }
-        },
+        rare: read_rare(input, header.span)?.unless_usual(),
+        payload: Payload::copy_of(input.bytes("payload", PAYLOAD_BYTES_MAX)?)
+            .map_err(EventError::from)?,
+    })
+}
+
+fn read_rare(input: &mut Input<'_>, commit: CommitSpan) -> Result<Rare, CodecError> {
+    let replaces = match input.array("replacement flag")? {
+        [0] => None,
+        [1] => Some(input.id()?),
+        [_] => {
+            return Err(CodecError::OutOfRange {
+                what: "replacement flag",
+            });
+        }
+    };
+    Ok(Rare {
+        commit,
+        replaces,
         metadata: read_metadata(input)?,
-        payload: Payload::from_bytes(Bytes::copy_from_slice(
-            input.bytes("payload", PAYLOAD_BYTES_MAX)?,
-        ))
-        .map_err(EventError::from)?,
     })
 }
 

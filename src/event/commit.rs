@@ -37,6 +37,11 @@ impl CommitSpan {
         Ok(Self { first, len })
     }
 
+    /// That of an event which was written alone.
+    pub(super) const fn one(seq: Seq) -> Self {
+        Self { first: seq, len: 1 }
+    }
+
     /// The first seq, which names the commit.
     pub const fn first(self) -> Seq {
         self.first
@@ -104,15 +109,12 @@ impl Commit {
         Ok(Self { events, bytes })
     }
 
-    /// [`new`](Self::new) of one event, without a list.
-    pub(super) fn single(event: Event) -> Result<Self, CommitError> {
-        let bytes = codec::commit_bytes(core::slice::from_ref(&event));
-        Self::of_one(event, bytes)
-    }
-
-    /// [`with_bytes`](Self::with_bytes) of one event.
+    /// The commit of an event that was written alone, which the caller knows.
     pub(super) fn of_one(event: Event, bytes: usize) -> Result<Self, CommitError> {
-        check(core::slice::from_ref(&event), bytes)?;
+        debug_assert_eq!(event.commit().len(), 1, "it was written alone");
+        if bytes > COMMIT_BYTES_MAX {
+            return Err(too_large(bytes));
+        }
         let events = Events::One(event);
         Ok(Self { events, bytes })
     }
@@ -199,10 +201,7 @@ fn check(events: &[Event], bytes: usize) -> Result<(), CommitError> {
         return Err(CommitError::OutOfPlace { id: first.id() });
     }
     if bytes > COMMIT_BYTES_MAX {
-        return Err(CommitError::TooLarge {
-            bytes,
-            max: COMMIT_BYTES_MAX,
-        });
+        return Err(too_large(bytes));
     }
     let mut expected = Some(span.first());
     for event in events {
@@ -226,4 +225,9 @@ fn check(events: &[Event], bytes: usize) -> Result<(), CommitError> {
         expected = id.seq.next();
     }
     Ok(())
+}
+
+fn too_large(bytes: usize) -> CommitError {
+    let max = COMMIT_BYTES_MAX;
+    CommitError::TooLarge { bytes, max }
 }

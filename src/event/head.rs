@@ -23,16 +23,17 @@ pub struct Head {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Heads(List);
 
+/// In this form it takes no more room than a head.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum List {
-    Few(Option<Head>),
-    /// Two or more.
-    Many(Box<[Head]>),
+    One(Head),
+    /// None, or two or more.
+    Other(Option<Box<[Head]>>),
 }
 
 impl Heads {
     /// Names nothing: the writer had seen no event of this aggregate.
-    pub const NONE: Self = Self(List::Few(None));
+    pub const NONE: Self = Self(List::Other(None));
 
     /// Sorts and checks a list of heads.
     ///
@@ -56,19 +57,22 @@ impl Heads {
                 return Err(EventError::HeadTwice { id: a.id });
             }
         }
-        Ok(Self(List::Many(heads.into())))
+        Ok(Self(List::Other(Some(heads.into()))))
     }
 
     /// The usual case: nothing, or one event.
     pub const fn at_most_one(head: Option<Head>) -> Self {
-        Self(List::Few(head))
+        match head {
+            Some(head) => Self(List::One(head)),
+            None => Self::NONE,
+        }
     }
 
     /// The heads, sorted by id.
     pub fn as_slice(&self) -> &[Head] {
         match &self.0 {
-            List::Few(head) => head.as_slice(),
-            List::Many(heads) => heads,
+            List::One(head) => core::slice::from_ref(head),
+            List::Other(heads) => heads.as_deref().unwrap_or_default(),
         }
     }
 
@@ -85,6 +89,14 @@ impl Heads {
     /// Whether the writer had seen nothing.
     pub fn is_empty(&self) -> bool {
         self.as_slice().is_empty()
+    }
+
+    /// Bytes of memory that they take apart from themselves.
+    pub(super) fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            List::One(_) => 0,
+            List::Other(heads) => heads.as_deref().map_or(0, size_of_val),
+        }
     }
 
     /// Whether `id` itself is named (not merely in the past of one that is).
@@ -112,5 +124,17 @@ impl Default for Heads {
 impl fmt::Debug for Heads {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Heads").field(&self.as_slice()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_heads_take_no_more_than_one_head() {
+        assert_eq!(size_of::<Heads>(), size_of::<Head>());
+        assert_eq!(Heads::NONE.heap_bytes(), 0);
+        assert!(Heads::NONE.is_empty() && Heads::at_most_one(None) == Heads::NONE);
     }
 }

@@ -85,6 +85,11 @@ impl Metadata {
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
+    /// Bytes of memory that they take apart from themselves.
+    pub(super) const fn heap_bytes(&self) -> usize {
+        self.bytes + self.entries.len() * size_of::<(String, String)>()
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.entries.len()

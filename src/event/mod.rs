@@ -27,6 +27,7 @@ mod replica_id;
 mod seq_ranges;
 mod set_hash;
 mod sorted_map;
+mod text;
 mod timestamp;
 mod version_vector;
 

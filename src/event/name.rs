@@ -1,22 +1,25 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::borrow::Borrow;
+use core::cmp::Ordering;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::NameError;
+use super::text::Text;
+use super::{CodecError, EventError, NameError};
 use crate::limits::{AGGREGATE_ID_BYTES_MAX, EVENT_TYPE_BYTES_MAX};
 
 /// Name of one unit of consistency and of conflict: `type/name`, in whole `/` segments.
 ///
 /// At least two segments, none of them empty, no control characters, at most 1 KiB of UTF-8. The
 /// first segment is the aggregate's type, which decides its resolver. Spaces and accents are fine.
-/// Cloning shares the text.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Cloning shares the text, or copies it if it is at most 22 bytes.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct AggregateId(Arc<str>);
+pub struct AggregateId(Text);
 
 impl AggregateId {
     /// Checks and takes a name.
@@ -42,29 +45,84 @@ impl AggregateId {
         if bytes.split(|byte| *byte == b'/').any(<[u8]>::is_empty) {
             return Err(NameError::EmptySegment);
         }
-        Ok(Self(text.into()))
+        Ok(Self(Text::new(text)))
+    }
+
+    /// [`new`](Self::new) of a name that was read. A short one of ASCII is looked at once.
+    pub(super) fn from_utf8(bytes: &[u8]) -> Result<Self, CodecError> {
+        if is_plain_name(bytes)
+            && let Some(text) = Text::short_ascii(bytes)
+        {
+            return Ok(Self(text));
+        }
+        let what = "aggregate id";
+        let text = core::str::from_utf8(bytes).map_err(|_| CodecError::NotUtf8 { what })?;
+        Ok(Self::new(text).map_err(EventError::from)?)
     }
 
     /// The whole name.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
+    }
+
+    /// The whole name as bytes, which costs less than the [text](Self::as_str).
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 
     /// The first segment, to which a resolver is bound.
     pub fn aggregate_type(&self) -> &str {
-        self.0.split_once('/').map_or(&*self.0, |(first, _)| first)
+        let text = self.as_str();
+        text.split_once('/').map_or(text, |(first, _)| first)
     }
 
     /// Whether this name lies under `prefix`, compared in whole segments: `order/7/line` lies under
     /// `order/7` and under the empty prefix, `order/77` does not lie under `order/7`.
     pub fn is_under(&self, prefix: &str) -> bool {
-        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix).as_bytes();
         prefix.is_empty()
             || self
-                .0
+                .as_bytes()
                 .strip_prefix(prefix)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.0.heap_bytes()
+    }
+}
+
+/// The order of texts is that of their bytes.
+impl Ord for AggregateId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl PartialOrd for AggregateId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// As the text, for which it may be looked up.
+impl Hash for AggregateId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+/// Whether these bytes keep all rules of names but that of their length, and are ASCII; others may,
+/// too.
+fn is_plain_name(bytes: &[u8]) -> bool {
+    let (mut before, mut slashes, mut is_plain) = (b'/', false, true);
+    for &byte in bytes {
+        let is_slash = byte == b'/';
+        is_plain &= matches!(byte, b' '..=b'~') & !(is_slash & (before == b'/'));
+        slashes |= is_slash;
+        before = byte;
+    }
+    is_plain & slashes & (before != b'/')
 }
 
 /// What kind of fact an event states, for example `priced`. At most 128 bytes of UTF-8, not empty,
@@ -113,19 +171,19 @@ macro_rules! text_newtype {
     ($($name:ident),+) => {$(
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&*self.0, f)
+                fmt::Debug::fmt(self.as_str(), f)
             }
         }
 
         impl Borrow<str> for $name {
             fn borrow(&self) -> &str {
-                &self.0
+                self.as_str()
             }
         }
 
@@ -171,7 +229,7 @@ macro_rules! text_newtype {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                Self::from(&*name.0)
+                Self::from(name.as_str())
             }
         }
     )+};
@@ -181,7 +239,46 @@ text_newtype!(AggregateId, EventType);
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const PIECES: &[&[u8]] = &[
+        b"/",
+        b"a",
+        b"order",
+        b"7",
+        b" ",
+        b"~",
+        b"\x7f",
+        b"\n",
+        b"\xc3\xa9",
+        b"\xc3",
+        b"0123456789",
+    ];
+
+    proptest! {
+        #[test]
+        fn a_name_that_is_read_is_judged_as_one_that_is_written(
+            pieces in prop::collection::vec(
+                prop::sample::select(PIECES),
+                0..7,
+            ),
+        ) {
+            let bytes = pieces.concat();
+            let judged = match core::str::from_utf8(&bytes) {
+                Ok(text) => AggregateId::new(text).map_err(|why| EventError::from(why).into()),
+                Err(_) => Err(CodecError::NotUtf8 { what: "aggregate id" }),
+            };
+            let read = AggregateId::from_utf8(&bytes);
+            prop_assert_eq!(&read, &judged);
+            if let Ok(name) = read {
+                prop_assert_eq!(name.as_str().as_bytes(), &bytes[..]);
+                let kind = name.as_str().split('/').next();
+                prop_assert_eq!(Some(name.aggregate_type()), kind);
+            }
+        }
+    }
 
     #[test]
     fn control_characters_are_found_in_every_script() {

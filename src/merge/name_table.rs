@@ -125,7 +125,7 @@ impl<N: Copy> NameTable<N> {
     }
 
     fn hash(&self, name: &AggregateId) -> u64 {
-        xxh3_64_with_seed(name.as_str().as_bytes(), self.seed)
+        xxh3_64_with_seed(name.as_bytes(), self.seed)
     }
 }
 

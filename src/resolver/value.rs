@@ -86,7 +86,7 @@ impl<'de> Deserialize<'de> for Value {
 /// otherwise.
 pub(super) fn canonical(payload: &Payload) -> Result<Bytes, PayloadError> {
     if cbor::is_canonical(payload.as_bytes()) {
-        return Ok(payload.as_bytes().clone());
+        return Ok(payload.to_bytes());
     }
     cbor::to_vec(&payload.decode::<ciborium::Value>()?).map(Bytes::from)
 }

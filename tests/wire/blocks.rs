@@ -1,7 +1,7 @@
 //! Blocks: there and back, and whatever else may stand on a disk or come along a wire.
 
 use anabranch::event::{
-    BlockNames, CodecError, Commit, Event, decode_block, decode_block_with, encode_block,
+    BlockNames, CodecError, Commit, Event, Payload, decode_block, decode_block_with, encode_block,
     encode_block_with,
 };
 use anabranch::limits::BLOCK_BYTES_MAX;
@@ -114,17 +114,33 @@ fn no_commits_are_a_block() {
 }
 
 #[test]
-fn payloads_share_the_bytes_and_names_are_shared() {
-    let commits = shapes::causal(4, 60, 3);
+fn long_payloads_share_the_bytes_and_long_names_are_shared() {
+    let longer = |commit: &Commit| {
+        let mut parts = commit.events()[0].parts();
+        let name = format!("{}/of-more-than-a-few-letters", parts.aggregate);
+        parts.aggregate = name.parse().unwrap();
+        parts.payload = Payload::encode(&name.repeat(2)).unwrap();
+        Commit::new(vec![Event::assemble(parts).unwrap()]).unwrap()
+    };
+    let commits: Vec<Commit> = shapes::causal(4, 60, 3).iter().map(longer).collect();
     let bytes = encoded(&commits);
     let range = bytes.as_ptr() as usize..bytes.as_ptr() as usize + bytes.len();
     let read = decode_block(&bytes).unwrap();
+    assert_eq!(read, commits);
     let events = || read.iter().flat_map(Commit::events);
     assert!(events().all(|e| range.contains(&(e.payload().as_bytes().as_ptr() as usize))));
     let mut names: Vec<_> = events().map(|e| e.aggregate().as_str().as_ptr()).collect();
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), 3);
+}
+
+#[test]
+fn events_of_short_payloads_keep_nothing_of_their_block() {
+    let bytes = encoded(&shapes::causal(4, 60, 3));
+    let read = decode_block(&bytes).unwrap();
+    assert_eq!(read.len(), 60);
+    assert!(bytes.is_unique());
 }
 
 #[test]

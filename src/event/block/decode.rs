@@ -1,3 +1,4 @@
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -5,10 +6,11 @@ use bytes::Bytes;
 use super::columns::{CHECKSUM_LEN, Columns, STAMP_ORIGIN, Sum, unzigzag};
 use super::layout::{Layout, Track};
 use super::names::BlockNames;
+use crate::event::fact::{Fields, Rare};
 use crate::event::input::Input;
 use crate::event::{
-    ChainTag, CodecError, Commit, CommitSpan, Event, EventError, EventId, EventParts, Head, Heads,
-    Metadata, Payload, ReplicaId, Seq, Timestamp, codec,
+    ChainTag, CodecError, Commit, CommitSpan, Event, EventError, EventId, Head, Heads, Metadata,
+    Payload, ReplicaId, Seq, Timestamp, codec,
 };
 use crate::limits::{
     COMMIT_EVENTS_MAX, HEADS_MAX, METADATA_BYTES_MAX, METADATA_ENTRIES_MAX, PAYLOAD_BYTES_MAX,
@@ -72,6 +74,8 @@ struct Common {
     span: CommitSpan,
     timestamp: Timestamp,
     written_ms: u64,
+    /// That of the first event, once it is known.
+    rare: Option<Arc<Rare>>,
 }
 
 struct Decoder<'a> {
@@ -85,18 +89,24 @@ struct Decoder<'a> {
 
 impl Decoder<'_> {
     fn commit(&mut self) -> Result<Commit, CodecError> {
-        let common = self.common()?;
-        if common.span.len() == 1 {
-            let event = self.event(&common, common.span.first())?;
-            return Ok(Commit::single(event)?);
+        let mut common = self.common()?;
+        let span = common.span;
+        let (first, first_body) = self.event(&common, span.first())?;
+        let bytes = codec::header_bytes(first.fields()) + first_body;
+        if span.len() == 1 {
+            return Ok(Commit::of_one(first, bytes)?);
         }
-        let mut events = Vec::with_capacity(usize::try_from(common.span.len()).unwrap_or(1));
-        let mut seq = Some(common.span.first());
-        while let Some(at) = seq.filter(|seq| common.span.contains(*seq)) {
-            events.push(self.event(&common, at)?);
+        common.rare = first.fields().rare.clone();
+        let mut events = Vec::with_capacity(usize::try_from(span.len()).unwrap_or(1));
+        events.push(first);
+        let (mut bytes, mut seq) = (bytes, span.first().next());
+        while let Some(at) = seq.filter(|seq| span.contains(*seq)) {
+            let (event, body) = self.event(&common, at)?;
+            events.push(event);
+            bytes += body;
             seq = at.next();
         }
-        Ok(Commit::new(events)?)
+        Ok(Commit::with_bytes(events, bytes)?)
     }
 
     fn common(&mut self) -> Result<Common, CodecError> {
@@ -124,10 +134,12 @@ impl Decoder<'_> {
             span,
             timestamp,
             written_ms: unzigzag(timestamp.millis(), wall),
+            rare: None,
         })
     }
 
-    fn event(&mut self, common: &Common, seq: Seq) -> Result<Event, CodecError> {
+    /// An event, and how many bytes its body has in canonical form.
+    fn event(&mut self, common: &Common, seq: Seq) -> Result<(Event, usize), CodecError> {
         let id = EventId::new(common.replica, seq);
         let aggregate = self.layout.aggregates.references.next("aggregate")?;
         let kind = self.layout.types.references.next("event type")?;
@@ -138,28 +150,46 @@ impl Decoder<'_> {
         let Some(event_type) = self.layout.types.entries.get(kind).cloned() else {
             return Err(CodecError::OutOfRange { what: "event type" });
         };
-        let parts = EventParts {
+        let fields = Fields {
             id,
-            commit: common.span,
             timestamp: common.timestamp,
             written_ms: common.written_ms,
             aggregate: name,
             event_type,
             heads: self.heads(latest)?,
-            replaces: self.replaces()?,
-            metadata: self.metadata()?,
+            rare: self.rare(common)?,
             payload: self.payload()?,
         };
         if let Some(track) = self.layout.tracks.get_mut(common.writer) {
             track.seen = seq.get();
         }
-        let digest = codec::digest(&parts, &mut self.scratch);
+        let (digest, body) = codec::digest(&fields, &mut self.scratch);
         let sum: [u8; CHECKSUM_LEN] = self.layout.checksums.array("checksum")?;
         if digest.to_bytes().first_chunk() != Some(&sum) {
             return Err(CodecError::Checksum { id });
         }
         self.sum.add(digest);
-        Ok(Event::with_digest(parts, digest)?)
+        Ok((Event::with_digest(fields, digest)?, body))
+    }
+
+    /// What most events do without. Where nothing is told of one event of a commit, it is what the first
+    /// one has, if nothing was told of that one either.
+    fn rare(&mut self, common: &Common) -> Result<Option<Arc<Rare>>, CodecError> {
+        let (replaces, metadata) = (self.replaces()?, self.metadata()?);
+        if replaces.is_none()
+            && metadata.is_empty()
+            && let Some(first) = &common.rare
+            && first.replaces.is_none()
+            && first.metadata.is_empty()
+        {
+            return Ok(Some(Arc::clone(first)));
+        }
+        let rare = Rare {
+            commit: common.span,
+            replaces,
+            metadata,
+        };
+        Ok(rare.unless_usual())
     }
 
     fn heads(&mut self, latest: Option<EventId>) -> Result<Heads, CodecError> {
@@ -231,7 +261,7 @@ impl Decoder<'_> {
             .layout
             .payloads
             .take(size.ok_or(CodecError::OutOfRange { what })?, "payload")?;
-        Ok(Payload::from_bytes(self.whole.slice_ref(taken)).map_err(EventError::from)?)
+        Ok(Payload::part_of(self.whole, taken).map_err(EventError::from)?)
     }
 }
 

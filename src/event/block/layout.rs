@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use super::columns::{CHECKSUM_LEN, Columns, NIBBLE_FULL, Sum};
 use super::names::BlockNames;
 use crate::event::input::Input;
-use crate::event::{AggregateId, CodecError, EventError, EventId, EventType, NameError, ReplicaId};
+use crate::event::{AggregateId, CodecError, EventError, EventId, EventType, ReplicaId};
 use crate::limits::{
     AGGREGATE_ID_BYTES_MAX, BLOCK_BYTES_MAX, BLOCK_EVENTS_MAX, COMMIT_EVENTS_MAX,
     EVENT_TYPE_BYTES_MAX, HEADS_MAX,
@@ -459,9 +459,8 @@ fn read_names(input: &mut Input<'_>, count: usize) -> Result<Vec<Named>, CodecEr
             let what = "sum of aggregate ids";
             return Err(CodecError::OutOfRange { what });
         }
-        let text = core::str::from_utf8(&name).map_err(|_| CodecError::NotUtf8 { what })?;
         names.push(Named {
-            name: AggregateId::new(text).map_err(|error: NameError| EventError::from(error))?,
+            name: AggregateId::from_utf8(&name)?,
             latest: None,
         });
     }

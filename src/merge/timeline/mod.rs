@@ -352,7 +352,7 @@ impl Timeline {
         let entries = self.heads.len() + self.seen.len();
         size_of::<Self>()
             + self.rows.len() * row
-            + self.rows.payload_bytes() * 2
+            + self.rows.event_bytes()
             + entries * ENTRY_OVERHEAD
             + self.fold.state_bytes
             + self.checkpoints.bytes()
@@ -385,7 +385,7 @@ impl Timeline {
     }
 }
 
-/// What an event takes besides its row and payload: its names, heads, digest and index entry.
-const ROW_OVERHEAD: usize = 320;
+/// What an event takes besides itself and its row: its places in the order and in indices.
+const ROW_OVERHEAD: usize = 64;
 /// One entry of a small map.
 const ENTRY_OVERHEAD: usize = 64;

@@ -14,6 +14,7 @@ pub(super) struct Rows {
     arrived: Vec<Row>,
     writers: Writers,
     payload_bytes: usize,
+    event_bytes: usize,
     /// Whether some writer's valid events came, or have their places, in another order than that of
     /// their seqs.
     astray: bool,
@@ -88,6 +89,7 @@ impl Rows {
             _ => false,
         };
         self.payload_bytes += event.payload().len();
+        self.event_bytes += event.memory_bytes();
         self.arrived.push(Row {
             event,
             tag,
@@ -180,6 +182,11 @@ impl Rows {
 
     pub(super) fn len(&self) -> usize {
         self.arrived.len()
+    }
+
+    /// Bytes of memory that the events take.
+    pub(super) fn event_bytes(&self) -> usize {
+        self.event_bytes
     }
 
     pub(super) fn payload_bytes(&self) -> usize {

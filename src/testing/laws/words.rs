@@ -96,7 +96,7 @@ where
             words.push(word(&tree.current()));
         }
         words.sort_by(|one, other| {
-            let size = |word: &Word| (word.payload.len(), word.payload.as_bytes().clone());
+            let size = |word: &Word| (word.payload.len(), word.payload.to_bytes());
             size(one).cmp(&size(other))
         });
         words.dedup_by(|one, other| one.payload == other.payload);
