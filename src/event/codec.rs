@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 
 use super::fact::{Fields, Rare};
 use super::input::Input;
+use super::output::{number_len, put_bytes, put_len, put_number};
 use super::{
     AggregateId, ChainTag, CodecError, Commit, CommitError, CommitSpan, Digest, Event, EventError,
     EventId, EventType, Head, Heads, Metadata, Payload, ReplicaId, Timestamp,
@@ -60,7 +61,7 @@ pub fn decode_commit(bytes: &[u8]) -> Result<Commit, CodecError> {
         let fields = read_body(input, &header, EventId::new(header.replica, seq))?;
         let body = before.get(..before.len() - input.len());
         let kept = digested.len();
-        put_varint(seq.get(), &mut digested);
+        put_number(seq.get(), &mut digested);
         digested.extend_from_slice(body.unwrap_or_default());
         let digest = Digest::of(&digested);
         digested.truncate(kept);
@@ -90,28 +91,36 @@ pub(super) fn commit_bytes(events: &[Event]) -> usize {
             .sum::<usize>()
 }
 
-/// The digest of an event, and how many bytes its body has. What is in `scratch` is lost: it holds the
-/// digested bytes then.
-pub(super) fn digest(fields: &Fields, scratch: &mut Vec<u8>) -> (Digest, usize) {
+/// What the canonical form of an event takes: its commit's header, and what is its own.
+pub(super) struct CanonicalBytes {
+    pub(super) header: usize,
+    pub(super) body: usize,
+}
+
+/// The digest of an event. What is in `scratch` is lost: it holds the digested bytes then.
+pub(super) fn digest(fields: &Fields, scratch: &mut Vec<u8>) -> (Digest, CanonicalBytes) {
     scratch.clear();
     put_header(fields, scratch);
-    put_varint(fields.id.seq.get(), scratch);
+    let header = scratch.len();
+    put_number(fields.id.seq.get(), scratch);
     let before = scratch.len();
     put_body(fields, scratch);
-    (Digest::of(scratch), scratch.len() - before)
+    let body = scratch.len() - before;
+    (Digest::of(scratch), CanonicalBytes { header, body })
 }
 
 fn put_header(fields: &Fields, out: &mut Vec<u8>) {
+    let commit = fields.commit();
     out.push(VERSION);
     out.extend_from_slice(&fields.id.replica.to_bytes());
-    put_varint(fields.commit().first().get(), out);
-    put_varint(fields.commit().len().into(), out);
+    put_number(commit.first().get(), out);
+    put_number(commit.len().into(), out);
     out.extend_from_slice(&fields.timestamp.to_bits().to_le_bytes());
-    put_varint(fields.written_ms, out);
+    put_number(fields.written_ms, out);
 }
 
 fn put_body(fields: &Fields, out: &mut Vec<u8>) {
-    put_bytes(fields.aggregate.as_str().as_bytes(), out);
+    put_bytes(fields.aggregate.as_bytes(), out);
     put_bytes(fields.event_type.as_str().as_bytes(), out);
     put_len(fields.heads.len(), out);
     for head in &fields.heads {
@@ -133,20 +142,20 @@ fn put_body(fields: &Fields, out: &mut Vec<u8>) {
     put_bytes(fields.payload.as_bytes(), out);
 }
 
-pub(super) fn header_bytes(fields: &Fields) -> usize {
+fn header_bytes(fields: &Fields) -> usize {
     1 + 16
-        + varint_len(fields.commit().first().get())
-        + varint_len(fields.commit().len().into())
+        + number_len(fields.commit().first().get())
+        + number_len(fields.commit().len().into())
         + 8
-        + varint_len(fields.written_ms)
+        + number_len(fields.written_ms)
 }
 
 fn body_bytes(fields: &Fields) -> usize {
-    let text = |len: usize| varint_bytes(len) + len;
-    let id = |id: EventId| 16 + varint_len(id.seq.get());
-    text(fields.aggregate.as_str().len())
+    let text = |len: usize| len_bytes(len) + len;
+    let id = |id: EventId| 16 + number_len(id.seq.get());
+    text(fields.aggregate.as_bytes().len())
         + text(fields.event_type.as_str().len())
-        + varint_bytes(fields.heads.len())
+        + len_bytes(fields.heads.len())
         + fields
             .heads
             .iter()
@@ -154,7 +163,7 @@ fn body_bytes(fields: &Fields) -> usize {
             .sum::<usize>()
         + 1
         + fields.replaces().map_or(0, id)
-        + varint_bytes(fields.metadata().len())
+        + len_bytes(fields.metadata().len())
         + fields
             .metadata()
             .iter()
@@ -165,37 +174,11 @@ fn body_bytes(fields: &Fields) -> usize {
 
 fn put_id(id: EventId, out: &mut Vec<u8>) {
     out.extend_from_slice(&id.replica.to_bytes());
-    put_varint(id.seq.get(), out);
+    put_number(id.seq.get(), out);
 }
 
-fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
-    put_len(bytes.len(), out);
-    out.extend_from_slice(bytes);
-}
-
-fn put_len(len: usize, out: &mut Vec<u8>) {
-    put_varint(u64::try_from(len).unwrap_or(u64::MAX), out);
-}
-
-fn put_varint(mut number: u64, out: &mut Vec<u8>) {
-    while number >= 0x80 {
-        out.push(number.to_le_bytes()[0] | 0x80);
-        number >>= 7;
-    }
-    out.push(number.to_le_bytes()[0]);
-}
-
-fn varint_bytes(len: usize) -> usize {
-    varint_len(u64::try_from(len).unwrap_or(u64::MAX))
-}
-
-fn varint_len(mut number: u64) -> usize {
-    let mut len = 1;
-    while number >= 0x80 {
-        number >>= 7;
-        len += 1;
-    }
-    len
+fn len_bytes(len: usize) -> usize {
+    number_len(u64::try_from(len).unwrap_or(u64::MAX))
 }
 
 struct Header {

@@ -140,6 +140,7 @@ impl Event {
 
     /// Checks what an event names; the caller has computed the digest from the canonical bytes, and
     /// knows that the event is one of its commit.
+    #[inline]
     pub(super) fn with_digest(fields: Fields, digest: Digest) -> Result<Self, EventError> {
         let id = fields.id;
         let is_before = |head: &Head| head.id.replica != id.replica || head.id.seq < id.seq;

@@ -63,8 +63,36 @@ impl<'a> Input<'a> {
         }
     }
 
-    #[inline(never)]
+    /// One of up to eight bytes is read from one word, where there is one: its groups of seven bits
+    /// moved together.
     fn long_number(&mut self, what: &'static str) -> Result<u64, CodecError> {
+        let Some(word) = self
+            .rest
+            .first_chunk()
+            .map(|word| u64::from_le_bytes(*word))
+        else {
+            return self.number_by_bytes(what);
+        };
+        let ends = !word & 0x8080_8080_8080_8080;
+        if ends == 0 {
+            return self.number_by_bytes(what);
+        }
+        // All bits up to the first byte that says it is the last.
+        let bits = word & (ends ^ (ends - 1));
+        let len = (ends.trailing_zeros() + 1) / 8;
+        let groups = bits & 0x7f7f_7f7f_7f7f_7f7f;
+        let pairs = (groups & 0x007f_007f_007f_007f) | ((groups & 0x7f00_7f00_7f00_7f00) >> 1);
+        let quads = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x3fff_0000_3fff_0000) >> 2);
+        let number = (quads & 0x0fff_ffff) | ((quads & 0x0fff_ffff_0000_0000) >> 4);
+        if len > 1 && number >> (7 * (len - 1)) == 0 {
+            return Err(out_of_range(what));
+        }
+        self.take(usize::try_from(len).unwrap_or_default(), what)?;
+        Ok(number)
+    }
+
+    #[inline(never)]
+    fn number_by_bytes(&mut self, what: &'static str) -> Result<u64, CodecError> {
         let mut number = 0u64;
         for shift in (0..64).step_by(7) {
             let [byte] = self.array(what)?;

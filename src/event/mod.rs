@@ -22,6 +22,7 @@ mod id;
 pub(crate) mod input;
 mod metadata;
 mod name;
+mod output;
 mod payload;
 mod replica_id;
 mod seq_ranges;

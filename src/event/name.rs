@@ -38,11 +38,10 @@ impl AggregateId {
                 what: "aggregate id",
             });
         }
-        let bytes = text.as_bytes();
-        if !bytes.contains(&b'/') {
+        if !text.as_bytes().contains(&b'/') {
             return Err(NameError::NoName);
         }
-        if bytes.split(|byte| *byte == b'/').any(<[u8]>::is_empty) {
+        if !has_segments(text.as_bytes()) {
             return Err(NameError::EmptySegment);
         }
         Ok(Self(Text::new(text)))
@@ -50,9 +49,7 @@ impl AggregateId {
 
     /// [`new`](Self::new) of a name that was read. A short one of ASCII is looked at once.
     pub(super) fn from_utf8(bytes: &[u8]) -> Result<Self, CodecError> {
-        if is_plain_name(bytes)
-            && let Some(text) = Text::short_ascii(bytes)
-        {
+        if let Some(text) = Text::short_plain(bytes).filter(|_| has_segments(bytes)) {
             return Ok(Self(text));
         }
         let what = "aggregate id";
@@ -112,17 +109,16 @@ impl Hash for AggregateId {
     }
 }
 
-/// Whether these bytes keep all rules of names but that of their length, and are ASCII; others may,
-/// too.
-fn is_plain_name(bytes: &[u8]) -> bool {
-    let (mut before, mut slashes, mut is_plain) = (b'/', false, true);
-    for &byte in bytes {
-        let is_slash = byte == b'/';
-        is_plain &= matches!(byte, b' '..=b'~') & !(is_slash & (before == b'/'));
-        slashes |= is_slash;
-        before = byte;
+/// Whether there are two segments or more, none of them empty.
+fn has_segments(name: &[u8]) -> bool {
+    let (mut before, mut any, mut empty) = (true, false, false);
+    for byte in name {
+        let is_slash = *byte == b'/';
+        any |= is_slash;
+        empty |= is_slash & before;
+        before = is_slash;
     }
-    is_plain & slashes & (before != b'/')
+    any && !empty && !before
 }
 
 /// What kind of fact an event states, for example `priced`. At most 128 bytes of UTF-8, not empty,
@@ -272,6 +268,8 @@ mod tests {
             };
             let read = AggregateId::from_utf8(&bytes);
             prop_assert_eq!(&read, &judged);
+            let is_whole = bytes.split(|byte| *byte == b'/').all(|part| !part.is_empty());
+            prop_assert_eq!(has_segments(&bytes), is_whole && bytes.contains(&b'/'));
             if let Ok(name) = read {
                 prop_assert_eq!(name.as_str().as_bytes(), &bytes[..]);
                 let kind = name.as_str().split('/').next();

@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_payload_of_any_length_is_its_bytes_and_a_short_one_keeps_nothing_else_alive() {
-        let whole = Bytes::from_iter(0..=255);
+        let whole: Bytes = (0..=255).collect();
         for len in 0..100 {
             let part = whole.slice(1..=len);
             let payload = Payload::part_of(&whole, &part).unwrap();

@@ -1,5 +1,3 @@
-use alloc::vec::Vec;
-
 use crate::event::Digest;
 
 /// Which parts of a block are written.
@@ -54,10 +52,12 @@ pub(super) const CHECKSUM_LEN: usize = 2;
 pub(super) struct Sum([u8; 4]);
 
 impl Sum {
+    #[inline]
     pub(super) fn add(&mut self, digest: Digest) {
-        let [_, _, bytes @ ..] = digest.to_bytes();
-        for (sum, byte) in self.0.iter_mut().zip(bytes) {
-            *sum ^= byte;
+        let [_, _, rest @ ..] = digest.to_bytes();
+        if let Some(bytes) = rest.first_chunk() {
+            let sum = u32::from_ne_bytes(self.0) ^ u32::from_ne_bytes(*bytes);
+            self.0 = sum.to_ne_bytes();
         }
     }
 
@@ -72,23 +72,6 @@ impl Sum {
 
 /// What follows a small number that does not fit four bits.
 pub(super) const NIBBLE_FULL: usize = 15;
-
-pub(super) fn put_number(mut number: u64, out: &mut Vec<u8>) {
-    while number >= 0x80 {
-        out.push(number.to_le_bytes()[0] | 0x80);
-        number >>= 7;
-    }
-    out.push(number.to_le_bytes()[0]);
-}
-
-pub(super) fn put_len(len: usize, out: &mut Vec<u8>) {
-    put_number(u64::try_from(len).unwrap_or(u64::MAX), out);
-}
-
-pub(super) fn put_text(text: &str, out: &mut Vec<u8>) {
-    put_len(text.len(), out);
-    out.extend_from_slice(text.as_bytes());
-}
 
 /// `to - from`, small for what is near in either direction.
 pub(super) const fn zigzag(from: u64, to: u64) -> u64 {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::columns::{CHECKSUM_LEN, Columns, STAMP_ORIGIN, Sum, unzigzag};
 use super::layout::{Layout, Track};
 use super::names::BlockNames;
+use crate::event::codec::CanonicalBytes;
 use crate::event::fact::{Fields, Rare};
 use crate::event::input::Input;
 use crate::event::{
@@ -67,6 +68,8 @@ pub fn decode_block_with(bytes: &Bytes, names: &BlockNames) -> Result<Vec<Commit
 /// Canonical bytes of most events.
 const SCRATCH: usize = 256;
 
+const HEAD_COUNT: &str = "number of heads";
+
 /// What the events of one commit have in common.
 struct Common {
     writer: usize,
@@ -91,19 +94,18 @@ impl Decoder<'_> {
     fn commit(&mut self) -> Result<Commit, CodecError> {
         let mut common = self.common()?;
         let span = common.span;
-        let (first, first_body) = self.event(&common, span.first())?;
-        let bytes = codec::header_bytes(first.fields()) + first_body;
+        let (first, bytes) = self.event(&common, span.first())?;
         if span.len() == 1 {
-            return Ok(Commit::of_one(first, bytes)?);
+            return Ok(Commit::of_one(first, bytes.header + bytes.body)?);
         }
-        common.rare = first.fields().rare.clone();
+        common.rare.clone_from(&first.fields().rare);
         let mut events = Vec::with_capacity(usize::try_from(span.len()).unwrap_or(1));
         events.push(first);
-        let (mut bytes, mut seq) = (bytes, span.first().next());
+        let (mut bytes, mut seq) = (bytes.header + bytes.body, span.first().next());
         while let Some(at) = seq.filter(|seq| span.contains(*seq)) {
-            let (event, body) = self.event(&common, at)?;
+            let (event, more) = self.event(&common, at)?;
             events.push(event);
-            bytes += body;
+            bytes += more.body;
             seq = at.next();
         }
         Ok(Commit::with_bytes(events, bytes)?)
@@ -138,8 +140,8 @@ impl Decoder<'_> {
         })
     }
 
-    /// An event, and how many bytes its body has in canonical form.
-    fn event(&mut self, common: &Common, seq: Seq) -> Result<(Event, usize), CodecError> {
+    /// An event, and what its canonical form takes.
+    fn event(&mut self, common: &Common, seq: Seq) -> Result<(Event, CanonicalBytes), CodecError> {
         let id = EventId::new(common.replica, seq);
         let aggregate = self.layout.aggregates.references.next("aggregate")?;
         let kind = self.layout.types.references.next("event type")?;
@@ -163,18 +165,28 @@ impl Decoder<'_> {
         if let Some(track) = self.layout.tracks.get_mut(common.writer) {
             track.seen = seq.get();
         }
-        let (digest, body) = codec::digest(&fields, &mut self.scratch);
+        let (digest, bytes) = codec::digest(&fields, &mut self.scratch);
         let sum: [u8; CHECKSUM_LEN] = self.layout.checksums.array("checksum")?;
         if digest.to_bytes().first_chunk() != Some(&sum) {
             return Err(CodecError::Checksum { id });
         }
         self.sum.add(digest);
-        Ok((Event::with_digest(fields, digest)?, body))
+        Ok((Event::with_digest(fields, digest)?, bytes))
     }
 
-    /// What most events do without. Where nothing is told of one event of a commit, it is what the first
-    /// one has, if nothing was told of that one either.
+    /// What most events do without: nothing where the block tells none of it.
+    #[inline]
     fn rare(&mut self, common: &Common) -> Result<Option<Arc<Rare>>, CodecError> {
+        let layout = &self.layout;
+        if common.span.len() == 1 && !layout.replaced.is_there() && !layout.metadata.is_there() {
+            return Ok(None);
+        }
+        self.told_rare(common)
+    }
+
+    /// Where nothing is told of one event of a commit, it is what the first one has, if nothing was told
+    /// of that one either.
+    fn told_rare(&mut self, common: &Common) -> Result<Option<Arc<Rare>>, CodecError> {
         let (replaces, metadata) = (self.replaces()?, self.metadata()?);
         if replaces.is_none()
             && metadata.is_empty()
@@ -192,33 +204,40 @@ impl Decoder<'_> {
         Ok(rare.unless_usual())
     }
 
+    #[inline]
     fn heads(&mut self, latest: Option<EventId>) -> Result<Heads, CodecError> {
-        let wrong = CodecError::OutOfRange {
-            what: "number of heads",
-        };
         let layout = &mut self.layout;
-        let count = match layout.head_counts.number("number of heads")? {
-            0 => return Ok(Heads::NONE),
+        match layout.head_counts.number(HEAD_COUNT)? {
+            0 => Ok(Heads::NONE),
             1 => {
-                let id = latest.ok_or(wrong)?;
-                let tag = ChainTag::from_bits(u16::from_le_bytes(
-                    layout.head_tags.array("tag of a head")?,
-                ));
-                return Ok(Heads::at_most_one(Some(Head { id, tag })));
+                let id = latest.ok_or(CodecError::OutOfRange { what: HEAD_COUNT })?;
+                let tag = layout.head_tags.array("tag of a head")?;
+                let tag = ChainTag::from_bits(u16::from_le_bytes(tag));
+                Ok(Heads::at_most_one(Some(Head { id, tag })))
             }
-            number => usize::try_from(number - 1)
-                .ok()
-                .filter(|count| *count <= HEADS_MAX),
-        };
-        let mut heads = Vec::new();
-        for _ in 0..count.ok_or(wrong)? {
+            number => self.other_heads(number - 1),
+        }
+    }
+
+    /// Heads that the block tells, rather than that it is the last event here.
+    fn other_heads(&mut self, count: u64) -> Result<Heads, CodecError> {
+        let layout = &mut self.layout;
+        let count = usize::try_from(count).ok();
+        let count = count.filter(|count| *count <= HEADS_MAX);
+        let count = count.ok_or(CodecError::OutOfRange { what: HEAD_COUNT })?;
+        let mut head = || {
             let replica = layout.head_ids.number("head")?;
             let id = named(&mut layout.tracks, replica, &mut layout.head_ids)?;
             let tag = u16::from_le_bytes(layout.head_tags.array("tag of a head")?);
-            heads.push(Head {
-                id,
-                tag: ChainTag::from_bits(tag),
-            });
+            let tag = ChainTag::from_bits(tag);
+            Ok::<_, CodecError>(Head { id, tag })
+        };
+        if count == 1 {
+            return Ok(Heads::at_most_one(Some(head()?)));
+        }
+        let mut heads = Vec::new();
+        for _ in 0..count {
+            heads.push(head()?);
         }
         Ok(Heads::new(heads)?)
     }
@@ -251,6 +270,7 @@ impl Decoder<'_> {
         }
     }
 
+    #[inline]
     fn payload(&mut self) -> Result<Payload, CodecError> {
         let what = "size of a payload";
         let size = self.layout.sizes.next(self.layout.payloads.len(), what)?;

@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::columns::put_len;
+use crate::event::output::put_len;
 
 /// Entries up to which looking at each is quicker than a table.
 const FEW: usize = 8;

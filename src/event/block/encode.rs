@@ -1,10 +1,9 @@
 use alloc::vec::Vec;
 
-use super::columns::{
-    CHECKSUM_LEN, Columns, NIBBLE_FULL, STAMP_ORIGIN, Sum, put_len, put_number, put_text, zigzag,
-};
+use super::columns::{CHECKSUM_LEN, Columns, NIBBLE_FULL, STAMP_ORIGIN, Sum, zigzag};
 use super::dictionary::{Dictionary, References};
 use super::names::BlockNames;
+use crate::event::output::{put_bytes, put_len, put_number};
 use crate::event::{Commit, Event, EventId, ReplicaId, Timestamp};
 
 /// Appends commits of any writers, in their order, as one block. See the
@@ -243,8 +242,8 @@ impl<'a> Encoder<'a> {
             let out = self.metadata.begun();
             put_len(metadata.len(), out);
             for (key, value) in metadata.iter() {
-                put_text(key, out);
-                put_text(value, out);
+                put_bytes(key.as_bytes(), out);
+                put_bytes(value.as_bytes(), out);
             }
         }
         let id = event.id();
@@ -347,7 +346,7 @@ impl<'a> Encoder<'a> {
         self.type_of.put_count(out);
         for text in self.types.keys() {
             if !knows_any || !put_known(type_number(text), out) {
-                put_text(text, out);
+                put_bytes(text.as_bytes(), out);
             }
         }
         self.type_of.put(out);

@@ -57,7 +57,15 @@ pub(super) struct Column<'a>(Option<Input<'a>>);
 impl<'a> Column<'a> {
     #[inline]
     pub(super) fn number(&mut self, what: &'static str) -> Result<u64, CodecError> {
-        self.0.as_mut().map_or(Ok(0), |input| input.number(what))
+        match &mut self.0 {
+            None => Ok(0),
+            Some(input) => input.number(what),
+        }
+    }
+
+    #[inline]
+    pub(super) const fn is_there(&self) -> bool {
+        self.0.is_some()
     }
 
     /// For what follows a number that was not zero, so it is there.
