@@ -77,12 +77,12 @@ impl Rare {
     }
 
     fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + ALLOCATION_BYTES + self.metadata.heap_bytes()
+        size_of::<Self>() + ALLOCATION_OVERHEAD + self.metadata.heap_bytes()
     }
 }
 
 /// What an allocation with its two counters takes beside its content.
-const ALLOCATION_BYTES: usize = 24;
+const ALLOCATION_OVERHEAD: usize = 24;
 
 impl Fields {
     #[inline]
@@ -177,7 +177,7 @@ impl Event {
     pub(crate) fn memory_bytes(&self) -> usize {
         let fields = &self.0.fields;
         size_of::<Inner>()
-            + ALLOCATION_BYTES
+            + ALLOCATION_OVERHEAD
             + fields.aggregate.heap_bytes()
             + fields.heads.heap_bytes()
             + fields.payload.heap_bytes()
