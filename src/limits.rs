@@ -64,6 +64,8 @@ pub const SUMMARY_RANGES_MAX: usize = 8192;
 /// Entries after which a peer is told a cursor that merely moved, because nothing before it was for
 /// that peer; a resume reads no further than that for nothing. Local.
 pub const UNTOLD_ENTRIES_MAX: u64 = 512;
+/// So many batches that were taken are acknowledged though none of them is durable yet. Local.
+pub const UNTOLD_BATCHES_MAX: u64 = 8;
 /// Most messages of one summary. Protocol; what does not fit is not told, which costs duplicates.
 pub const SUMMARY_MESSAGES_MAX: usize = 64;
 /// Bytes of frames that a session keeps while its owner looks up a peer that has introduced itself.

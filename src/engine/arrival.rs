@@ -37,10 +37,10 @@ impl Engine {
             if mutant!("cursor-before-its-data")
                 && let Some((peer, cursor)) = state.peer.zip(delivery.cursor)
             {
-                let notes = alloc::vec![self.peers.advance(peer, cursor).0];
+                let cursor = Some((peer, self.peers.advance(peer, cursor)));
                 let durability = Durability::Durable;
                 self.writer.push(WriteItem {
-                    notes,
+                    cursor,
                     durability,
                     ..WriteItem::default()
                 });
@@ -148,14 +148,11 @@ impl Engine {
             .cursor
             .filter(|_| !refused || mutant!("cursor-past-a-refusal"))
         {
-            let (note, cursor) = self.peers.advance(peer, cursor);
+            let note = self.peers.advance(peer, cursor);
             if mutant!("cursor-shown-before-fsync") {
-                self.peers.keep(peer, cursor);
+                self.peers.keep(peer, note.cursor);
             }
-            if !mutant!("cursor-not-stored") {
-                item.notes.push(note);
-            }
-            item.then.push(Then::CursorKept(peer, cursor));
+            item.cursor = Some((peer, note));
         }
         if let Some(commit) = delivery.unstage {
             item.notes.extend(self.peers.unstage(peer, commit));
@@ -169,7 +166,7 @@ impl Engine {
                 durable: mutant!("durable-ack-before-fsync"),
             },
         );
-        item.then.push(Then::Delivered { link, number });
+        item.delivered = Some((link, number));
         self.writer.push(item);
     }
 
@@ -237,7 +234,7 @@ impl Engine {
     fn accept_from(&mut self, from: Option<ReplicaId>, commit: &Commit, item: &mut WriteItem) {
         if commit.replica() == self.identity.replica {
             self.renew_incarnation();
-            item.notes.push(self.identity_note());
+            item.identity = Some(self.marked_identity());
         }
         self.accept(commit, from, item);
     }

@@ -85,12 +85,12 @@ impl Engine {
             ..WriteItem::default()
         };
         if is_new {
-            item.notes.push(engine.identity_note());
+            item.identity = Some(engine.marked_identity());
         }
         for ready in released {
             engine.release(&ready.commit, ready.chain_before, None, &mut item);
         }
-        if !item.notes.is_empty() || !item.entries.is_empty() {
+        if !item.is_empty() {
             engine.writer.push(item);
         }
         engine.pump();

@@ -29,9 +29,9 @@ impl Engine {
         }
         self.identity.lineage = lineage;
         self.identity.lineage_shared = shared;
-        let note = self.identity_note();
+        let identity = Some(self.marked_identity());
         self.writer.push(WriteItem {
-            notes: Vec::from([note]),
+            identity,
             durability: Durability::Durable,
             then: Vec::from([Then::Done(ticket)]),
             ..WriteItem::default()

@@ -29,8 +29,8 @@ pub(super) struct Peers {
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct PeerNote {
-    cursor: Cursor,
+pub(super) struct PeerNote {
+    pub(super) cursor: Cursor,
     /// Grows with every session, so that the latest peers are listed first.
     session: u64,
 }
@@ -100,7 +100,7 @@ impl Peers {
     /// The peer's log was read up to here; the note belongs in the group that holds what was read.
     /// Of several sessions with one peer one may lag behind, and what the others have read must not
     /// be forgotten: a peer that loses what it passed on to us would be taken for whole.
-    pub(super) fn advance(&mut self, peer: ReplicaId, cursor: Cursor) -> (Note, Cursor) {
+    pub(super) fn advance(&mut self, peer: ReplicaId, cursor: Cursor) -> PeerNote {
         let stored = self.cursors.get(&peer).map(|note| note.cursor);
         let further = stored
             .filter(|stored| stored.epoch == cursor.epoch && stored.position > cursor.position);
@@ -111,7 +111,7 @@ impl Peers {
             session: self.sessions,
         };
         self.cursors.insert(peer, note);
-        (Key::Peer(peer).put(&note), note.cursor)
+        note
     }
 
     /// Remembers who answers at an address, if that is news.
@@ -318,8 +318,8 @@ mod tests {
         };
         let mut peers = Peers::default();
         let mut stored = |cursor| {
-            let (_, cursor) = peers.advance(peer, cursor);
-            peers.keep(peer, cursor);
+            let note = peers.advance(peer, cursor);
+            peers.keep(peer, note.cursor);
             peers.known(peer, &Received::new()).unwrap().cursor
         };
         assert_eq!(stored(at(1, 5)), at(1, 5));

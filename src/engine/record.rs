@@ -5,13 +5,12 @@ use super::basis::Bases;
 use super::cache::Place;
 use super::identity::Identity;
 use super::io::{Failure, Recorded, Reply};
-use super::notes::Key;
 use super::writer::{Then, WriteItem};
 use super::{Basis, Engine, Ticket};
 use crate::event::{
     AggregateId, Commit, CommitSpan, Draft, Event, EventId, EventParts, Head, Heads, Timestamp,
 };
-use crate::log::{Durability, Note};
+use crate::log::Durability;
 use crate::merge::{Ground, Timeline};
 
 /// A local write, perhaps waiting for an aggregate to be read.
@@ -161,7 +160,7 @@ impl Engine {
         self.trial(&commit)?;
         let mut item = WriteItem::default();
         self.accept_own(&commit, &mut item)?;
-        item.notes.push(self.identity_note());
+        item.identity = Some(self.marked_identity());
         Ok((commit, item))
     }
 
@@ -186,7 +185,7 @@ impl Engine {
     }
 
     /// The clock's mark is part of the identity: it must not be lost with the stamps it made.
-    pub(super) fn identity_note(&mut self) -> Note {
+    pub(super) fn marked_identity(&mut self) -> Identity {
         self.identity = Identity {
             clock_mark: match self.clock.mark() {
                 _ if mutant!("clock-mark-not-stored") => self.identity.clock_mark,
@@ -194,7 +193,7 @@ impl Engine {
             },
             ..self.identity
         };
-        Key::Identity.put(&self.identity)
+        self.identity
     }
 
     fn judgeable(&self, aggregate: &AggregateId) -> Result<(), Failure> {

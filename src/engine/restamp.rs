@@ -158,7 +158,7 @@ impl Engine {
                 self.accept(&commit, None, &mut item);
             }
         }
-        item.notes.push(self.identity_note());
+        item.identity = Some(self.marked_identity());
         self.writer.push(item);
         self.go_on_after_restamp(restamping);
     }

@@ -1,8 +1,11 @@
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::identity::Identity;
 use super::io::{Failure, Ingested, Recorded, Reply};
+use super::notes::Key;
+use super::peers::PeerNote;
 use super::{Effect, Engine, LinkId, Ticket};
 use crate::event::{AggregateId, EventId, ReplicaId};
 use crate::limits::{FLUSH_MS, GROUP_BYTES_MAX};
@@ -15,10 +18,6 @@ pub(super) enum Then {
     Recorded(Ticket, Recorded),
     Ingested(Ticket, Ingested),
     Done(Ticket),
-    Delivered {
-        link: LinkId,
-        number: u64,
-    },
     PartStaged {
         link: LinkId,
         commit: EventId,
@@ -30,7 +29,6 @@ pub(super) enum Then {
         link: LinkId,
     },
     StateSaved(AggregateId),
-    CursorKept(ReplicaId, Cursor),
 }
 
 /// Something that must be written as one; a group is made of whole ones.
@@ -38,6 +36,12 @@ pub(super) enum Then {
 pub(super) struct WriteItem {
     pub(super) entries: Vec<Entry>,
     pub(super) notes: Vec<Note>,
+    /// Who this replica is, where that is to be noted; the last one of a group is written.
+    pub(super) identity: Option<Identity>,
+    /// How far a peer's log has been read; the last one for a peer in a group is written.
+    pub(super) cursor: Option<(ReplicaId, PeerNote)>,
+    /// The delivery of a connection that is taken with it, and all before it.
+    pub(super) delivered: Option<(LinkId, u64)>,
     pub(super) durability: Durability,
     pub(super) then: Vec<Then>,
 }
@@ -51,6 +55,10 @@ impl WriteItem {
             .sum::<usize>()
             + notes.map(bytes::Bytes::len).sum::<usize>()
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.notes.is_empty() && self.identity.is_none()
+    }
 }
 
 #[derive(Debug)]
@@ -58,7 +66,66 @@ struct InFlight {
     end: u64,
     has_entries: bool,
     durability: Durability,
+    cursors: BTreeMap<ReplicaId, Cursor>,
+    delivered: BTreeMap<LinkId, u64>,
     then: Vec<Then>,
+}
+
+/// Items on their way to be one group: what only the last of them says is told once.
+#[derive(Default)]
+struct Gathered {
+    group: Group,
+    bytes: usize,
+    identity: Option<Identity>,
+    cursors: BTreeMap<ReplicaId, PeerNote>,
+    delivered: BTreeMap<LinkId, u64>,
+    then: Vec<Then>,
+}
+
+impl Gathered {
+    /// Adds an item; one that has no room is given back.
+    fn add(&mut self, item: WriteItem) -> Option<WriteItem> {
+        let bytes = self.bytes + item.bytes();
+        if self.bytes > 0 && bytes > GROUP_BYTES_MAX {
+            return Some(item);
+        }
+        self.bytes = bytes;
+        self.group.durability = self.group.durability.max(item.durability);
+        if self.group.entries.is_empty() {
+            self.group.entries = item.entries;
+        } else {
+            self.group.entries.extend(item.entries);
+        }
+        self.group.notes.extend(item.notes);
+        self.identity = item.identity.or(self.identity);
+        self.cursors.extend(item.cursor);
+        self.delivered.extend(item.delivered);
+        self.then.extend(item.then);
+        None
+    }
+
+    /// The notes that only the last item said.
+    fn note(&mut self) {
+        let identity = self.identity.map(|identity| Key::Identity.put(&identity));
+        self.group.notes.extend(identity);
+        let cursors = self.cursors.iter();
+        let cursors = cursors.map(|(peer, note)| Key::Peer(*peer).put(note));
+        if !mutant!("cursor-not-stored") {
+            self.group.notes.extend(cursors);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let Group {
+            entries,
+            notes,
+            states,
+            durability,
+        } = &self.group;
+        let says_nothing = self.then.is_empty() && self.delivered.is_empty();
+        let holds_nothing = entries.is_empty() && notes.is_empty() && states.is_empty();
+        says_nothing && holds_nothing && *durability == Durability::Buffered
+    }
 }
 
 /// Group commit: while one group is being written, what comes becomes the next.
@@ -99,39 +166,26 @@ impl Engine {
         if self.writer.queue.is_empty() && !self.cache.wants_saving() && !flush {
             return;
         }
-        let mut group = Group {
-            durability: if flush {
-                Durability::Durable
-            } else {
-                Durability::Buffered
-            },
-            ..Group::default()
-        };
-        let mut then = Vec::new();
-        let mut bytes = 0;
-        while let Some(item) = self.writer.queue.front() {
-            let size = item.bytes();
-            if bytes > 0 && bytes + size > GROUP_BYTES_MAX {
+        let mut gathered = Gathered::default();
+        if flush {
+            gathered.group.durability = Durability::Durable;
+        }
+        while let Some(item) = self.writer.queue.pop_front() {
+            if let Some(item) = gathered.add(item) {
+                self.writer.queue.push_front(item);
                 break;
             }
-            bytes += size;
-            let Some(item) = self.writer.queue.pop_front() else {
-                break;
-            };
-            group.durability = group.durability.max(item.durability);
-            group.entries.extend(item.entries);
-            group.notes.extend(item.notes);
-            then.extend(item.then);
         }
-        let entries = u64::try_from(group.entries.len()).unwrap_or(u64::MAX);
+        gathered.note();
+        let entries = u64::try_from(gathered.group.entries.len()).unwrap_or(u64::MAX);
         self.writer.queued_entries = self.writer.queued_entries.saturating_sub(entries);
         if self.writer.queue.is_empty() {
             // The folds in memory hold every entry handed out so far, so they may be stored only
             // with a group that ends with the last of them.
             let fold = |aggregate: &AggregateId| self.watches.fold(aggregate);
             for (aggregate, bytes) in self.cache.folds_to_save(&*self.guard, fold) {
-                then.push(Then::StateSaved(aggregate.clone()));
-                group.states.push(StateRow {
+                gathered.then.push(Then::StateSaved(aggregate.clone()));
+                gathered.group.states.push(StateRow {
                     aggregate,
                     bytes: bytes.into(),
                 });
@@ -140,15 +194,24 @@ impl Engine {
         for (aggregate, outcome) in self.cache.take_folded() {
             self.folded(&aggregate, &outcome);
         }
-        let is_empty = group.entries.is_empty() && group.notes.is_empty() && then.is_empty();
-        if is_empty && group.states.is_empty() && group.durability == Durability::Buffered {
+        if gathered.is_empty() {
             return;
         }
+        let Gathered {
+            group,
+            cursors,
+            delivered,
+            then,
+            ..
+        } = gathered;
         let end = self.log.end().saturating_sub(self.writer.queued_entries);
+        let cursors = cursors.into_iter().map(|(peer, note)| (peer, note.cursor));
         self.writer.in_flight = Some(InFlight {
             end,
             has_entries: !group.entries.is_empty(),
             durability: group.durability,
+            cursors: cursors.collect(),
+            delivered,
             then,
         });
         self.effects.push_back(Effect::Write(group));
@@ -180,25 +243,22 @@ impl Engine {
         if !durable || !mutant!("tail-not-woken") {
             self.effects.push_back(Effect::Appended { end: done.end });
         }
+        for (peer, cursor) in done.cursors {
+            self.peers.keep(peer, cursor);
+        }
         for then in done.then {
-            self.carry_on(then, durable);
+            self.carry_on(then);
+        }
+        for (link, delivery) in done.delivered {
+            self.tell_session(link, protocol::Input::Taken { delivery, durable });
         }
     }
 
-    fn carry_on(&mut self, then: Then, durable: bool) {
+    fn carry_on(&mut self, then: Then) {
         match then {
             Then::Recorded(ticket, recorded) => self.reply(ticket, Ok(Reply::Recorded(recorded))),
             Then::Ingested(ticket, ingested) => self.reply(ticket, Ok(Reply::Ingested(ingested))),
             Then::Done(ticket) => self.reply(ticket, Ok(Reply::Done)),
-            Then::Delivered { link, number } => {
-                self.tell_session(
-                    link,
-                    protocol::Input::Taken {
-                        delivery: number,
-                        durable,
-                    },
-                );
-            }
             Then::PartStaged {
                 link,
                 commit,
@@ -209,7 +269,6 @@ impl Engine {
             Then::LocateRefused => self.locate_refused(),
             Then::Restamped { link } => self.tell_session(link, protocol::Input::Again),
             Then::StateSaved(aggregate) => self.cache.saved(&aggregate),
-            Then::CursorKept(peer, cursor) => self.peers.keep(peer, cursor),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Which cursors are handed out, and which batches are acknowledged.
 
 use anabranch::event::EventId;
+use anabranch::limits::UNTOLD_BATCHES_MAX;
 use anabranch::log::{Cursor, Epoch, Epochs};
 use anabranch::protocol::{
     Input, Message, Output, Reason, Remedy, Role, Session, SessionOptions, Summary,
@@ -112,13 +113,13 @@ fn a_cursor_that_was_held_back_is_forgotten_with_a_refused_delivery() {
 #[test]
 fn what_was_taken_stays_taken_when_less_becomes_durable() {
     let mut driven = Driven::open(BOTH, BOTH, true, 0);
-    for _ in 0..3 {
+    for _ in 0..UNTOLD_BATCHES_MAX + 2 {
         driven.feed(&batch());
     }
     driven.session.handle(
         NOW,
         Input::Taken {
-            delivery: 1,
+            delivery: UNTOLD_BATCHES_MAX,
             durable: false,
         },
     );
@@ -129,6 +130,26 @@ fn what_was_taken_stays_taken_when_less_becomes_durable() {
             durable: true,
         },
     );
+    assert_eq!(acks(&mut driven), [(0, true), (UNTOLD_BATCHES_MAX, false)]);
+}
+
+#[test]
+fn what_is_durable_before_long_is_acknowledged_once() {
+    let mut driven = Driven::open(BOTH, BOTH, true, 0);
+    for delivery in 0..UNTOLD_BATCHES_MAX {
+        driven.feed(&batch());
+        for durable in [false, true] {
+            let taken = Input::Taken { delivery, durable };
+            driven.session.handle(NOW, taken);
+            let told = acks(&mut driven);
+            assert_eq!(told.len(), usize::from(durable));
+            assert!(told.iter().all(|told| *told == (delivery, true)));
+        }
+    }
+}
+
+/// What was acknowledged since somebody looked.
+fn acks(driven: &mut Driven) -> Vec<(u64, bool)> {
     let mut acks = Vec::new();
     while let Some(output) = driven.session.poll_output() {
         if let Output::Send(frame) = output
@@ -137,5 +158,5 @@ fn what_was_taken_stays_taken_when_less_becomes_durable() {
             acks.push((batch, durable));
         }
     }
-    assert_eq!(acks, [(0, true), (1, false)]);
+    acks
 }

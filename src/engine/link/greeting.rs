@@ -1,5 +1,4 @@
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use super::LinkState;
 use crate::engine::reading::Pending;
@@ -30,24 +29,22 @@ impl Engine {
             self.end_link(link, state, CloseCode::NEW_INCARNATION, reason.into());
             return;
         }
-        let mut notes = Vec::new();
+        let mut item = WriteItem {
+            durability: Durability::Durable,
+            ..WriteItem::default()
+        };
         if self.identity.lineage != greeting.lineage || !self.identity.lineage_shared {
             self.identity.lineage = greeting.lineage;
             self.identity.lineage_shared = true;
             if !mutant!("lineage-not-stored") {
-                notes.push(self.identity_note());
+                item.identity = Some(self.marked_identity());
             }
         }
         if let Some(address) = &state.options.address {
-            notes.extend(self.peers.met_at(address, greeting.replica));
+            item.notes.extend(self.peers.met_at(address, greeting.replica));
         }
-        if !notes.is_empty() {
-            let durability = Durability::Durable;
-            self.writer.push(WriteItem {
-                notes,
-                durability,
-                ..WriteItem::default()
-            });
+        if !item.is_empty() {
+            self.writer.push(item);
         }
         self.effects.push_back(Effect::LinkChanged(link));
         match self.compare_own(greeting.knows_of_us) {
@@ -84,12 +81,9 @@ impl Engine {
     pub(in crate::engine) fn take_new_incarnation(&mut self, link: LinkId, state: &mut LinkState) {
         if state.me == self.identity.replica {
             self.renew_incarnation();
-            let note = self.identity_note();
+            let identity = self.marked_identity();
             self.writer.push(WriteItem {
-                notes: match note {
-                    _ if mutant!("incarnation-not-stored") => Vec::new(),
-                    note => alloc::vec![note],
-                },
+                identity: Some(identity).filter(|_| !mutant!("incarnation-not-stored")),
                 durability: Durability::Durable,
                 ..WriteItem::default()
             });

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -124,7 +125,12 @@ impl Engine {
         while let Some(offer) = self.log.offer() {
             let entries = self.sendable(offer.entries);
             let (from, next) = (offer.from, offer.next);
-            let prepared = Prepared::named(epoch, from, next, entries, &mut self.names);
+            let is_wanted = |state: &Box<LinkState>| state.session.wants(&entries);
+            let prepared = if self.links.values().any(is_wanted) {
+                Prepared::named(epoch, from, next, entries, &mut self.names)
+            } else {
+                Prepared::unwanted(epoch, from, next, entries)
+            };
             let is_packed = self.links.values().any(|state| state.session.compresses());
             let compression = self.compression.as_deref().filter(|_| is_packed);
             let prepared = Arc::new(match compression {

@@ -8,7 +8,7 @@ use super::Traffic;
 use super::assembly::Assembly;
 use super::outbox::{Ending, Outbox, Outcome};
 use crate::event::EventId;
-use crate::limits::CREDIT_BYTES;
+use crate::limits::{CREDIT_BYTES, UNTOLD_BATCHES_MAX};
 use crate::log::{Cursor, Epoch};
 use crate::protocol::{Batch, Delivered, Delivery, Message, Output, Part, Reason, Refusal, Remedy};
 
@@ -344,7 +344,9 @@ impl Incoming {
                 durable: true,
             })?;
         }
-        if self.taken > self.told_taken.max(self.told_durable) {
+        // One that is durable before long needs no other acknowledgement.
+        let untold = self.taken.saturating_sub(self.told_taken.max(self.told_durable));
+        if untold >= UNTOLD_BATCHES_MAX || (untold > 0 && self.discarding) {
             self.told_taken = self.taken;
             out.send(&Message::Ack {
                 batch: self.taken - 1,

@@ -37,7 +37,7 @@ use super::{
 use crate::clock::Now;
 use crate::event::{BlockNames, ReplicaId};
 use crate::limits::{DEAD_MS, HELLO_MS};
-use crate::log::{Epoch, Received};
+use crate::log::{Entry, Epoch, Received};
 
 /// One end of one connection, as a state machine without IO.
 ///
@@ -181,6 +181,12 @@ impl Session {
     /// Whether frames to the peer go compressed.
     pub fn compresses(&self) -> bool {
         self.out.compression.is_some()
+    }
+
+    /// Whether some of these entries of the log are to be sent to the peer, now or later.
+    pub fn wants(&self, entries: &[(u64, Entry)]) -> bool {
+        let skips = |(position, entry): &(u64, Entry)| self.outgoing.skips(*position, entry);
+        self.outgoing.active && !entries.iter().all(skips)
     }
 
     /// Whether both ends have introduced themselves, and neither has ended it.
