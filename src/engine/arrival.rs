@@ -322,7 +322,10 @@ impl Engine {
             if self.audit.links > 0 && self.registry.route(aggregate).is_some() {
                 self.audit.moved.note(aggregate);
             }
-            let integration = self.cache.integrate(event, tag);
+            let mut integration = self.cache.integrate(event, tag);
+            if integration.is_none() && watched && self.begin_new(aggregate) {
+                integration = self.cache.integrate(event, tag);
+            }
             match integration {
                 Some(Integration::Added { late, raced }) if watched => {
                     self.changed(event, CameIn { late, raced }, position);
@@ -338,7 +341,8 @@ impl Engine {
                     self.watches.expect(event, position);
                     self.want(aggregate, false);
                 }
-                Some(_) | None => {}
+                None => self.holds_all = false,
+                Some(_) => {}
             }
         }
     }

@@ -35,6 +35,8 @@ pub(super) struct Cache {
     more_unresolved: bool,
     /// Aggregates in which late events were applied where they came.
     placed: BTreeSet<AggregateId>,
+    /// Something that was in memory is not there any more.
+    has_let_go: bool,
 }
 
 #[derive(Debug)]
@@ -264,6 +266,7 @@ impl Cache {
 
     pub(super) fn forget(&mut self, aggregate: &AggregateId) {
         if let Some(Slot::Hot(hot)) = self.slots.remove(aggregate) {
+            self.has_let_go = true;
             self.by_use.remove(&hot.used);
             self.bytes -= hot.bytes;
             if hot.leaving {
@@ -303,6 +306,11 @@ impl Cache {
                 self.forget(&aggregate);
             }
         }
+    }
+
+    /// Whether something that was in memory has left it since the start.
+    pub(super) fn has_let_go(&self) -> bool {
+        self.has_let_go
     }
 
     pub(super) fn wants_saving(&self) -> bool {

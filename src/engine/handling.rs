@@ -6,6 +6,7 @@ use super::audit::Audit;
 use super::cache::Cache;
 use super::identity::{Birth, Identity};
 use super::io::{Effect, Failure, Input, Outside, Reply};
+use super::link::Links;
 use super::log_tail::LogTail;
 use super::notes::{self, Key};
 use super::peers::Peers;
@@ -61,8 +62,9 @@ impl Engine {
             names: BlockNames::new(),
             writer: Writer::default(),
             cache: Cache::new(cache_bytes),
+            holds_all: opening.end == 0,
             peers,
-            links: BTreeMap::new(),
+            links: Links::default(),
             timers: Timers::default(),
             counting: BTreeSet::new(),
             standing: None,

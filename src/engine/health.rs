@@ -102,15 +102,15 @@ impl Engine {
     pub fn health(&self) -> (Health, Lag) {
         let (unresolved, more_unresolved) = self.cache.unresolved();
         let mut forked = self.forked.clone();
-        for state in self.links.values() {
+        for state in self.links.iter() {
             forked.extend(&state.forked);
         }
         // Of several connections with one peer, the latest of those that bring its events.
         let mut connected: BTreeMap<ReplicaId, (bool, LinkId)> = BTreeMap::new();
-        for (link, state) in &self.links {
+        for state in self.links.iter() {
             if let Some(peer) = state.peer {
-                let best = connected.entry(peer).or_insert((false, *link));
-                *best = (state.receives, *link).max(*best);
+                let best = connected.entry(peer).or_insert((false, state.id));
+                *best = (state.receives, state.id).max(*best);
             }
         }
         let mut known: BTreeSet<ReplicaId> = self.peers.known_replicas().collect();
@@ -148,7 +148,7 @@ impl Engine {
     }
 
     fn peer_lag(&self, peer: ReplicaId, link: Option<LinkId>, lag: &mut Lag) -> PeerLag {
-        let state = link.and_then(|link| self.links.get(&link));
+        let state = link.and_then(|link| self.links.get(link));
         let received = self.inbox.received();
         let lacks = |range: &IdRange| {
             let told: SeqRanges = core::iter::once(range.seqs.clone()).collect();

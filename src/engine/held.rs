@@ -34,7 +34,7 @@ impl Engine {
             pinned: self.cache.pinned(),
             entries: self.log.kept().count(),
             changes: self.watches.changes_max(),
-            parked: self.links.values().map(|link| link.parked.len()).sum(),
+            parked: self.links.iter().map(|link| link.parked.len()).sum(),
         }
     }
 

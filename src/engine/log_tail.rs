@@ -37,15 +37,6 @@ struct Touching {
     until: u64,
 }
 
-/// Entries that have become sendable.
-pub(super) struct Offer {
-    /// Position of the first.
-    pub(super) from: u64,
-    /// Position after the last.
-    pub(super) next: u64,
-    pub(super) entries: Vec<(u64, Entry)>,
-}
-
 impl LogTail {
     pub(super) fn new(epochs: Epochs, end: u64) -> Self {
         Self {
@@ -130,20 +121,17 @@ impl LogTail {
         self.unsafe_to_send.front().copied().unwrap_or(self.end)
     }
 
-    /// Entries that have become sendable since the last call.
-    pub(super) fn offer(&mut self) -> Option<Offer> {
+    /// The positions of what has become sendable and was not [offered](Self::offered) yet.
+    pub(super) fn to_offer(&self) -> Option<(u64, u64)> {
         let (from, next) = (self.offered_end, self.sendable_end());
-        if from >= next {
-            return None;
-        }
-        let entries = self.kept_between(from, next);
-        self.offered_end = next;
+        (from < next).then_some((from, next))
+    }
+
+    /// Everything sendable was offered to whoever listens; what nobody was there for is read from
+    /// the store when somebody is.
+    pub(super) fn offered(&mut self) {
+        self.offered_end = self.sendable_end();
         self.trim();
-        Some(Offer {
-            from,
-            next,
-            entries,
-        })
     }
 
     /// How far entries were offered to sessions: the end of the log as peers may see it.
@@ -151,20 +139,15 @@ impl LogTail {
         self.offered_end
     }
 
-    /// Nobody listens: what has become sendable is read from the store when somebody does.
-    pub(super) fn offer_to_nobody(&mut self) {
-        self.offered_end = self.sendable_end();
-        self.trim();
-    }
-
     /// Kept entries of a range of positions. Cost: the range.
-    pub(super) fn kept_between(&self, from: u64, to: u64) -> Vec<(u64, Entry)> {
+    pub(super) fn kept_between(
+        &self,
+        from: u64,
+        to: u64,
+    ) -> impl Iterator<Item = (u64, &Entry)> + Clone {
         let from = from.max(self.kept_from);
         let count = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
-        (from..)
-            .zip(self.kept_since(from).cloned())
-            .take(count)
-            .collect()
+        (from..).zip(self.kept_since(from)).take(count)
     }
 
     /// Entries with ready events of one aggregate, from a position on.
@@ -191,11 +174,10 @@ impl LogTail {
         self.kept.iter()
     }
 
-    fn kept_since(&self, from: u64) -> impl Iterator<Item = &Entry> {
+    fn kept_since(&self, from: u64) -> impl Iterator<Item = &Entry> + Clone {
         let skipped = from.saturating_sub(self.kept_from);
-        self.kept
-            .iter()
-            .skip(usize::try_from(skipped).unwrap_or(usize::MAX))
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+        self.kept.range(skipped.min(self.kept.len())..)
     }
 }
 

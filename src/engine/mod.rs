@@ -40,7 +40,6 @@ mod timers;
 mod watching;
 mod writer;
 
-use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -64,7 +63,7 @@ pub use watching::Watched;
 use self::audit::Audit;
 use self::cache::Cache;
 use self::identity::Identity;
-use self::link::LinkState;
+use self::link::Links;
 use self::log_tail::LogTail;
 use self::peers::Peers;
 use self::reading::{LoadWaiting, Pending};
@@ -95,8 +94,10 @@ pub struct Engine {
     names: BlockNames,
     writer: Writer,
     cache: Cache,
+    /// The log was empty when it was opened, and what has become ready since came into memory.
+    holds_all: bool,
     peers: Peers,
-    links: BTreeMap<LinkId, Box<LinkState>>,
+    links: Links,
     timers: Timers,
     /// One-time syncs, which count the rejections among what they brought.
     counting: BTreeSet<LinkId>,

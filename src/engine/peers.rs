@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::notes::{self, Key};
-use crate::event::{EventId, ReplicaId, Seq};
+use crate::event::{EventId, ReplicaId, Seq, cbor};
 use crate::limits::HELLO_PEERS_MAX;
 use crate::log::{Cursor, Note, Received};
 use crate::protocol::{KnownPeer, Staged};
@@ -33,6 +33,19 @@ pub(super) struct PeerNote {
     pub(super) cursor: Cursor,
     /// Grows with every session, so that the latest peers are listed first.
     session: u64,
+}
+
+impl PeerNote {
+    /// As `cbor::to_vec` does it, without asking field by field: it is written with everything that
+    /// a peer sends.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut cbor = cbor::Writer::new();
+        cbor.map(2).text("cursor").map(2);
+        cbor.text("epoch").uint(self.cursor.epoch.to_bits());
+        cbor.text("position").uint(self.cursor.position);
+        cbor.text("session").uint(self.session);
+        cbor.into_bytes()
+    }
 }
 
 /// What a peer has told of itself and acknowledged.
@@ -327,6 +340,16 @@ mod tests {
         assert_eq!(stored(at(2, 1)), at(2, 1));
         assert_eq!(stored(at(0, u64::MAX)), at(0, u64::MAX));
         assert_eq!(stored(at(2, 2)), at(2, 2));
+    }
+
+    #[test]
+    fn a_note_of_a_peer_has_the_bytes_that_serde_gives_it() {
+        for (epoch, position, session) in [(0, 0, 0), (7, 23, 24), (u64::MAX, 1 << 40, 65_536)] {
+            let epoch = Epoch::from_bits(epoch);
+            let cursor = Cursor { epoch, position };
+            let note = PeerNote { cursor, session };
+            assert_eq!(note.encode(), cbor::to_vec(&note).unwrap());
+        }
     }
 
     #[test]

@@ -57,7 +57,9 @@ pub(super) enum Pending {
 /// An aggregate that was read.
 struct Rebuilt {
     timeline: Timeline,
-    /// What no stored fold holds, with how it came in.
+    /// How many events no stored fold holds.
+    unsaved: u64,
+    /// Those of them that somebody waits to be told of, with how they came in.
     news: Vec<(Event, CameIn)>,
     /// It was folded before this one.
     unfolded: Option<EventId>,
@@ -80,7 +82,7 @@ impl Engine {
 
     /// Somebody reads: the answer comes when the aggregate is in memory and folded.
     pub(super) fn load(&mut self, ticket: Ticket, aggregate: AggregateId, whole: bool) {
-        if self.is_here(&aggregate, whole) {
+        if self.begin_new(&aggregate) || self.is_here(&aggregate, whole) {
             self.fold(&aggregate);
             self.reply(ticket, Ok(Reply::Done));
             return;
@@ -96,6 +98,27 @@ impl Engine {
         self.cache
             .timeline(aggregate)
             .is_some_and(|timeline| !timeline.wants_history() && (!whole || timeline.has_history()))
+    }
+
+    /// Brings an aggregate into memory that nobody has written yet. Only while everything that was
+    /// ever written is in memory can that be told without asking the store.
+    pub(super) fn begin_new(&mut self, aggregate: &AggregateId) -> bool {
+        let is_new = self.holds_all
+            && !self.cache.has_let_go()
+            && self.cache.place(aggregate) == Place::Cold;
+        if is_new {
+            let timeline = self.empty_timeline(aggregate);
+            self.cache.loaded(timeline, 0, None);
+        }
+        is_new
+    }
+
+    fn empty_timeline(&self, aggregate: &AggregateId) -> Timeline {
+        let route = self.registry.route(aggregate).cloned();
+        let rule = route.as_ref().map(Route::fingerprint);
+        let mut timeline = Timeline::new(aggregate.clone(), route);
+        timeline.avoid(rule.map_or(Shortcuts::NONE, |rule| self.audit.avoided(rule)));
+        timeline
     }
 
     /// Sees to it that an aggregate comes into memory, with its events if `whole`.
@@ -155,10 +178,10 @@ impl Engine {
         match built {
             Ok(Some(Rebuilt {
                 timeline,
+                unsaved,
                 news,
                 unfolded,
             })) => {
-                let unsaved = u64::try_from(news.len()).unwrap_or(u64::MAX);
                 self.cache.loaded(timeline, unsaved, unfolded);
                 self.tell_expected(&aggregate, &news);
                 self.is_in_memory(&aggregate);
@@ -187,16 +210,12 @@ impl Engine {
         history: History,
         began: u64,
     ) -> Option<Rebuilt> {
-        let route = self.registry.route(aggregate).cloned();
-        let rule = route.as_ref().map(Route::fingerprint);
-        let avoided = rule.map_or(Shortcuts::NONE, |rule| self.audit.avoided(rule));
         let mut timeline = match history.fold {
-            None => {
-                let mut timeline = Timeline::new(aggregate.clone(), route);
-                timeline.avoid(avoided);
-                timeline
-            }
+            None => self.empty_timeline(aggregate),
             Some(bytes) => {
+                let route = self.registry.route(aggregate).cloned();
+                let rule = route.as_ref().map(Route::fingerprint);
+                let avoided = rule.map_or(Shortcuts::NONE, |rule| self.audit.avoided(rule));
                 let fold = StoredFold::decode(&bytes).ok()?;
                 if avoided.has(Shortcut::StoredFold) || !fold.avoided().has_all(avoided) {
                     return None;
@@ -209,6 +228,7 @@ impl Engine {
         let mut unfolded = None;
         let mut rejected = Vec::new();
         let mut news = Vec::new();
+        let mut unsaved = 0;
         let stored = history.entries.into_iter().map(|(_, entry)| entry);
         let mut unstored = self.log.ready_of(aggregate, began);
         if mutant!("load-misses-unstored") {
@@ -227,7 +247,10 @@ impl Engine {
                 }
                 match timeline.integrate(event.detached(), tag) {
                     Integration::Added { late, raced } => {
-                        news.push((event.clone(), CameIn { late, raced }));
+                        unsaved += 1;
+                        if self.watches.expects(event) {
+                            news.push((event.clone(), CameIn { late, raced }));
+                        }
                     }
                     Integration::HistoryMissing if mutant!("stored-fold-kept") => {}
                     Integration::HistoryMissing => return None,
@@ -241,6 +264,7 @@ impl Engine {
         self.watches.opened(aggregate);
         Some(Rebuilt {
             timeline,
+            unsaved,
             news,
             unfolded,
         })

@@ -102,6 +102,7 @@ impl Engine {
         for range in [rest, all] {
             for at in range {
                 let aggregate = &wish.drafts.get(at)?.aggregate;
+                self.begin_new(aggregate);
                 // A fold may find that it needs the history first.
                 self.fold(aggregate);
                 let is_cold = self.cache.place(aggregate) != Place::Hot;

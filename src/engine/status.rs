@@ -133,8 +133,8 @@ impl Engine {
             peers: self.peers.cursors().collect(),
             links: self
                 .links
-                .keys()
-                .filter_map(|link| self.link_status(*link))
+                .ids()
+                .filter_map(|link| self.link_status(link))
                 .collect(),
             failed: self.writer.failed.clone(),
         }
@@ -172,7 +172,7 @@ impl Engine {
 
     /// One connection as it stands.
     pub fn link_status(&self, link: LinkId) -> Option<LinkStatus> {
-        let state = self.links.get(&link)?;
+        let state = self.links.get(link)?;
         Some(LinkStatus {
             link,
             session: state.session.status(),

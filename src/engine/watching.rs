@@ -60,10 +60,25 @@ impl Pending {
 }
 
 impl Watch {
-    fn take(&mut self, change: &Change, until: u64, open: Option<CameIn>) {
-        let name = &change.aggregate;
-        if let Some(pending) = self.changes.get_mut(name) {
-            pending.change.absorb(change.clone());
+    /// Takes a change at a position of the log, or falls behind. Whether its reader may be asleep:
+    /// one that has something to take was woken for that.
+    fn hear(&mut self, change: Change, position: u64, open: Option<CameIn>) -> bool {
+        let was_idle = self.changes.is_empty() && self.behind_from.is_none();
+        if let Some(from) = &mut self.behind_from {
+            *from = position.min(*from);
+        } else if self.changes.len() < WATCH_CHANGES_MAX
+            || self.changes.contains_key(&change.aggregate)
+        {
+            self.take(change, position.saturating_add(1), open);
+        } else {
+            self.behind_from = Some(position);
+        }
+        was_idle
+    }
+
+    fn take(&mut self, change: Change, until: u64, open: Option<CameIn>) {
+        if let Some(pending) = self.changes.get_mut(&change.aggregate) {
+            pending.change.absorb(change);
             pending.until = until.max(pending.until);
             if let Some(open) = open {
                 let all = pending.open.get_or_insert_default();
@@ -71,14 +86,14 @@ impl Watch {
                 all.raced |= open.raced;
             }
         } else {
+            let name = change.aggregate.clone();
             self.order.push_back(name.clone());
-            let change = change.clone();
             let pending = Pending {
                 change,
                 until,
                 open,
             };
-            self.changes.insert(name.clone(), pending);
+            self.changes.insert(name, pending);
         }
     }
 }
@@ -162,24 +177,29 @@ impl Watches {
         expected.is_some_and(|expected| expected.contains_key(&event.id()))
     }
 
-    fn tell(&mut self, change: &Change, position: u64, open: Option<CameIn>) -> Vec<WatchId> {
-        let mut woken = Vec::new();
-        for (id, watch) in &mut self.readers {
-            if !watch.filter.passes(&change.aggregate) {
-                continue;
+    fn tell(
+        &mut self,
+        change: Change,
+        position: u64,
+        open: Option<CameIn>,
+        mut wake: impl FnMut(WatchId),
+    ) {
+        let name = change.aggregate.clone();
+        let readers = self.readers.iter_mut();
+        let mut readers = readers.filter(|(_, watch)| watch.filter.passes(&name));
+        let Some((mut id, mut watch)) = readers.next() else {
+            return;
+        };
+        // All but the last are given a copy.
+        for (next, other) in readers {
+            if watch.hear(change.clone(), position, open) {
+                wake(*id);
             }
-            woken.push(*id);
-            if let Some(from) = &mut watch.behind_from {
-                *from = position.min(*from);
-            } else if watch.changes.len() < WATCH_CHANGES_MAX
-                || watch.changes.contains_key(&change.aggregate)
-            {
-                watch.take(change, position.saturating_add(1), open);
-            } else {
-                watch.behind_from = Some(position);
-            }
+            (id, watch) = (next, other);
         }
-        woken
+        if watch.hear(change, position, open) {
+            wake(*id);
+        }
     }
 }
 
@@ -230,13 +250,11 @@ impl Engine {
     /// been rewritten.
     pub fn watch_page(&mut self, watch: WatchId, page: &Page) {
         let at_end = page.next >= self.log.stored_end();
-        let rest = if at_end {
-            self.log.kept_between(page.next, self.log.end())
-        } else {
-            Vec::new()
-        };
+        let end = if at_end { self.log.end() } else { page.next };
+        let rest = self.log.kept_between(page.next, end);
+        let read = page.entries.iter().map(|(at, entry)| (*at, entry));
         let mut changes = Vec::new();
-        for (position, entry) in page.entries.iter().chain(&rest) {
+        for (position, entry) in read.chain(rest) {
             if entry.kind != EntryKind::Waiting {
                 let events = entry.commit.events().iter();
                 let change = |event| Change {
@@ -252,7 +270,7 @@ impl Engine {
         };
         for (change, until) in changes {
             if watch.filter.passes(&change.aggregate) || mutant!("filter-forgotten-behind") {
-                watch.take(&change, until, None);
+                watch.take(change, until, None);
             }
         }
         // Something before the page may have been added while it was read.
@@ -264,18 +282,18 @@ impl Engine {
     /// An event came into an aggregate in memory, which has not been folded with it yet.
     pub(super) fn changed(&mut self, event: &Event, at_most: CameIn, position: u64) {
         let change = self.change(event);
-        self.tell(&change, position, Some(at_most));
+        self.tell(change, position, Some(at_most));
     }
 
     /// Tells of a change of which everything is known.
-    pub(super) fn tell_change(&mut self, change: &Change, position: u64) {
+    pub(super) fn tell_change(&mut self, change: Change, position: u64) {
         self.tell(change, position, None);
     }
 
-    fn tell(&mut self, change: &Change, position: u64, open: Option<CameIn>) {
-        for watch in self.watches.tell(change, position, open) {
-            self.effects.push_back(Effect::Wake(watch));
-        }
+    fn tell(&mut self, change: Change, position: u64, open: Option<CameIn>) {
+        let effects = &mut self.effects;
+        let wake = |watch| effects.push_back(Effect::Wake(watch));
+        self.watches.tell(change, position, open, wake);
     }
 
     /// An aggregate was read: tells of the events that came in meanwhile.
@@ -307,7 +325,7 @@ impl Engine {
                 raced: true,
                 durable: false,
             };
-            self.tell(&change, position, None);
+            self.tell(change, position, None);
         }
     }
 

@@ -1,4 +1,4 @@
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -9,7 +9,7 @@ use super::peers::PeerNote;
 use super::{Effect, Engine, LinkId, Ticket};
 use crate::event::{AggregateId, EventId, ReplicaId};
 use crate::limits::{FLUSH_MS, GROUP_BYTES_MAX};
-use crate::log::{Cursor, Durability, Entry, Group, Note, StateRow};
+use crate::log::{Durability, Entry, Group, Note, StateRow};
 use crate::protocol;
 
 /// What is to happen once a write is answered.
@@ -66,9 +66,29 @@ struct InFlight {
     end: u64,
     has_entries: bool,
     durability: Durability,
-    cursors: BTreeMap<ReplicaId, Cursor>,
-    delivered: BTreeMap<LinkId, u64>,
+    cursors: Latest<ReplicaId, PeerNote>,
+    delivered: Latest<LinkId, u64>,
     then: Vec<Then>,
+}
+
+/// The last value of each key, in the order of keys; mostly there is one.
+#[derive(Debug)]
+struct Latest<K, V>(Vec<(K, V)>);
+
+impl<K, V> Default for Latest<K, V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<K: Ord, V> Latest<K, V> {
+    fn set(&mut self, key: K, value: V) {
+        let at = self.0.partition_point(|(other, _)| *other < key);
+        match self.0.get_mut(at) {
+            Some((other, last)) if *other == key => *last = value,
+            _ => self.0.insert(at, (key, value)),
+        }
+    }
 }
 
 /// Items on their way to be one group: what only the last of them says is told once.
@@ -77,8 +97,8 @@ struct Gathered {
     group: Group,
     bytes: usize,
     identity: Option<Identity>,
-    cursors: BTreeMap<ReplicaId, PeerNote>,
-    delivered: BTreeMap<LinkId, u64>,
+    cursors: Latest<ReplicaId, PeerNote>,
+    delivered: Latest<LinkId, u64>,
     then: Vec<Then>,
 }
 
@@ -98,8 +118,12 @@ impl Gathered {
         }
         self.group.notes.extend(item.notes);
         self.identity = item.identity.or(self.identity);
-        self.cursors.extend(item.cursor);
-        self.delivered.extend(item.delivered);
+        if let Some((peer, note)) = item.cursor {
+            self.cursors.set(peer, note);
+        }
+        if let Some((link, delivery)) = item.delivered {
+            self.delivered.set(link, delivery);
+        }
         self.then.extend(item.then);
         None
     }
@@ -108,8 +132,8 @@ impl Gathered {
     fn note(&mut self) {
         let identity = self.identity.map(|identity| Key::Identity.put(&identity));
         self.group.notes.extend(identity);
-        let cursors = self.cursors.iter();
-        let cursors = cursors.map(|(peer, note)| Key::Peer(*peer).put(note));
+        let cursors = self.cursors.0.iter();
+        let cursors = cursors.map(|(peer, note)| Key::Peer(*peer).put_bytes(note.encode().into()));
         if !mutant!("cursor-not-stored") {
             self.group.notes.extend(cursors);
         }
@@ -122,7 +146,7 @@ impl Gathered {
             states,
             durability,
         } = &self.group;
-        let says_nothing = self.then.is_empty() && self.delivered.is_empty();
+        let says_nothing = self.then.is_empty() && self.delivered.0.is_empty();
         let holds_nothing = entries.is_empty() && notes.is_empty() && states.is_empty();
         says_nothing && holds_nothing && *durability == Durability::Buffered
     }
@@ -205,12 +229,11 @@ impl Engine {
             ..
         } = gathered;
         let end = self.log.end().saturating_sub(self.writer.queued_entries);
-        let cursors = cursors.into_iter().map(|(peer, note)| (peer, note.cursor));
         self.writer.in_flight = Some(InFlight {
             end,
             has_entries: !group.entries.is_empty(),
             durability: group.durability,
-            cursors: cursors.collect(),
+            cursors,
             delivered,
             then,
         });
@@ -243,13 +266,13 @@ impl Engine {
         if !durable || !mutant!("tail-not-woken") {
             self.effects.push_back(Effect::Appended { end: done.end });
         }
-        for (peer, cursor) in done.cursors {
-            self.peers.keep(peer, cursor);
+        for (peer, note) in done.cursors.0 {
+            self.peers.keep(peer, note.cursor);
         }
         for then in done.then {
             self.carry_on(then);
         }
-        for (link, delivery) in done.delivered {
+        for (link, delivery) in done.delivered.0 {
             self.tell_session(link, protocol::Input::Taken { delivery, durable });
         }
     }

@@ -60,18 +60,6 @@ impl Prepared {
         Self::with_names(epoch, from, next, entries, Some(names))
     }
 
-    /// The same, not encoded: for sessions that [want](super::Session::wants) none of it.
-    pub fn unwanted(epoch: Epoch, from: u64, next: u64, entries: Vec<(u64, Entry)>) -> Self {
-        Self {
-            from,
-            next,
-            epoch,
-            entries,
-            events: 0,
-            shared: None,
-        }
-    }
-
     fn with_names(
         epoch: Epoch,
         from: u64,

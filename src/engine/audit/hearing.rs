@@ -76,7 +76,7 @@ impl Engine {
     /// Answers a peer once everything that it told has been looked at: what differs or did, and, where
     /// it asked, what agrees.
     pub(in crate::engine) fn answer(&mut self, state: &mut LinkState) {
-        if !state.audit.waits.is_empty() {
+        if !state.audit.waits.is_empty() || !state.audit.has_to_answer() {
             return;
         }
         let mut entries = Vec::new();

@@ -68,6 +68,11 @@ impl LinkAudit {
         }
     }
 
+    /// Whether there is something to be answered, if only that there is nothing.
+    pub(super) fn has_to_answer(&self) -> bool {
+        self.owes_answer || !self.answers.is_empty() || !self.relayed.is_empty()
+    }
+
     /// It can be told at once what an aggregate stands at.
     pub(in crate::engine) fn know(&mut self, aggregate: &AggregateId, standing: Standing) {
         if self.ready.len() < DIGESTS_MAX {
@@ -250,7 +255,7 @@ impl Engine {
             return;
         };
         for link in links {
-            if let Some(state) = self.links.get_mut(link) {
+            if let Some(state) = self.links.get_mut(*link) {
                 state.audit.know(aggregate, standing);
             }
             // So that it sets its deadline.

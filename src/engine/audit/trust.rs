@@ -135,6 +135,6 @@ impl Engine {
             durable: true,
         };
         let position = self.log.end().saturating_sub(1);
-        self.tell_change(&change, position);
+        self.tell_change(change, position);
     }
 }

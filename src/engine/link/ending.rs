@@ -14,7 +14,7 @@ use crate::protocol::{CloseCode, Input};
 impl Engine {
     pub(in crate::engine) fn count_rejection(&mut self, event: EventId) {
         for link in &self.counting {
-            if let Some(state) = self.links.get_mut(link)
+            if let Some(state) = self.links.get_mut(*link)
                 && let Some(seqs) = state.pulled.get(&event.replica)
                 && seqs.contains(event.seq)
             {
@@ -135,7 +135,7 @@ impl Engine {
         self.note_forks(&state.forked);
         if let Some(peer) = state.peer {
             // A greeting that was late may have taken back what the others have heard.
-            let others = self.links.values().filter(|other| other.peer == Some(peer));
+            let others = self.links.iter().filter(|other| other.peer == Some(peer));
             if let Some(position) = others.filter_map(|other| other.acked).max() {
                 self.peers.acknowledged(peer, position, 0, false);
             }
@@ -176,7 +176,7 @@ impl Engine {
     }
 
     pub(in crate::engine) fn end_all_links(&mut self, code: CloseCode, reason: &str) {
-        let links: Vec<LinkId> = self.links.keys().copied().collect();
+        let links: Vec<LinkId> = self.links.ids().collect();
         for link in links {
             self.tell_session(
                 link,
@@ -200,7 +200,8 @@ impl Engine {
         code: Option<CloseCode>,
         reason: String,
     ) {
-        if let Some(mut state) = self.links.remove(&link) {
+        if let Some(mut state) = self.links.take(link) {
+            self.links.remove(link);
             self.timers.set(link, state.due, None);
             self.end_link(link, &mut state, code.unwrap_or(CloseCode::LOST), reason);
         }

@@ -41,7 +41,8 @@ impl Engine {
             }
         }
         if let Some(address) = &state.options.address {
-            item.notes.extend(self.peers.met_at(address, greeting.replica));
+            item.notes
+                .extend(self.peers.met_at(address, greeting.replica));
         }
         if !item.is_empty() {
             self.writer.push(item);

@@ -8,6 +8,7 @@
 
 mod ending;
 mod greeting;
+mod links;
 mod supply;
 
 use alloc::boxed::Box;
@@ -17,6 +18,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+pub(super) use self::links::Links;
 use super::audit::LinkAudit;
 use super::io::LinkOptions;
 use super::reading::Pending;
@@ -208,7 +210,7 @@ impl Engine {
         if state.options.once {
             self.counting.insert(link);
         }
-        self.links.insert(link, Box::new(state));
+        self.links.open(Box::new(state));
         self.with_link(link, |engine, state| {
             if let Some(reason) = engine.writer.failed.as_deref() {
                 let (code, reason) = (CloseCode::INTERNAL, reason.into());
@@ -236,7 +238,7 @@ impl Engine {
 
     /// Works on one connection, then carries out what its session wants.
     pub(super) fn with_link(&mut self, link: LinkId, work: impl FnOnce(&mut Self, &mut LinkState)) {
-        let Some(mut state) = self.links.remove(&link) else {
+        let Some(mut state) = self.links.take(link) else {
             return;
         };
         let live = state.is_live();
@@ -268,8 +270,10 @@ impl Engine {
         let due = due.filter(|_| !state.ended);
         self.timers.set(link, state.due, due);
         state.due = due;
-        if !state.ended {
-            self.links.insert(link, state);
+        if state.ended {
+            self.links.remove(link);
+        } else {
+            self.links.put_back(state);
         }
     }
 

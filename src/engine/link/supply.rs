@@ -1,4 +1,3 @@
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -6,7 +5,7 @@ use super::LinkState;
 use crate::engine::reading::Pending;
 use crate::engine::{Effect, Engine, LinkId};
 use crate::event::{Chain, EventId};
-use crate::log::{Known, Page, ReadLimit, Received};
+use crate::log::{Epoch, Known, Page, ReadLimit, Received};
 use crate::protocol::{Input, Prepared};
 
 /// What sessions send is found for them: in the store, or in memory as long as the store has not
@@ -29,8 +28,9 @@ impl Engine {
             });
             return;
         }
-        let mut entries = self.log.kept_between(since, end);
-        entries.truncate(limit.entries.max(1));
+        let kept = self.log.kept_between(since, end);
+        let kept = kept.take(limit.entries.max(1));
+        let entries: Vec<_> = kept.map(|(at, entry)| (at, entry.clone())).collect();
         let next = entries
             .last()
             .map_or(end.max(since), |(position, _)| position + 1);
@@ -116,31 +116,37 @@ impl Engine {
     /// Offers what has become sendable to every connection, encoded once for all.
     pub(in crate::engine) fn broadcast(&mut self) {
         if self.links.is_empty() {
-            self.log.offer_to_nobody();
+            self.log.offered();
             return;
         }
         let Some(epoch) = self.log.epochs.current() else {
             return;
         };
-        while let Some(offer) = self.log.offer() {
-            let entries = self.sendable(offer.entries);
-            let (from, next) = (offer.from, offer.next);
-            let is_wanted = |state: &Box<LinkState>| state.session.wants(&entries);
-            let prepared = if self.links.values().any(is_wanted) {
-                Prepared::named(epoch, from, next, entries, &mut self.names)
-            } else {
-                Prepared::unwanted(epoch, from, next, entries)
-            };
-            let is_packed = self.links.values().any(|state| state.session.compresses());
-            let compression = self.compression.as_deref().filter(|_| is_packed);
-            let prepared = Arc::new(match compression {
-                Some(compression) => prepared.packed(compression),
-                None => prepared,
-            });
-            let links: Vec<LinkId> = self.links.keys().copied().collect();
-            for link in links {
-                self.tell_session(link, Input::Appended(prepared.clone()));
+        while let Some((from, next)) = self.log.to_offer() {
+            let prepared = Arc::new(self.prepared(epoch, from, next));
+            self.log.offered();
+            let mut link = self.links.next(None);
+            while let Some(at) = link {
+                self.tell_session(at, Input::Appended(prepared.clone()));
+                link = self.links.next(Some(at));
             }
+        }
+    }
+
+    /// Entries of these positions for all connections; without the entries if nobody wants any.
+    fn prepared(&mut self, epoch: Epoch, from: u64, next: u64) -> Prepared {
+        let offered = self.log.kept_between(from, next);
+        let is_wanted = |state: &LinkState| state.session.wants(offered.clone());
+        if !self.links.iter().any(is_wanted) {
+            return Prepared::named(epoch, from, next, Vec::new(), &mut self.names);
+        }
+        let offered = offered.map(|(at, entry)| (at, entry.clone())).collect();
+        let entries = self.sendable(offered);
+        let prepared = Prepared::named(epoch, from, next, entries, &mut self.names);
+        let is_packed = self.links.iter().any(|state| state.session.compresses());
+        match self.compression.as_deref().filter(|_| is_packed) {
+            Some(compression) => prepared.packed(compression),
+            None => prepared,
         }
     }
 }

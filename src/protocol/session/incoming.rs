@@ -345,7 +345,9 @@ impl Incoming {
             })?;
         }
         // One that is durable before long needs no other acknowledgement.
-        let untold = self.taken.saturating_sub(self.told_taken.max(self.told_durable));
+        let untold = self
+            .taken
+            .saturating_sub(self.told_taken.max(self.told_durable));
         if untold >= UNTOLD_BATCHES_MAX || (untold > 0 && self.discarding) {
             self.told_taken = self.taken;
             out.send(&Message::Ack {

@@ -184,9 +184,8 @@ impl Session {
     }
 
     /// Whether some of these entries of the log are to be sent to the peer, now or later.
-    pub fn wants(&self, entries: &[(u64, Entry)]) -> bool {
-        let skips = |(position, entry): &(u64, Entry)| self.outgoing.skips(*position, entry);
-        self.outgoing.active && !entries.iter().all(skips)
+    pub fn wants<'a>(&self, mut entries: impl Iterator<Item = (u64, &'a Entry)>) -> bool {
+        self.outgoing.active && !entries.all(|(at, entry)| self.outgoing.skips(at, entry))
     }
 
     /// Whether both ends have introduced themselves, and neither has ended it.
