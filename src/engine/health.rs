@@ -3,6 +3,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::lag::{Gap, Lag};
+use super::link::LinkState;
 use super::status::{WaitingCommit, listed_waiting};
 use super::{Distrusted, Divergence, Engine, LinkId};
 use crate::event::{AggregateId, EventId, ReplicaId, SeqRanges};
@@ -124,7 +125,7 @@ impl Engine {
             })
             .collect();
         for (position, entry) in self.log.kept_between(self.log.stored_end(), self.log.end()) {
-            self.count_lag(&mut lag, position, &entry);
+            self.count_lag(&mut lag, position, entry);
         }
         let (divergences, more_divergences) = self.audit.divergences();
         let (comparisons, audits) = self.audit.counts();
@@ -190,7 +191,7 @@ impl Engine {
         PeerLag {
             peer,
             is_connected: state.is_some(),
-            is_live: state.is_some_and(|state| state.is_live()),
+            is_live: state.is_some_and(LinkState::is_live),
             behind,
             ahead,
             unacknowledged: acked.map(|acked| self.log.end().saturating_sub(acked)),

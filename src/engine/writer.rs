@@ -191,9 +191,11 @@ impl Engine {
             return;
         }
         let mut gathered = Gathered::default();
-        if flush {
-            gathered.group.durability = Durability::Durable;
-        }
+        gathered.group.durability = if flush {
+            Durability::Durable
+        } else {
+            Durability::Buffered
+        };
         while let Some(item) = self.writer.queue.pop_front() {
             if let Some(item) = gathered.add(item) {
                 self.writer.queue.push_front(item);

@@ -255,7 +255,7 @@ impl Engine {
             return;
         };
         for link in links {
-            if let Some(state) = self.links.get_mut(*link) {
+            if let Some(state) = self.links.lent(*link) {
                 state.audit.know(aggregate, standing);
             }
             // So that it sets its deadline.

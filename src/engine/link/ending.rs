@@ -14,7 +14,7 @@ use crate::protocol::{CloseCode, Input};
 impl Engine {
     pub(in crate::engine) fn count_rejection(&mut self, event: EventId) {
         for link in &self.counting {
-            if let Some(state) = self.links.get_mut(*link)
+            if let Some(state) = self.links.lent(*link)
                 && let Some(seqs) = state.pulled.get(&event.replica)
                 && seqs.contains(event.seq)
             {

@@ -39,7 +39,7 @@ impl Links {
         self.0.get(&link)?.as_deref()
     }
 
-    pub(in crate::engine) fn get_mut(&mut self, link: LinkId) -> Option<&mut LinkState> {
+    pub(in crate::engine) fn lent(&mut self, link: LinkId) -> Option<&mut LinkState> {
         self.0.get_mut(&link)?.as_deref_mut()
     }
 

@@ -143,7 +143,9 @@ impl StoreFaults {
 
     /// Lets everything go on that hangs now.
     pub fn release(&self) {
-        self.script().released.send_modify(|times| *times += 1);
+        // Who waits may go on on this thread, and ask for something: not under the lock.
+        let released = self.script().released.clone();
+        released.send_modify(|times| *times += 1);
     }
 
     /// Everything that was asked, in the order of the calls.
