@@ -181,9 +181,9 @@ pub const LAG_ENTRIES_MAX: u64 = 65_536;
 pub const FAULTS_MAX: usize = 1_024;
 /// Rows of an index that a verification reads before others who read have their turn. Local.
 pub const VERIFY_ROWS_MAX: usize = 4_096;
-/// Entries that are verified when a store is opened after an unclean end. Local; a constant, or
-/// opening would cost as much as history.
-pub const STORE_TAIL_ENTRIES: u64 = 1024;
+/// Events, of whole commits, that are verified when a store is opened after an unclean end. Local; a
+/// constant, or opening would cost as much as history. Each is sought in both indexes.
+pub const STORE_TAIL_EVENTS: usize = 1024;
 /// Bytes of commits that are read for that, at most. Local.
 pub const STORE_TAIL_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of blocks that a disk store keeps in memory. Local.

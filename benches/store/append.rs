@@ -4,9 +4,10 @@ use anabranch::log::{Epoch, Group};
 use anabranch::store::{EventStore, FjallStore};
 
 use super::Wishes;
-use super::content::{Authors, Fill, entry, group, wait};
+use super::content::{Authors, Fill, entry, group};
 use super::raw::Raw;
 use super::rows::{Rows, computed, median, timed};
+use super::wait::wait;
 
 /// Rounds of each kind, each of some groups.
 const ROUNDS: usize = 15;

@@ -1,15 +1,10 @@
 //! The events that are written: 174 bytes of canonical encoding each, as a commit of its own.
 
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
-
 use anabranch::event::{
     AggregateId, ChainTag, Commit, CommitSpan, Event, EventId, EventParts, EventType, Head, Heads,
     Metadata, Payload, ReplicaId, Seq, Timestamp,
 };
 use anabranch::log::{Durability, Entry, EntryKind, Group};
-use futures::future::BoxFuture;
 
 /// Names of aggregates, written to in no order.
 const AGGREGATES: u64 = 10_000;
@@ -129,22 +124,5 @@ pub(super) fn group(entries: Vec<Entry>) -> Group {
         entries,
         durability: Durability::Durable,
         ..Group::default()
-    }
-}
-
-/// Waits for a store's answer, which comes from one of its threads.
-pub(super) fn wait<T>(mut future: BoxFuture<'_, T>) -> T {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
     }
 }

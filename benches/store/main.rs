@@ -24,6 +24,7 @@ mod open;
 mod raw;
 mod replay;
 mod rows;
+mod wait;
 
 use std::path::PathBuf;
 

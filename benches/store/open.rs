@@ -6,8 +6,9 @@ use anabranch::log::{Epoch, ReadLimit};
 use anabranch::store::{EventStore, FjallStore};
 
 use super::Wishes;
-use super::content::{Authors, Fill, wait};
+use super::content::{Authors, Fill};
 use super::rows::{Rows, median, timed};
+use super::wait::wait;
 
 const ONE: ReadLimit = ReadLimit {
     entries: 1,

@@ -7,9 +7,10 @@ use anabranch::log::{Epoch, ReadLimit};
 use anabranch::store::{EventStore, FjallStore};
 
 use super::Wishes;
-use super::content::{Authors, Fill, wait};
+use super::content::{Authors, Fill};
 use super::raw::Raw;
 use super::rows::{Rows, computed, median, timed};
+use super::wait::wait;
 
 const PAGE: ReadLimit = ReadLimit {
     entries: 512,

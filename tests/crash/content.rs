@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 
 use anabranch::event::{
     AggregateId, Commit, CommitSpan, Event, EventId, EventParts, EventType, Heads, Metadata,
@@ -14,8 +11,12 @@ use anabranch::log::{
     Durability, Entry, EntryKind, Epoch, Group, HistoryFrom, Note, Opening, ReadLimit, StateRow,
 };
 use anabranch::store::{EventStore, FjallStore, StoreError};
-use futures::future::BoxFuture;
 use tempfile::TempDir;
+
+#[path = "../../benches/store/wait.rs"]
+mod wait;
+
+pub(super) use self::wait::wait;
 
 pub(super) const ALL: ReadLimit = ReadLimit {
     entries: usize::MAX,
@@ -237,22 +238,5 @@ pub(super) fn scratch() -> TempDir {
         tempfile::tempdir_in(memory).unwrap()
     } else {
         tempfile::tempdir().unwrap()
-    }
-}
-
-/// Waits for a store's answer, which comes from one of its threads.
-pub(super) fn wait<T>(mut future: BoxFuture<'_, T>) -> T {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
     }
 }

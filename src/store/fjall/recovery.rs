@@ -18,7 +18,7 @@ use super::reader::{Reader, bad_key, pair, row_of};
 use super::rows;
 use super::tables::Tables;
 use crate::event::{Chain, Event, ReplicaId, Seq, SeqRanges};
-use crate::limits::{STORE_TAIL_BYTES, STORE_TAIL_ENTRIES};
+use crate::limits::{STORE_TAIL_BYTES, STORE_TAIL_EVENTS};
 use crate::log::{Entry, EntryKind, Epochs, IdRange, Received, Track};
 use crate::store::StoreError;
 use crate::store::ledger::Ledger;
@@ -187,17 +187,18 @@ fn track(
 /// Reads the last entries and what was written with them. Those that the indexes do not tell have
 /// been read already.
 fn verify_tail(reader: &Reader, ledger: &Ledger, indexed: u64) -> Result<(), StoreError> {
-    let mut bytes = 0_usize;
+    let (mut events, mut bytes) = (0_usize, 0_usize);
     let mut block = None;
     let mut looked_up = LookedUp::default();
-    for (position, _) in (0..ledger.end()).rev().zip(0..STORE_TAIL_ENTRIES) {
+    for position in (0..ledger.end()).rev() {
         let entry = reader.entry_near(&mut block, position)?;
         verify_received(ledger.received(), position, &entry)?;
         if position < indexed {
             verify_indexed(reader, &mut looked_up, position, &entry)?;
         }
+        events = events.saturating_add(entry.commit.events().len());
         bytes = bytes.saturating_add(entry.commit.bytes());
-        if bytes >= STORE_TAIL_BYTES {
+        if events >= STORE_TAIL_EVENTS || bytes >= STORE_TAIL_BYTES {
             break;
         }
     }
