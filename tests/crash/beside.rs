@@ -2,18 +2,20 @@
 //! all beside one another and in an order that chance decides.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use anabranch::event::{AggregateId, ReplicaId, Seq};
 use anabranch::log::{Durability, Group, HistoryFrom, IdRange, ReadLimit};
 use anabranch::store::{EventStore, FjallStore};
+use fjall::{Database, KeyspaceCreateOptions};
 
 use super::blocks::{AGGREGATES, WRITERS, check, entry, open};
 use super::content::{ALL, scratch, wait};
 
-/// More than two segments of an index.
-const EVENTS: u64 = 70_000;
+/// More than three segments of an index, which end with a block.
+const EVENTS: u64 = 100_000;
 /// What is written while nobody else reads, so that the rows of an index come soon.
 const ALONE: u64 = 31_000;
 
@@ -138,6 +140,31 @@ fn look_into_history(store: &FjallStore, number: u64, end: u64) {
     assert!(found.is_sorted_by(|a, b| a < b));
 }
 
+/// Up to where the indexes tell what the log holds, as the note of it says. A block begins there, so
+/// that whoever reads from there on finds the ends of segments where they were.
+fn indexed(folder: &Path) -> u64 {
+    let db = Database::builder(folder.join("data")).open().unwrap();
+    let row = |table: &str, key: &[u8]| {
+        let table = db.keyspace(table, KeyspaceCreateOptions::default);
+        table.unwrap().get(key).unwrap()
+    };
+    let note = row("notes", b"i").unwrap();
+    let indexed = u64::from_be_bytes(note[..8].try_into().unwrap());
+    assert!(row("log", &indexed.to_be_bytes()).is_some());
+    indexed
+}
+
+#[test]
+fn rows_of_indexes_are_written_though_nobody_reads() {
+    let folder = scratch();
+    let store = open(folder.path());
+    for first in (0..67_000).step_by(1_000) {
+        wait(store.append(group(first..first + 1_000))).unwrap();
+    }
+    drop(store);
+    assert!(indexed(folder.path()) >= 32_768);
+}
+
 #[test]
 fn whoever_reads_beside_everything_else_finds_what_was_answered() {
     let folder = scratch();
@@ -165,5 +192,6 @@ fn whoever_reads_beside_everything_else_finds_what_was_answered() {
     check(&store, EVENTS);
     // As a process that was killed leaves it.
     drop(store);
+    assert!(indexed(folder.path()) >= 2 * 32_768, "rows are behind");
     check(&open(folder.path()), EVENTS);
 }

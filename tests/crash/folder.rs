@@ -66,7 +66,7 @@ fn a_newer_format_is_refused_and_not_touched() {
         &format,
         fs::read_to_string(&format)
             .unwrap()
-            .replace("format 2", "format 3"),
+            .replace("format 3", "format 4"),
     )
     .unwrap();
     let before = files(folder.path());
@@ -75,8 +75,8 @@ fn a_newer_format_is_refused_and_not_touched() {
         matches!(
             refused,
             Err(StoreError::UnsupportedFormat {
-                found: 3,
-                max: 2,
+                found: 4,
+                max: 3,
                 ..
             })
         ),
@@ -97,7 +97,7 @@ fn an_older_format_is_refused_and_not_touched() {
             refused,
             Err(StoreError::OutdatedFormat {
                 found: 1,
-                min: 2,
+                min: 3,
                 ..
             })
         ),
@@ -125,7 +125,7 @@ fn the_same_process_cannot_open_a_store_twice() {
 #[test]
 fn a_store_that_was_being_founded_is_founded_again() {
     let folder = scratch();
-    let new = "anabranch store\nformat 2\nfounding\n";
+    let new = "anabranch store\nformat 3\nfounding\n";
     fs::write(folder.path().join("lock"), "process 4711 (anabranch)\n").unwrap();
     fs::write(folder.path().join("format.new"), "anabr").unwrap();
     store_with(folder.path(), 2);

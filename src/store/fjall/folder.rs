@@ -1,7 +1,7 @@
 //! A store's directory: what it is, who has it open, and how far it was fsynced.
 //!
 //! ```text
-//! format   "anabranch store\nformat 2\n", and "founding\n" until the tables are there
+//! format   "anabranch store\nformat 3\n", and "founding\n" until the tables are there
 //! lock     locked by the operating system while open; holds "process 4711 (anabranch serve)"
 //! mark     the high-water mark, see `mark`
 //! data/    fjall's files
@@ -18,7 +18,7 @@ use std::string::String;
 use super::mark::Mark;
 use crate::store::StoreError;
 
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const MAGIC: &str = "anabranch store\nformat ";
 const FOUNDING: &str = "founding\n";
 const HOLDER: &str = "process ";

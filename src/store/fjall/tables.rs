@@ -11,8 +11,12 @@ use std::string::{String, ToString};
 use std::time::Duration;
 use std::vec::Vec;
 
-use fjall::config::{FilterPolicy, FilterPolicyEntry, PartitioningPolicy, PinningPolicy};
-use fjall::{AbstractTree, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::config::{
+    CompressionPolicy, FilterPolicy, FilterPolicyEntry, PartitioningPolicy, PinningPolicy,
+};
+use fjall::{
+    AbstractTree, CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode,
+};
 
 use super::manifest;
 use crate::limits::{STORE_CACHE_BYTES, STORE_JOURNAL_BYTES, STORE_TABLE_BYTES};
@@ -74,6 +78,7 @@ impl Tables {
                 .max_journaling_size(STORE_JOURNAL_BYTES)
                 .max_cached_files(Some(OPEN_FILES))
                 .worker_threads(WORKERS)
+                .journal_compression(CompressionType::None)
                 .open();
             let db = opened.map_err(|error| failed("open the tables", "tables", &error))?;
             let table = |name: &str| {
@@ -191,13 +196,15 @@ fn journals(path: &Path) -> Vec<std::path::PathBuf> {
 
 /// Rows are found by ranges and by keys that are there, so filters would only cost memory. Indexes
 /// are cut into pages and none is kept in memory, or opening a store and reading one row of it would
-/// read in proportion to its tables.
+/// read in proportion to its tables. Blocks are compressed, which costs the threads in the background
+/// and whoever reads them some 50 ns an event; the journal, which everybody waits for, is not.
 fn options() -> KeyspaceCreateOptions {
     let mut options = KeyspaceCreateOptions::default()
         .max_memtable_size(STORE_TABLE_BYTES)
         .filter_policy(FilterPolicy::all(FilterPolicyEntry::None))
         .index_block_pinning_policy(PinningPolicy::all(false))
-        .expect_point_read_hits(true);
+        .expect_point_read_hits(true)
+        .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4));
     options.index_block_partitioning_policy = PartitioningPolicy::all(true);
     options
 }

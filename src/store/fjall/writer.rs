@@ -316,7 +316,6 @@ impl Writer {
 
     /// Writes all index rows that are not written yet, so that the next open finds nothing to do.
     fn index_all(&mut self) -> Result<(), StoreError> {
-        self.fresh().settle();
         self.fresh().end_segment();
         let full: Vec<_> = self.fresh().full().cloned().collect();
         if full.is_empty() {
