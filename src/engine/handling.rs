@@ -61,7 +61,7 @@ impl Engine {
             compression: None,
             names: BlockNames::new(),
             writer: Writer::default(),
-            cache: Cache::new(cache_bytes),
+            cache: Cache::new(cache_bytes, outside.entropy),
             holds_all: opening.end == 0,
             peers,
             links: Links::default(),

@@ -1,8 +1,18 @@
+//! Timelines in memory, as many as a number of bytes allows.
+//!
+//! The invariant kept here: what is in memory is counted, and what leaves was stored before, if it
+//! holds anything that the store lacks.
+//!
+//! This module knows no events and no rules beyond handing them to a timeline; what is read from a
+//! store, and when, is decided elsewhere.
+
+mod shelf;
+
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use core::ops::Bound;
 
+use self::shelf::Shelf;
 use crate::event::{AggregateId, ChainTag, Event, EventId};
 use crate::limits::{FOLD_EVENTS_MAX, UNRESOLVED_LISTED_MAX};
 use crate::merge::{FoldOutcome, Guard, Integration, Timeline, Unresolved};
@@ -13,13 +23,10 @@ use crate::merge::{FoldOutcome, Guard, Integration, Timeline, Unresolved};
 /// the aggregate again costs one read. Nothing leaves but in [`shrink`](Self::shrink), which the
 /// engine calls between two inputs, so what was found in memory stays there while an input is
 /// worked on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Cache {
-    slots: BTreeMap<AggregateId, Slot>,
-    /// Hot aggregates by when they were last used, but for those that are leaving and those that
-    /// somebody waits for.
-    by_use: BTreeMap<u64, AggregateId>,
-    uses: u64,
+    /// Listed are the hot ones that are not leaving, the one that was used last at the end.
+    slots: Shelf<Slot>,
     bytes: usize,
     bytes_max: usize,
     /// Bytes of those that leave as soon as their fold is stored.
@@ -48,7 +55,6 @@ enum Slot {
 #[derive(Debug)]
 struct Hot {
     timeline: Timeline,
-    used: u64,
     bytes: usize,
     /// Events integrated since the fold was last stored.
     unsaved: u64,
@@ -72,10 +78,20 @@ pub(super) enum Place {
 }
 
 impl Cache {
-    pub(super) fn new(bytes_max: usize) -> Self {
+    /// Empty. Whoever chooses names must not know the seed.
+    pub(super) fn new(bytes_max: usize, seed: u64) -> Self {
         Self {
+            slots: Shelf::seeded(seed),
+            bytes: 0,
             bytes_max,
-            ..Self::default()
+            bytes_leaving: 0,
+            pinned: BTreeMap::new(),
+            due: BTreeSet::new(),
+            folded: Vec::new(),
+            unresolved: BTreeMap::new(),
+            more_unresolved: false,
+            placed: BTreeSet::new(),
+            has_let_go: false,
         }
     }
 
@@ -105,15 +121,10 @@ impl Cache {
     pub(super) fn loaded(&mut self, timeline: Timeline, unsaved: u64, unfolded: Option<EventId>) {
         let aggregate = timeline.aggregate().clone();
         self.forget(&aggregate);
-        self.uses += 1;
-        if !self.pinned.contains_key(&aggregate) {
-            self.by_use.insert(self.uses, aggregate.clone());
-        }
         let bytes = timeline.bytes();
         self.bytes += bytes;
         let hot = Hot {
             timeline,
-            used: self.uses,
             bytes,
             unsaved,
             saving: 0,
@@ -123,7 +134,8 @@ impl Cache {
         if hot.unsaved >= threshold() {
             self.due.insert(aggregate.clone());
         }
-        self.slots.insert(aggregate, Slot::Hot(Box::new(hot)));
+        let at = self.slots.insert(aggregate, Slot::Hot(Box::new(hot)));
+        self.slots.used(at);
     }
 
     /// Lends the timeline of a hot aggregate and counts the use; `events` of them are new in it.
@@ -144,29 +156,21 @@ impl Cache {
         aggregate: &AggregateId,
         work: impl FnOnce(&mut Hot) -> R,
     ) -> Option<R> {
-        let Some(Slot::Hot(hot)) = self.slots.get_mut(aggregate) else {
+        let at = self.slots.find(aggregate)?;
+        let Some(Slot::Hot(hot)) = self.slots.at_mut(at) else {
             return None;
         };
         let result = work(hot);
         if hot.unsaved >= threshold() {
             self.due.insert(aggregate.clone());
         }
-        let was_leaving = core::mem::take(&mut hot.leaving);
-        if was_leaving {
+        if core::mem::take(&mut hot.leaving) {
             self.bytes_leaving -= hot.bytes;
-        }
-        // Often it is the one that was used last.
-        if hot.used != self.uses || was_leaving {
-            self.uses += 1;
-            self.by_use.remove(&hot.used);
-            hot.used = self.uses;
-            if !self.pinned.contains_key(aggregate) {
-                self.by_use.insert(self.uses, aggregate.clone());
-            }
         }
         let bytes = hot.timeline.bytes();
         self.bytes = self.bytes - hot.bytes + bytes;
         hot.bytes = bytes;
+        self.slots.used(at);
         Some(result)
     }
 
@@ -201,22 +205,13 @@ impl Cache {
             return;
         }
         *self.pinned.entry(aggregate.clone()).or_default() += 1;
-        if let Some(Slot::Hot(hot)) = self.slots.get(aggregate) {
-            self.by_use.remove(&hot.used);
-        }
     }
 
     pub(super) fn unpin(&mut self, aggregate: &AggregateId) {
         if let Some(pins) = self.pinned.get_mut(aggregate) {
             *pins -= 1;
-            if *pins > 0 {
-                return;
-            }
-            self.pinned.remove(aggregate);
-            if let Some(Slot::Hot(hot)) = self.slots.get(aggregate)
-                && !hot.leaving
-            {
-                self.by_use.insert(hot.used, aggregate.clone());
+            if *pins == 0 {
+                self.pinned.remove(aggregate);
             }
         }
     }
@@ -267,7 +262,6 @@ impl Cache {
     pub(super) fn forget(&mut self, aggregate: &AggregateId) {
         if let Some(Slot::Hot(hot)) = self.slots.remove(aggregate) {
             self.has_let_go = true;
-            self.by_use.remove(&hot.used);
             self.bytes -= hot.bytes;
             if hot.leaving {
                 self.bytes_leaving -= hot.bytes;
@@ -284,25 +278,26 @@ impl Cache {
         let Some(mut surplus) = surplus.filter(|_| !mutant!("cache-never-shrinks")) else {
             return;
         };
-        let mut leaving = Vec::new();
-        for (used, aggregate) in &self.by_use {
-            if surplus == 0 || *used == self.uses {
-                break;
-            }
-            let Some(Slot::Hot(hot)) = self.slots.get_mut(aggregate) else {
+        let last = self.slots.list_back().next();
+        let cold: Vec<usize> = self
+            .unpinned(self.slots.list())
+            .map_while(|(at, hot)| {
+                let is_wanted = surplus > 0 && Some(at) != last;
+                surplus = surplus.saturating_sub(hot.bytes);
+                is_wanted.then_some(at)
+            })
+            .collect();
+        for at in cold {
+            let Some(Slot::Hot(hot)) = self.slots.at_mut(at) else {
                 continue;
             };
-            surplus = surplus.saturating_sub(hot.bytes);
+            let aggregate = hot.timeline.aggregate().clone();
             if hot.unsaved > 0 {
                 hot.leaving = true;
                 self.bytes_leaving += hot.bytes;
-                self.due.insert(aggregate.clone());
-            }
-            leaving.push((*used, aggregate.clone(), hot.leaving));
-        }
-        for (used, aggregate, is_to_be_saved) in leaving {
-            self.by_use.remove(&used);
-            if !is_to_be_saved {
+                self.due.insert(aggregate);
+                self.slots.unlist(at);
+            } else {
                 self.forget(&aggregate);
             }
         }
@@ -313,13 +308,24 @@ impl Cache {
         self.has_let_go
     }
 
+    /// Those of some hot aggregates that nobody waits for.
+    fn unpinned(&self, list: impl Iterator<Item = usize>) -> impl Iterator<Item = (usize, &Hot)> {
+        let hot = list.filter_map(|at| match self.slots.at(at)? {
+            Slot::Hot(hot) => Some((at, &**hot)),
+            Slot::Loading { .. } => None,
+        });
+        hot.filter(|(_, hot)| {
+            self.pinned.is_empty() || !self.pinned.contains_key(hot.timeline.aggregate())
+        })
+    }
+
     pub(super) fn wants_saving(&self) -> bool {
         !self.due.is_empty()
     }
 
     /// Every fold that is unsaved now is due at once.
     pub(super) fn settle(&mut self) {
-        for (aggregate, slot) in &self.slots {
+        for (aggregate, slot) in self.slots.iter() {
             if matches!(slot, Slot::Hot(hot) if hot.unsaved > 0) {
                 self.due.insert(aggregate.clone());
             }
@@ -372,11 +378,8 @@ impl Cache {
     /// The hot aggregate behind one in the order of names, the first one behind the last.
     pub(super) fn next_hot(&self, after: Option<&AggregateId>) -> Option<AggregateId> {
         let is_hot = |(_, slot): &(&AggregateId, &Slot)| matches!(slot, Slot::Hot(_));
-        let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut rest = self
-            .slots
-            .range::<AggregateId, _>((behind, Bound::Unbounded));
-        let next = rest.find(is_hot).or_else(|| self.slots.iter().find(is_hot));
+        let behind = after.and_then(|after| self.slots.behind(after).find(is_hot));
+        let next = behind.or_else(|| self.slots.iter().find(is_hot));
         next.map(|(name, _)| name.clone())
     }
 
@@ -407,7 +410,7 @@ impl Cache {
 
     /// Every hot timeline, in the order of ids.
     pub(super) fn hot(&self) -> impl Iterator<Item = &Timeline> {
-        self.slots.values().filter_map(|slot| match slot {
+        self.slots.iter().filter_map(|(_, slot)| match slot {
             Slot::Hot(hot) => Some(&hot.timeline),
             Slot::Loading { .. } => None,
         })
@@ -415,11 +418,8 @@ impl Cache {
 
     /// Bytes of what stays, the bound, and bytes of what was used last.
     pub(super) fn staying(&self) -> (usize, usize, usize) {
-        let last = self.by_use.last_key_value();
-        let last = last.and_then(|(_, aggregate)| match self.slots.get(aggregate)? {
-            Slot::Hot(hot) => Some(hot.bytes),
-            Slot::Loading { .. } => None,
-        });
+        let last = self.unpinned(self.slots.list_back()).next();
+        let last = last.map(|(_, hot)| hot.bytes);
         let staying = self.bytes - self.bytes_leaving;
         (staying, self.bytes_max, last.unwrap_or_default())
     }
@@ -457,7 +457,7 @@ mod tests {
             .map(|at| AggregateId::new(&format!("a/{at}")).unwrap())
             .collect();
         let one = Timeline::new(names[0].clone(), None).bytes();
-        let mut cache = Cache::new(4 * one);
+        let mut cache = Cache::new(4 * one, 0);
         let mut twin: Vec<usize> = Vec::new();
         let mut pins = [0usize; 12];
         let mut random = 7u64;
@@ -522,7 +522,7 @@ mod tests {
             payload: Payload::from_bytes(frame.slice(7..107)).unwrap(),
         });
         let event = event.unwrap();
-        let mut cache = Cache::new(1 << 20);
+        let mut cache = Cache::new(1 << 20, 0);
         cache.loaded(Timeline::new(event.aggregate().clone(), None), 0, None);
         cache.integrate(&event, None);
         let kept = cache.timeline(event.aggregate()).unwrap().event(id);
