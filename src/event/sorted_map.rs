@@ -31,16 +31,6 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         }
     }
 
-    pub(crate) fn find_mut(&mut self, key: &K) -> Option<&mut V> {
-        match self {
-            Self::Few(list) => {
-                let at = list.binary_search_by(|(other, _)| other.cmp(key)).ok()?;
-                list.get_mut(at).map(|(_, value)| value)
-            }
-            Self::Many(tree) => tree.get_mut(key),
-        }
-    }
-
     pub(crate) fn contains_key(&self, key: &K) -> bool {
         self.get(key).is_some()
     }
@@ -86,19 +76,11 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     pub(crate) fn iter(&self) -> Entries<'_, K, V> {
         match self {
             Self::Few(list) => Entries::Few(list.iter()),
             Self::Many(tree) => Entries::Many(tree.iter()),
         }
-    }
-
-    pub(crate) fn keys(&self) -> impl ExactSizeIterator<Item = K> + '_ {
-        self.iter().map(|(key, _)| *key)
     }
 }
 
@@ -212,8 +194,6 @@ mod tests {
                 prop_assert_eq!(map.contains_key(&key), tree.contains_key(&key));
             }
             prop_assert!(map.iter().eq(tree.iter()));
-            prop_assert!(map.keys().eq(tree.keys().copied()));
-            prop_assert_eq!(map.is_empty(), tree.is_empty());
             prop_assert_eq!(&map.clone(), &map);
             let small: SortedMap<u16, u8> = tree.iter().take(9).map(|(k, v)| (*k, *v)).collect();
             prop_assert_eq!(small == map, tree.len() < 10);

@@ -5,7 +5,7 @@ use crate::event::{ChainTag, EventId, Head, Heads, OrderKey, ReplicaId, Timestam
 use crate::limits::HEADS_MAX;
 
 /// What is kept of a head.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Known {
     pub(super) tag: Option<ChainTag>,
     pub(super) timestamp: Timestamp,
@@ -16,15 +16,15 @@ impl Timeline {
     /// known is left out, as nobody can name it; so is one that was replaced, as nobody else may
     /// ever get it.
     pub fn heads(&self) -> Vec<(Head, Timestamp)> {
-        let head = |(id, known): (&EventId, &Known)| {
-            let id = *id;
+        let head = |(id, known): (EventId, Known)| {
             let named = !self.replacements.is_replaced(id);
             known
                 .tag
                 .filter(|_| named)
                 .map(|tag| (Head { id, tag }, known.timestamp))
         };
-        self.heads.iter().filter_map(head).collect()
+        let heads = self.rows.writers().heads();
+        heads.into_iter().filter_map(head).collect()
     }
 
     /// What a new event of `own` names: all heads, or, beyond 1,024, its writer's newest event here

@@ -140,7 +140,8 @@ impl Timeline {
     fn meets_another(&mut self, slot: usize, rule: Rule<'_>) -> Option<bool> {
         let past = self.past.of(slot, &self.rows);
         let unseen = |id: &EventId| !past.contains(*id);
-        let heads = self.heads.keys().filter(unseen);
+        let heads = self.rows.writers().heads().into_iter();
+        let heads = heads.map(|(id, _)| id).filter(unseen);
         let heads = heads.filter_map(|id| self.rows.slot(id));
         let heads = heads.filter(|head| *head < slot && self.is_in_order(*head));
         let heads: Vec<usize> = heads.take(HEADS_LOOK).collect();

@@ -50,7 +50,6 @@ use self::changes::News;
 use self::checkpoints::Checkpoints;
 use self::cuts::Cuts;
 use self::folding::Fold;
-use self::heads::Known;
 use self::index::Index;
 use self::late::Pace;
 use self::order::Order;
@@ -59,7 +58,7 @@ use self::replacements::Replacements;
 use self::rows::{Fate, Rows};
 use self::validity::{Named, invalid};
 use crate::event::{
-    AggregateId, ChainTag, Digest, Event, EventId, OrderKey, SetHash, SortedMap, VersionVector,
+    AggregateId, ChainTag, Digest, Event, EventId, OrderKey, ReplicaId, SetHash, VersionVector,
 };
 use crate::merge::Shortcuts;
 use crate::resolver::{ErasedState, Route};
@@ -80,9 +79,6 @@ use crate::resolver::{ErasedState, Route};
 #[repr(C)]
 pub struct Timeline {
     rows: Rows,
-    heads: SortedMap<EventId, Known>,
-    /// What the heads and their pasts amount to as one past.
-    seen: VersionVector,
     /// The greatest place taken.
     last: Option<OrderKey>,
     events: u64,
@@ -96,8 +92,8 @@ pub struct Timeline {
     /// Whether every event is in memory; if not, those that are have not been folded yet.
     complete: bool,
     news: News,
-    /// The same as `seen` of the invalid ones and of replaced ones that nobody names, so that they are
-    /// known again.
+    /// Invalid events and replaced ones that nobody names, which are in no past, so that they are known
+    /// again.
     strays: VersionVector,
     fold: Fold,
     aggregate: AggregateId,
@@ -127,9 +123,7 @@ impl Timeline {
             complete: true,
             rows: Rows::default(),
             order: Order::default(),
-            heads: SortedMap::new(),
             last: None,
-            seen: VersionVector::new(),
             strays: VersionVector::new(),
             replaced_absent: BTreeSet::new(),
             replacements: Replacements::default(),
@@ -173,11 +167,14 @@ impl Timeline {
             && (event.replaces().is_some()
                 || self.knows(event.id())
                 || self.replaced_absent.contains(&event.id())
-                || event.heads().len() != self.heads.len()
-                || !event
-                    .heads()
-                    .iter()
-                    .all(|head| self.heads.contains_key(&head.id)))
+                || event.heads().len() != self.rows.writers().heads_len()
+                || !event.heads().iter().all(|head| self.is_head(head.id)))
+    }
+
+    fn is_head(&self, id: EventId) -> bool {
+        let writers = self.rows.writers();
+        let number = writers.number(id.replica);
+        number.is_some_and(|number| writers.head(number, id).is_some())
     }
 
     /// Takes a ready event of this aggregate. Every event that it names and that is of this
@@ -186,8 +183,9 @@ impl Timeline {
     /// `tag` is the event's own, nothing where the writer's chain is not known up to it. Costs
     /// O(log n) per head and runs no resolver.
     pub fn integrate(&mut self, event: Event, tag: impl Into<Option<ChainTag>>) -> Integration {
-        let tag = tag.into();
-        if self.rows.slot(event.id()).is_some() {
+        let (tag, id) = (tag.into(), event.id());
+        let own = self.rows.writers().number(id.replica);
+        if own.is_some_and(|own| self.rows.slot_of(own, id).is_some()) {
             return Integration::Duplicate;
         }
         if self.needs_history(&event) {
@@ -197,52 +195,50 @@ impl Timeline {
         self.set = self.set.with(event.digest(), tag);
         self.digest = None;
         self.news.any = true;
-        if let Some(rejection) = invalid(&event, |id| self.named(id)) {
+        let by = Writer {
+            replica: id.replica,
+            number: own,
+        };
+        if let Some(rejection) = invalid(&event, |id| self.named_by(id, by)) {
             self.strays.observe(event.id());
             self.rejections += 1;
-            self.news.invalid.push(
-                self.rows
-                    .push(event, tag, Fate::Invalid(Box::new(rejection))),
-            );
+            let fate = Fate::Invalid(Box::new(rejection));
+            let slot = self.rows.push(own, event, tag, fate);
+            self.news.invalid.push(slot);
             return Integration::Added {
                 late: false,
                 raced: false,
             };
         }
-        self.place(event, tag)
+        self.place(event, tag, by)
     }
 
-    fn place(&mut self, event: Event, tag: Option<ChainTag>) -> Integration {
-        let (id, key) = (event.id(), event.order_key());
+    fn place(&mut self, event: Event, tag: Option<ChainTag>, by: Writer) -> Integration {
+        let key = event.order_key();
         let mut skips = self.replacements.observe(&event);
         for head in event.heads() {
             if mutant!("head-not-joined") && event.heads().len() > 1 {
                 continue;
             }
-            self.heads.remove(&head.id);
+            if let Some(number) = self.number_of(head.id, by) {
+                self.rows.writers_mut().remove_head(number, head.id);
+            }
             skips |= self.replacements.is_replaced(head.id);
         }
         // What was replaced is no rival, even before the next fold has sorted it out.
-        let replacements = &self.replacements;
-        let is_rival = |id| !replacements.is_replaced(id);
-        let raced = self.heads.keys().any(is_rival);
-        let knew_all = self.heads.is_empty();
-        let slot = self.rows.push(event, tag, Fate::Pending);
+        let knew_all = self.rows.writers().heads_len() == 0;
+        let is_rival = |(id, _): &(EventId, _)| !self.replacements.is_replaced(*id);
+        let raced = !knew_all
+            && (self.replacements.is_empty() || self.rows.writers().heads().iter().any(is_rival));
         if self.complete && knew_all && !skips {
-            self.past.note(slot, &self.seen);
+            let rows = &self.rows;
+            self.past.note(rows.len(), || rows.writers().seen());
         }
+        let slot = self.rows.push(by.number, event, tag, Fate::Pending);
         if let Some(row) = self.rows.row_mut(slot) {
             row.knew_all = knew_all;
         }
         self.news.arrived(knew_all);
-        self.heads.insert(
-            id,
-            Known {
-                tag,
-                timestamp: key.timestamp,
-            },
-        );
-        self.seen.observe(id);
         let mut late = self.last > Some(key);
         self.order.came();
         self.last = self.last.max(Some(key));
@@ -255,15 +251,32 @@ impl Timeline {
     }
 
     fn named(&self, id: EventId) -> Option<Named> {
+        self.named_at(self.rows.writers().number(id.replica)?, id)
+    }
+
+    /// The same for an event that is named by this writer: mostly its own.
+    fn named_by(&self, id: EventId, by: Writer) -> Option<Named> {
+        self.named_at(self.number_of(id, by)?, id)
+    }
+
+    fn number_of(&self, id: EventId, by: Writer) -> Option<usize> {
+        if id.replica == by.replica {
+            by.number
+        } else {
+            self.rows.writers().number(id.replica)
+        }
+    }
+
+    fn named_at(&self, writer: usize, id: EventId) -> Option<Named> {
         // Mostly a head, and nothing else where the history is not in memory.
-        if let Some(known) = self.heads.get(&id) {
+        if let Some(known) = self.rows.writers().head(writer, id) {
             return Some(Named {
                 timestamp: known.timestamp,
                 tag: known.tag,
                 valid: true,
             });
         }
-        let row = self.rows.find(id)?;
+        let row = self.rows.row(self.rows.slot_of(writer, id)?)?;
         Some(Named {
             timestamp: row.event.timestamp(),
             tag: row.tag,
@@ -272,7 +285,7 @@ impl Timeline {
     }
 
     fn knows(&self, id: EventId) -> bool {
-        self.seen.contains(id) || self.strays.contains(id)
+        self.rows.writers().has_seen(id) || self.strays.contains(id)
     }
 
     /// The aggregate.
@@ -290,9 +303,9 @@ impl Timeline {
         self.last
     }
 
-    /// What the heads and their pasts amount to as one past.
-    pub fn vector(&self) -> &VersionVector {
-        &self.seen
+    /// What the heads and their pasts amount to as one past. Costs a sort of the writers.
+    pub fn vector(&self) -> VersionVector {
+        self.rows.writers().seen()
     }
 
     /// What became of an event, as of the last fold; nothing where it is not in memory, or not
@@ -348,12 +361,12 @@ impl Timeline {
     /// Roughly how much memory it takes, in bytes. The state counts as the payloads it came from,
     /// or as its stored form.
     pub fn bytes(&self) -> usize {
-        let row = size_of::<rows::Row>() + ROW_OVERHEAD;
-        let entries = self.heads.len() + self.seen.len();
         size_of::<Self>()
-            + self.rows.len() * row
+            + self.rows.bytes()
+            + self.rows.len() * EVENT_OVERHEAD
             + self.rows.event_bytes()
-            + entries * ENTRY_OVERHEAD
+            + self.rows.payload_bytes()
+            + OVERHEAD
             + self.fold.state_bytes
             + self.checkpoints.bytes()
             + self.index.touched.bytes()
@@ -385,7 +398,15 @@ impl Timeline {
     }
 }
 
-/// What an event takes besides itself and its row: its places in the order and in indices.
-const ROW_OVERHEAD: usize = 64;
-/// One entry of a small map.
-const ENTRY_OVERHEAD: usize = 64;
+/// Who wrote an event.
+#[derive(Clone, Copy)]
+struct Writer {
+    replica: ReplicaId,
+    /// As this aggregate counts its writers; nothing where it is a new one.
+    number: Option<usize>,
+}
+
+/// What an event takes besides itself and its row: its place in the order.
+const EVENT_OVERHEAD: usize = 8;
+/// What an aggregate takes besides: its state's shell, and where it is found.
+const OVERHEAD: usize = 256;

@@ -212,7 +212,7 @@ mod tests {
                 1_000..2_000 => 5_000 + number,
                 _ => random >> 44,
             };
-            let slot = rows.push(event(number, stamp), None, Fate::Pending);
+            let slot = rows.push(None, event(number, stamp), None, Fate::Pending);
             let entry = (rows.key(slot), slot);
             order.came();
             twin.insert(twin.partition_point(|other| *other < entry), entry);

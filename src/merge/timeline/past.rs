@@ -35,10 +35,10 @@ const RECENT: usize = 8;
 impl Past {
     /// Takes notice that the event at a slot has everything in its past that is here, which is
     /// `seen`.
-    pub(super) fn note(&mut self, slot: usize, seen: &VersionVector) {
+    pub(super) fn note(&mut self, slot: usize, seen: impl FnOnce() -> VersionVector) {
         let last = self.vectors.last_key_value().map(|(last, _)| *last);
         if slot >= last.unwrap_or_default() + STRETCH {
-            self.vectors.insert(slot, Arc::new(seen.clone()));
+            self.vectors.insert(slot, Arc::new(seen()));
         }
     }
 

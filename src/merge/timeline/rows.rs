@@ -3,7 +3,8 @@ use alloc::vec::Vec;
 
 use super::Outcome;
 use super::cuts::Moment;
-use super::writers::{Link, Writers};
+use super::heads::Known;
+use super::writers::{Joined, Link, Writers};
 use crate::event::{ChainTag, Event, EventId, OrderKey, ReplicaId, Seq};
 use crate::resolver::Rejection;
 
@@ -71,15 +72,23 @@ impl Fate {
 }
 
 impl Rows {
-    /// Takes an event that is not here, and returns its slot.
-    pub(super) fn push(&mut self, event: Event, tag: Option<ChainTag>, fate: Fate) -> usize {
+    /// Takes an event that is not here, of the writer with this number if it has one, and returns its
+    /// slot. A valid one is a head.
+    pub(super) fn push(
+        &mut self,
+        writer: Option<usize>,
+        event: Event,
+        tag: Option<ChainTag>,
+        fate: Fate,
+    ) -> usize {
         let slot = self.arrived.len();
         let is_valid = !matches!(fate, Fate::Invalid(_));
-        let (link, last) = self.writers.push(event.id(), is_valid, &self.arrived);
-        if let Some(last) = last.filter(|_| is_valid).and_then(|slot| self.key(slot)) {
-            let key = event.order_key();
-            self.astray |= last > key || last.seq > key.seq;
-        }
+        let known = is_valid.then(|| Known {
+            tag,
+            timestamp: event.timestamp(),
+        });
+        let Joined { link, astray } = self.writers.push(writer, event.id(), known, &self.arrived);
+        self.astray |= astray;
         let knew_own_only = match event.heads().as_slice() {
             [] => true,
             [head] => link
@@ -90,6 +99,10 @@ impl Rows {
         };
         self.payload_bytes += event.payload().len();
         self.event_bytes += event.memory_bytes();
+        // Most aggregates are small, and there are many of them.
+        if slot == self.arrived.capacity() {
+            self.arrived.reserve_exact((slot / 2).max(2));
+        }
         self.arrived.push(Row {
             event,
             tag,
@@ -120,7 +133,31 @@ impl Rows {
     }
 
     pub(super) fn slot(&self, id: EventId) -> Option<usize> {
-        self.writers.slot(id, &self.arrived)
+        self.slot_of(self.writers.number(id.replica)?, id)
+    }
+
+    /// The same for an event of the writer with this number.
+    pub(super) fn slot_of(&self, writer: usize, id: EventId) -> Option<usize> {
+        self.writers.slot_of(writer, id, &self.arrived)
+    }
+
+    /// What is known of each writer.
+    pub(super) fn writers(&self) -> &Writers {
+        &self.writers
+    }
+
+    pub(super) fn writers_mut(&mut self) -> &mut Writers {
+        &mut self.writers
+    }
+
+    /// Lets go of the events, not of what is known of their writers.
+    pub(super) fn forget(&mut self) {
+        let mut writers = core::mem::take(&mut self.writers);
+        writers.forget_slots();
+        *self = Self {
+            writers,
+            ..Self::default()
+        };
     }
 
     pub(super) fn row(&self, slot: usize) -> Option<&Row> {
@@ -191,5 +228,10 @@ impl Rows {
 
     pub(super) fn payload_bytes(&self) -> usize {
         self.payload_bytes
+    }
+
+    /// Roughly how much memory it takes, in bytes, without the events.
+    pub(super) fn bytes(&self) -> usize {
+        self.arrived.capacity() * size_of::<Row>() + self.writers.bytes()
     }
 }

@@ -7,7 +7,7 @@ use super::index::Index;
 use super::order::Order;
 use super::rows::Fate;
 use super::{FoldOutcome, Timeline};
-use crate::event::{OrderKey, SortedMap, VersionVector};
+use crate::event::{OrderKey, VersionVector};
 
 impl Timeline {
     /// Sorts out anew which events the fold skips, after a replacement or what it replaces has come.
@@ -18,7 +18,7 @@ impl Timeline {
     /// Returns the first place in the order where what was folded is no more what is to be folded.
     pub(super) fn sort_out(&mut self, outcome: &mut FoldOutcome) -> Option<OrderKey> {
         let mut named = BTreeSet::new();
-        let mut heads = SortedMap::new();
+        let mut heads = Vec::new();
         let mut order = Vec::new();
         let mut skipped = Vec::new();
         let mut seen = VersionVector::new();
@@ -41,13 +41,8 @@ impl Timeline {
             }
             if !is_named {
                 let timestamp = event.timestamp();
-                heads.insert(
-                    id,
-                    Known {
-                        tag: row.tag,
-                        timestamp,
-                    },
-                );
+                let tag = row.tag;
+                heads.push((id, Known { tag, timestamp }));
             }
             named.extend(event.heads().iter().map(|head| head.id));
             seen.observe(id);
@@ -57,7 +52,8 @@ impl Timeline {
         let changed = self.first_difference(&order);
         self.order = order;
         self.index = Index::default();
-        (self.heads, self.seen, self.strays) = (heads, seen, strays);
+        self.rows.writers_mut().set_seen(heads, &seen);
+        self.strays = strays;
         for (slot, by) in skipped {
             self.settle(slot, Fate::Replaced(Box::new(by)), outcome);
         }

@@ -9,7 +9,6 @@ use super::index::Index;
 use super::order::Order;
 use super::prefix::{Extent, Prefix};
 use super::replacements::Replacements;
-use super::rows::Rows;
 use super::{Past, Timeline};
 use crate::event::{AggregateId, Digest, PayloadError};
 use crate::limits::HEADS_MAX;
@@ -56,9 +55,9 @@ impl Timeline {
                 },
             )
         };
-        timeline.heads = stored.heads.into_iter().map(known).collect();
+        let heads = stored.heads.into_iter().map(known);
+        timeline.rows.writers_mut().set_seen(heads, &stored.seen);
         timeline.last = stored.last;
-        timeline.seen = stored.seen;
         timeline.strays = stored.strays;
         timeline.replaced_absent = stored.replaced.into_iter().collect();
         timeline.events = stored.events;
@@ -84,7 +83,7 @@ impl Timeline {
             state: route.resolver().encode_state(state).ok()?,
             heads: self.heads(),
             last: self.last,
-            seen: self.seen.clone(),
+            seen: self.vector(),
             strays: self.strays.clone(),
             replaced: self.absent(),
             events: self.events,
@@ -104,10 +103,12 @@ impl Timeline {
             self.fold.state_bytes = self.rows.payload_bytes();
             self.replaced_absent = self.absent().into_iter().collect();
             self.complete = false;
+            let heads = self.rows.writers().heads();
+            let seen = self.vector();
             if let Some(prefix) = &mut self.fold.prefix {
                 prefix.extent = Some(Box::new(Extent {
-                    frontier: self.heads.keys().map(|id| (id, ())).collect(),
-                    seen: self.seen.clone(),
+                    frontier: heads.into_iter().map(|(id, _)| (id, ())).collect(),
+                    seen,
                 }));
             }
             self.forget();
@@ -135,7 +136,7 @@ impl Timeline {
 
     /// Lets go of the events in memory; all of them have been folded.
     pub(super) fn forget(&mut self) {
-        self.rows = Rows::default();
+        self.rows.forget();
         self.order = Order::default();
         if let Some(prefix) = &mut self.fold.prefix {
             (prefix.last, prefix.len) = (None, 0);
@@ -151,8 +152,8 @@ impl Timeline {
     fn is_storable(&self) -> bool {
         self.state().is_ok()
             && self.news.invalid.is_empty()
-            && self.heads.len() <= HEADS_MAX
-            && self.heads().len() == self.heads.len()
+            && self.rows.writers().heads_len() <= HEADS_MAX
+            && self.heads().len() == self.rows.writers().heads_len()
     }
 
     fn absent(&self) -> Vec<crate::event::EventId> {

@@ -22,7 +22,7 @@ impl Timeline {
     /// [`TrialError`] names the first event that would be rejected, and why.
     pub fn trial(&self, events: &[Event], guard: &dyn Guard) -> Result<(), TrialError> {
         self.check_validity(events)?;
-        self.judge_each(events, &self.seen, &[], guard)
+        self.judge_each(events, &self.vector(), &[], guard)
     }
 
     /// [`trial`](Self::trial) of events of which the first may name less than everything here: they
@@ -108,7 +108,8 @@ impl Timeline {
     fn unseen(&self, seen: &VersionVector) -> Vec<Event> {
         let mut unseen = Vec::new();
         let mut walked = BTreeSet::new();
-        let mut open: Vec<EventId> = self.heads.keys().collect();
+        let heads = self.rows.writers().heads().into_iter();
+        let mut open: Vec<EventId> = heads.map(|(id, _)| id).collect();
         while let Some(id) = open.pop() {
             if seen.contains(id) || !walked.insert(id) {
                 continue;

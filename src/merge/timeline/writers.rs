@@ -1,29 +1,61 @@
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::num::NonZeroU32;
 
+use super::heads::Known;
 use super::rows::Row;
-use crate::event::{EventId, ReplicaId, Seq, SortedMap};
+use crate::event::{EventId, ReplicaId, Seq, SortedMap, VersionVector};
 
-/// Where the events of each writer are, in the order of their seqs.
+/// What is known of each writer: where its events are, how much of them is in the past of the heads,
+/// and which of them is a head.
 ///
 /// A writer's events come in the order of seqs as a rule. Then each is linked to the one before it
 /// and to one further back, chosen so that any of them is found in O(log n) steps (Myers, *An
 /// applicative random-access stack*, 1983), and nothing is kept per event but these links. The odd
-/// one that comes after a later one of its writer has an entry of its own.
+/// one that comes after a later one of its writer has an entry of its own; and so has a head that is
+/// not the valid event of its writer that came last.
+///
+/// Writers have numbers in the order in which they came. No order that others see rests on these.
 #[derive(Debug, Default)]
 pub(super) struct Writers {
-    writers: SortedMap<ReplicaId, Writer>,
-    stragglers: BTreeMap<EventId, usize>,
+    writers: Vec<Writer>,
+    odd: Option<Box<Odd>>,
+    /// How many of the last valid events are heads.
+    headed: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Writer {
-    /// The event with the greatest seq.
-    newest: Seq,
-    newest_slot: usize,
-    /// The valid one that came last, whatever its seq.
-    last_valid: Place,
+    replica: ReplicaId,
+    /// The greatest seq of its events in memory, and where that is.
+    newest: Option<Seq>,
+    newest_slot: Place,
+    /// How much of it is in the past of the heads, they included.
+    seen: Option<Seq>,
+    last: Last,
 }
+
+/// The valid event of a writer that came last, whatever its seq.
+#[derive(Debug, Default)]
+struct Last {
+    is_head: bool,
+    slot: Place,
+    seq: Option<Seq>,
+    known: Known,
+}
+
+/// What is rare.
+#[derive(Debug, Default)]
+struct Odd {
+    /// The numbers of writers, where they are many.
+    numbers: SortedMap<ReplicaId, usize>,
+    stragglers: BTreeMap<EventId, usize>,
+    heads: BTreeMap<EventId, Known>,
+}
+
+/// So many writers are looked through one by one.
+const FEW: usize = 8;
 
 /// What leads from an event to earlier ones of its writer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,53 +84,113 @@ impl Place {
     }
 }
 
+/// How an event joins those of its writer.
+pub(super) struct Joined {
+    pub(super) link: Link,
+    /// Whether its writer's valid events come, or have their places, in another order than that of
+    /// their seqs.
+    pub(super) astray: bool,
+}
+
 impl Writers {
-    /// Takes notice of an event that is to be put at the end of `rows`. Says how to link it, and where
-    /// its writer's valid event is that came last before it.
-    pub(super) fn push(
-        &mut self,
-        id: EventId,
-        is_valid: bool,
-        rows: &[Row],
-    ) -> (Link, Option<usize>) {
-        let slot = rows.len();
-        let place = Place::of(slot);
-        let last_valid = if is_valid { place } else { Place::default() };
-        let Some(writer) = self.writers.find_mut(&id.replica) else {
-            let writer = Writer {
-                newest: id.seq,
-                newest_slot: slot,
-                last_valid,
-            };
-            self.writers.insert(id.replica, writer);
-            return (Link::default(), None);
-        };
-        let last = writer.last_valid.slot();
-        if is_valid {
-            writer.last_valid = place;
+    /// The number of a writer.
+    pub(super) fn number(&self, replica: ReplicaId) -> Option<usize> {
+        match &self.odd {
+            Some(odd) if self.writers.len() > FEW => odd.numbers.get(&replica).copied(),
+            _ => {
+                let mut writers = self.writers.iter();
+                writers.position(|writer| writer.replica == replica)
+            }
         }
-        if id.seq < writer.newest {
-            self.stragglers.insert(id, slot);
-            return (Link::default(), last);
-        }
-        let previous = writer.newest_slot;
-        (writer.newest, writer.newest_slot) = (id.seq, slot);
-        (Link::behind(previous, rows), last)
     }
 
-    /// Where an event is, if it is here.
-    pub(super) fn slot(&self, id: EventId, rows: &[Row]) -> Option<usize> {
-        let writer = self.writers.get(&id.replica)?;
-        if writer.newest < id.seq {
+    fn number_or_new(&mut self, replica: ReplicaId) -> usize {
+        if let Some(number) = self.number(replica) {
+            return number;
+        }
+        let number = self.writers.len();
+        self.writers.push(Writer {
+            replica,
+            newest: None,
+            newest_slot: Place::default(),
+            seen: None,
+            last: Last::default(),
+        });
+        if number == FEW {
+            let numbers = self.writers.iter().map(|writer| writer.replica).zip(0..);
+            self.odd.get_or_insert_default().numbers = numbers.collect();
+        } else if number > FEW {
+            let odd = self.odd.get_or_insert_default();
+            odd.numbers.insert(replica, number);
+        }
+        number
+    }
+
+    /// Takes notice of an event of the writer with this number, if it has one, that is to be put at the
+    /// end of `rows`. What is known of it, if it is valid: then it is a head.
+    pub(super) fn push(
+        &mut self,
+        number: Option<usize>,
+        id: EventId,
+        valid: Option<Known>,
+        rows: &[Row],
+    ) -> Joined {
+        let number = number.unwrap_or_else(|| self.number_or_new(id.replica));
+        let Some(writer) = self.writers.get_mut(number) else {
+            return Joined {
+                link: Link::default(),
+                astray: false,
+            };
+        };
+        let slot = rows.len();
+        let mut astray = false;
+        if let Some(known) = valid {
+            let last = core::mem::replace(
+                &mut writer.last,
+                Last {
+                    is_head: true,
+                    slot: Place::of(slot),
+                    seq: Some(id.seq),
+                    known,
+                },
+            );
+            writer.seen = writer.seen.max(Some(id.seq));
+            if let Some(seq) = last.seq {
+                let before = (last.known.timestamp, seq);
+                let is_behind = before > (known.timestamp, id.seq) || seq > id.seq;
+                astray = last.slot.0.is_some() && is_behind;
+                if last.is_head {
+                    let odd = self.odd.get_or_insert_default();
+                    odd.heads.insert(EventId::new(id.replica, seq), last.known);
+                }
+            }
+            self.headed += usize::from(!last.is_head);
+        }
+        if Some(id.seq) < writer.newest {
+            let odd = self.odd.get_or_insert_default();
+            odd.stragglers.insert(id, slot);
+            let link = Link::default();
+            return Joined { link, astray };
+        }
+        let previous = writer.newest_slot.slot();
+        (writer.newest, writer.newest_slot) = (Some(id.seq), Place::of(slot));
+        let link = previous.map_or_else(Link::default, |previous| Link::behind(previous, rows));
+        Joined { link, astray }
+    }
+
+    /// Where an event of the writer with this number is, if it is here.
+    pub(super) fn slot_of(&self, number: usize, id: EventId, rows: &[Row]) -> Option<usize> {
+        let writer = self.writers.get(number)?;
+        if writer.newest < Some(id.seq) {
             return None;
         }
-        if writer.newest == id.seq {
-            return Some(writer.newest_slot);
+        if writer.newest == Some(id.seq) {
+            return writer.newest_slot.slot();
         }
         let linked = writer.find(rows, |seq| seq <= id.seq);
         linked
             .filter(|slot| seq_at(*slot, rows) == Some(id.seq))
-            .or_else(|| self.stragglers.get(&id).copied())
+            .or_else(|| self.odd.as_ref()?.stragglers.get(&id).copied())
     }
 
     /// Where the event of a writer is that comes before a seq, or is its newest.
@@ -108,23 +200,130 @@ impl Writers {
         seq: Option<Seq>,
         rows: &[Row],
     ) -> Option<usize> {
-        let writer = self.writers.get(&replica)?;
+        let writer = self.writers.get(self.number(replica)?)?;
         let Some(seq) = seq else {
-            return Some(writer.newest_slot);
+            return writer.newest_slot.slot();
         };
         let linked = writer.find(rows, |other| other < seq);
         let all = EventId::new(replica, Seq::FIRST)..EventId::new(replica, seq);
-        let straggler = self.stragglers.range(all).next_back();
+        let odd = self.odd.as_ref();
+        let straggler = odd.and_then(|odd| odd.stragglers.range(all).next_back());
         let straggler = straggler.map(|(_, slot)| *slot);
         let both = linked.into_iter().chain(straggler);
         both.max_by_key(|slot| seq_at(*slot, rows))
+    }
+
+    /// What is known of a head, if an event of the writer with this number is one.
+    pub(super) fn head(&self, number: usize, id: EventId) -> Option<Known> {
+        let last = &self.writers.get(number)?.last;
+        if last.is_head && last.seq == Some(id.seq) {
+            return Some(last.known);
+        }
+        self.odd.as_ref()?.heads.get(&id).copied()
+    }
+
+    /// An event is a head no more.
+    pub(super) fn remove_head(&mut self, number: usize, id: EventId) {
+        let Some(writer) = self.writers.get_mut(number) else {
+            return;
+        };
+        if writer.last.is_head && writer.last.seq == Some(id.seq) {
+            writer.last.is_head = false;
+            self.headed -= 1;
+        } else if let Some(odd) = &mut self.odd {
+            odd.heads.remove(&id);
+        }
+    }
+
+    pub(super) fn heads_len(&self) -> usize {
+        self.headed + self.odd.as_ref().map_or(0, |odd| odd.heads.len())
+    }
+
+    /// The heads in the order of ids. Costs a sort.
+    pub(super) fn heads(&self) -> Vec<(EventId, Known)> {
+        let heads = self.writers.iter().filter(|writer| writer.last.is_head);
+        let heads = heads.filter_map(|writer| {
+            let id = EventId::new(writer.replica, writer.last.seq?);
+            Some((id, writer.last.known))
+        });
+        let odd = self.odd.iter().flat_map(|odd| odd.heads.iter());
+        let mut heads: Vec<_> = heads.chain(odd.map(|(id, known)| (*id, *known))).collect();
+        heads.sort_unstable_by_key(|(id, _)| *id);
+        heads
+    }
+
+    /// Whether an event is in the past of the heads, or one.
+    pub(super) fn has_seen(&self, id: EventId) -> bool {
+        let writer = self.number(id.replica).and_then(|at| self.writers.get(at));
+        writer.is_some_and(|writer| Some(id.seq) <= writer.seen)
+    }
+
+    /// What the heads and their pasts amount to as one past. Costs a sort.
+    pub(super) fn seen(&self) -> VersionVector {
+        let seen = |writer: &Writer| Some(EventId::new(writer.replica, writer.seen?));
+        self.writers.iter().filter_map(seen).collect()
+    }
+
+    /// Sets the heads and what they have seen.
+    pub(super) fn set_seen(
+        &mut self,
+        heads: impl IntoIterator<Item = (EventId, Known)>,
+        seen: &VersionVector,
+    ) {
+        self.headed = 0;
+        for writer in &mut self.writers {
+            (writer.seen, writer.last.is_head) = (None, false);
+        }
+        if let Some(odd) = &mut self.odd {
+            odd.heads.clear();
+        }
+        for id in seen {
+            let number = self.number_or_new(id.replica);
+            if let Some(writer) = self.writers.get_mut(number) {
+                writer.seen = Some(id.seq);
+            }
+        }
+        for (id, known) in heads {
+            let number = self.number_or_new(id.replica);
+            let Some(writer) = self.writers.get_mut(number) else {
+                continue;
+            };
+            let last = &mut writer.last;
+            if last.seq.is_none() {
+                (last.seq, last.known) = (Some(id.seq), known);
+            }
+            if last.seq == Some(id.seq) && !last.is_head {
+                last.is_head = true;
+                self.headed += 1;
+            } else {
+                self.odd.get_or_insert_default().heads.insert(id, known);
+            }
+        }
+    }
+
+    /// The events are in memory no more.
+    pub(super) fn forget_slots(&mut self) {
+        for writer in &mut self.writers {
+            writer.newest = None;
+            (writer.newest_slot, writer.last.slot) = (Place::default(), Place::default());
+        }
+        if let Some(odd) = &mut self.odd {
+            odd.stragglers.clear();
+        }
+    }
+
+    /// Roughly how much memory it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let odd = |odd: &Odd| odd.numbers.len() + 2 * (odd.stragglers.len() + odd.heads.len());
+        let odd = self.odd.as_deref().map_or(0, odd);
+        self.writers.capacity() * size_of::<Writer>() + odd * size_of::<(EventId, Known)>()
     }
 }
 
 impl Writer {
     /// The newest linked event whose seq passes, where all before one that passes do.
     fn find(&self, rows: &[Row], passes: impl Fn(Seq) -> bool) -> Option<usize> {
-        let mut at = self.newest_slot;
+        let mut at = self.newest_slot.slot()?;
         loop {
             let row = rows.get(at)?;
             if passes(row.event.id().seq) {
