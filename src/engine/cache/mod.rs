@@ -96,7 +96,7 @@ impl Cache {
     }
 
     pub(super) fn place(&self, aggregate: &AggregateId) -> Place {
-        match self.slots.get(aggregate) {
+        match self.slots.named(aggregate) {
             None => Place::Cold,
             Some(Slot::Loading { whole }) => Place::Loading { whole: *whole },
             Some(Slot::Hot(_)) => Place::Hot,
@@ -104,7 +104,7 @@ impl Cache {
     }
 
     pub(super) fn timeline(&self, aggregate: &AggregateId) -> Option<&Timeline> {
-        match self.slots.get(aggregate)? {
+        match self.slots.named(aggregate)? {
             Slot::Hot(hot) => Some(&hot.timeline),
             Slot::Loading { .. } => None,
         }
@@ -193,7 +193,7 @@ impl Cache {
 
     /// The first event of a hot aggregate that has not been folded.
     pub(super) fn unfolded(&self, aggregate: &AggregateId) -> Option<EventId> {
-        match self.slots.get(aggregate)? {
+        match self.slots.named(aggregate)? {
             Slot::Hot(hot) => hot.unfolded,
             Slot::Loading { .. } => None,
         }
@@ -341,7 +341,7 @@ impl Cache {
         let due = core::mem::take(&mut self.due);
         let mut folds = Vec::new();
         for aggregate in due {
-            let Some(Slot::Hot(hot)) = self.slots.get_mut(&aggregate) else {
+            let Some(Slot::Hot(hot)) = self.slots.named_mut(&aggregate) else {
                 continue;
             };
             let outcome = fold(&aggregate)(&mut hot.timeline, guard);
@@ -385,7 +385,7 @@ impl Cache {
 
     /// The fold of a hot aggregate is due at once.
     pub(super) fn save_soon(&mut self, aggregate: &AggregateId) {
-        if let Some(Slot::Hot(hot)) = self.slots.get_mut(aggregate) {
+        if let Some(Slot::Hot(hot)) = self.slots.named_mut(aggregate) {
             hot.unsaved = hot.unsaved.max(1);
             self.due.insert(aggregate.clone());
         }
@@ -398,7 +398,7 @@ impl Cache {
 
     /// A fold was stored.
     pub(super) fn saved(&mut self, aggregate: &AggregateId) {
-        if let Some(Slot::Hot(hot)) = self.slots.get_mut(aggregate) {
+        if let Some(Slot::Hot(hot)) = self.slots.named_mut(aggregate) {
             hot.unsaved = hot.unsaved.saturating_sub(core::mem::take(&mut hot.saving));
             match (hot.leaving, hot.unsaved) {
                 (true, 0) => self.forget(aggregate),

@@ -54,11 +54,11 @@ impl<T> Shelf<T> {
         self.places.get_mut(at)?.kept.as_mut()
     }
 
-    pub(super) fn get(&self, name: &AggregateId) -> Option<&T> {
+    pub(super) fn named(&self, name: &AggregateId) -> Option<&T> {
         self.at(self.find(name)?)
     }
 
-    pub(super) fn get_mut(&mut self, name: &AggregateId) -> Option<&mut T> {
+    pub(super) fn named_mut(&mut self, name: &AggregateId) -> Option<&mut T> {
         let at = self.find(name)?;
         self.at_mut(at)
     }

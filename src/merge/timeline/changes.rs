@@ -1,5 +1,6 @@
 use alloc::vec::Vec;
 
+use super::rarely::{Rarely, absent};
 use super::rule::Rule;
 use super::{FoldOutcome, Timeline};
 use crate::event::OrderKey;
@@ -13,12 +14,18 @@ pub(super) struct News {
     pub(super) any: bool,
     /// Whether other events may be skipped than before.
     pub(super) skips: bool,
-    /// Slots of invalid events.
-    pub(super) invalid: Vec<usize>,
     /// Slots from here on arrived since the last fold.
     pub(super) arrived_from: usize,
     /// Whether one of them did not know all that was here.
     concurrent: bool,
+    pub(super) noted: Rarely<Noted>,
+}
+
+/// What few folds have to do with.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    /// Slots of invalid events.
+    pub(super) invalid: Vec<usize>,
     /// The first place in the order where what was folded is no more what is to be folded.
     back: Option<OrderKey>,
     /// Slots that this fold has passed, and whether for the first time; of many only the first. Nothing
@@ -27,6 +34,16 @@ pub(super) struct News {
     in_place: Vec<usize>,
 }
 
+absent!(
+    Noted,
+    Noted {
+        invalid: Vec::new(),
+        back: None,
+        passed: None,
+        in_place: Vec::new(),
+    }
+);
+
 impl News {
     pub(super) fn arrived(&mut self, knew_all: bool) {
         self.any = true;
@@ -34,21 +51,25 @@ impl News {
     }
 
     pub(super) fn reach_back(&mut self, place: OrderKey) {
-        self.back = Some(self.back.map_or(place, |back| back.min(place)));
+        let back = self.noted.back;
+        self.noted.back = Some(back.map_or(place, |back| back.min(place)));
     }
 
     /// Where the fold has to go back to.
     pub(super) fn take_back(&mut self) -> Option<OrderKey> {
-        self.back.take()
+        self.noted.back.and_then(|_| self.noted.back.take())
     }
 
     /// Whether somebody wants to know what the next fold changes.
     pub(super) fn listen(&mut self, listens: bool) {
-        self.passed = listens.then(Vec::new);
+        if listens || self.noted.passed.is_some() {
+            self.noted.passed = listens.then(Vec::new);
+        }
     }
 
     pub(super) fn stepped(&mut self, slot: usize, first_time: bool) {
-        if let Some(passed) = &mut self.passed
+        if self.noted.passed.is_some()
+            && let Some(passed) = &mut self.noted.passed
             && passed.len() <= CHANGE_EVENTS_MAX
         {
             passed.push((slot, first_time));
@@ -56,9 +77,17 @@ impl News {
     }
 
     pub(super) fn put_in_place(&mut self, slot: usize) {
-        if self.passed.is_some() && self.in_place.len() <= CHANGE_EVENTS_MAX {
-            self.in_place.push(slot);
+        if self.noted.passed.is_some() && self.noted.in_place.len() <= CHANGE_EVENTS_MAX {
+            self.noted.in_place.push(slot);
         }
+    }
+
+    /// The slots of invalid events that have come.
+    pub(super) fn take_invalid(&mut self) -> Vec<usize> {
+        if self.noted.invalid.is_empty() {
+            return Vec::new();
+        }
+        core::mem::take(&mut self.noted.invalid)
     }
 
     /// Whether something has come that did not know all that was here.
@@ -76,9 +105,12 @@ impl News {
 impl Timeline {
     /// Says what the fold has changed, everything where that was not noted.
     pub(super) fn report_keys(&mut self, rule: Rule<'_>, outcome: &mut FoldOutcome) {
-        let passed = core::mem::take(&mut self.news.passed);
-        let in_place = core::mem::take(&mut self.news.in_place);
         outcome.keys = Footprint::Everything;
+        if self.news.noted.passed.is_none() {
+            return;
+        }
+        let passed = core::mem::take(&mut self.news.noted.passed);
+        let in_place = core::mem::take(&mut self.news.noted.in_place);
         if let Some(passed) = passed
             && passed.len() + in_place.len() <= CHANGE_EVENTS_MAX
         {

@@ -2,6 +2,7 @@ use alloc::vec::Vec;
 use core::mem::size_of;
 
 use super::prefix::Prefix;
+use super::rarely::absent;
 use crate::event::OrderKey;
 use crate::limits::CHECKPOINT_EVENTS_MIN;
 
@@ -25,6 +26,8 @@ pub(super) struct Checkpoint {
     pub(super) owed: Vec<usize>,
 }
 
+absent!(Checkpoints, Checkpoints { kept: Vec::new() });
+
 impl Checkpoint {
     /// How many events lie before it, owed ones included.
     fn len(&self) -> usize {
@@ -41,10 +44,6 @@ impl Checkpoints {
         let owed = |checkpoint: &Checkpoint| checkpoint.owed.len() * size_of::<usize>();
         let bytes = |checkpoint: &Checkpoint| checkpoint.bytes + owed(checkpoint);
         self.kept.iter().map(bytes).sum()
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.kept.clear();
     }
 
     /// Keeps one behind all others, and lets go of those that it makes superfluous.

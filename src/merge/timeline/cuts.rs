@@ -1,6 +1,7 @@
 use alloc::vec::Vec;
-use core::num::NonZeroU64;
+use core::num::NonZeroU32;
 
+use super::rarely::absent;
 use crate::event::OrderKey;
 
 /// Which events have everything before them in canonical order in their past.
@@ -10,26 +11,35 @@ use crate::event::OrderKey;
 /// of them costs nothing per event that follows it.
 #[derive(Debug, Default)]
 pub(super) struct Cuts {
-    now: u64,
+    now: u32,
     /// Insertions by place and moment, both ascending: one with a later moment and an earlier place
     /// covers the others.
-    insertions: Vec<(OrderKey, u64)>,
+    insertions: Vec<(OrderKey, u32)>,
 }
 
 /// The moment at which an event was found to be a cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Moment(NonZeroU64);
+pub(super) struct Moment(NonZeroU32);
+
+absent!(
+    Cuts,
+    Cuts {
+        now: 0,
+        insertions: Vec::new(),
+    }
+);
 
 impl Cuts {
-    /// A new moment.
+    /// A new moment; nothing when there were so many that none is left.
     pub(super) fn found(&mut self) -> Option<Moment> {
-        self.now += 1;
-        NonZeroU64::new(self.now).map(Moment)
+        let now = self.now.checked_add(1).filter(|now| *now < u32::MAX)?;
+        self.now = now;
+        NonZeroU32::new(now).map(Moment)
     }
 
     /// An event has been put into the order before events that are not folded again.
     pub(super) fn insert(&mut self, key: OrderKey) {
-        self.now += 1;
+        self.now = self.now.saturating_add(1);
         while self
             .insertions
             .last()

@@ -3,6 +3,7 @@ use alloc::string::String;
 use core::cell::{Cell, OnceCell, RefCell};
 
 use super::prefix::{Extent, Prefix};
+use super::rarely::{Rarely, absent};
 use super::rows::Fate;
 use super::rule::Rule;
 use super::view::FoldView;
@@ -16,13 +17,43 @@ use crate::resolver::{ErasedState, Folded, Footprint, Rejection, Route};
 pub(super) struct Fold {
     /// What is folded; nothing before the first fold, and where the rule has spoilt its state.
     pub(super) prefix: Option<Box<Prefix>>,
+    pub(super) odd: Rarely<Odd>,
+    /// Of an aggregate without its history: roughly the bytes of the state.
+    pub(super) state_bytes: usize,
+}
+
+/// What is out of the ordinary about a fold.
+#[derive(Debug, Default)]
+pub(super) struct Odd {
     pub(super) condition: Option<Unresolved>,
     /// An event at which the rule panicked: the next attempt is made on a copy of the state.
     pub(super) doubtful: Option<EventId>,
     /// The last place of an event that asked for its rivals.
     pub(super) asker: Option<OrderKey>,
-    /// Of an aggregate without its history: roughly the bytes of the state.
-    pub(super) state_bytes: usize,
+}
+
+absent!(
+    Odd,
+    Odd {
+        condition: None,
+        doubtful: None,
+        asker: None,
+    }
+);
+
+impl Fold {
+    fn set_condition(&mut self, condition: Option<Unresolved>) {
+        if condition.is_some() || self.odd.condition.is_some() {
+            self.odd.condition = condition;
+        }
+    }
+
+    /// An event at this place has asked for its rivals.
+    pub(super) fn asked(&mut self, key: Option<OrderKey>) {
+        if key > self.odd.asker {
+            self.odd.asker = key;
+        }
+    }
 }
 
 impl Timeline {
@@ -83,7 +114,7 @@ impl Timeline {
         if let Some(place) = changed {
             self.news.reach_back(place);
         }
-        for slot in core::mem::take(&mut self.news.invalid) {
+        for slot in self.news.take_invalid() {
             if let Some(row) = self.rows.row(slot)
                 && let Fate::Invalid(rejection) = &row.fate
             {
@@ -93,7 +124,7 @@ impl Timeline {
         }
         self.order.settle(&self.rows);
         let Some(route) = self.route.clone() else {
-            self.fold.condition = Some(Unresolved::NoResolver);
+            self.fold.set_condition(Some(Unresolved::NoResolver));
             return None;
         };
         if !core::mem::take(&mut self.news.any) && (self.is_folded() || self.condition().is_some())
@@ -102,10 +133,11 @@ impl Timeline {
         }
         let rule = Rule::new(&route, guard);
         self.take_late(rule, outcome);
-        self.fold.condition = self.advance(None, rule, outcome).err();
+        let condition = self.advance(None, rule, outcome).err();
+        self.fold.set_condition(condition);
         if let Some(Unresolved::Panicked {
             event: Some(event), ..
-        }) = &self.fold.condition
+        }) = &self.fold.odd.condition
         {
             let event = *event;
             self.recover(event, rule);
@@ -140,7 +172,7 @@ impl Timeline {
 
     pub(super) fn start_over(&mut self) {
         self.fold.prefix = None;
-        self.checkpoints.clear();
+        self.checkpoints = Rarely::default();
         self.pace.restart();
     }
 
@@ -225,7 +257,7 @@ impl Timeline {
     /// for among those before an event as far back as the last one that it is known to have seen with
     /// all before it. Costs a pass over the prefix, once.
     fn find_extent(&mut self) {
-        if self.fold.asker.is_none() {
+        if self.fold.odd.asker.is_none() {
             return;
         }
         let Some(prefix) = self.fold.prefix.as_mut().filter(|p| p.extent.is_none()) else {
@@ -291,11 +323,11 @@ impl Timeline {
             vector: OnceCell::new(),
             asked: Cell::new(false),
         };
-        let doubtful = self.fold.doubtful == Some(row.event.id());
+        let doubtful = self.fold.odd.doubtful == Some(row.event.id());
         self.costs.applies += 1;
         let result = try_event(&mut prefix.state, &view, doubtful, rule.guard);
         if view.asked.get() {
-            self.fold.asker = self.fold.asker.max(Some(row.event.order_key()));
+            self.fold.asked(Some(row.event.order_key()));
         }
         result
     }
@@ -327,7 +359,7 @@ impl Timeline {
 
     /// After a panic: the state as it was before the event, if the events before it are here.
     fn recover(&mut self, event: EventId, rule: Rule<'_>) {
-        self.fold.doubtful = Some(event);
+        self.fold.odd.doubtful = Some(event);
         if self.fold.prefix.is_some() || !self.complete {
             return;
         }

@@ -1,8 +1,10 @@
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::Timeline;
+use super::rarely::absent;
 use super::rows::Fate;
 use super::rule::Rule;
 use super::touched::Touched;
@@ -19,7 +21,8 @@ use crate::resolver::Footprint;
 /// once.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    pub(super) touched: Touched,
+    /// Nothing before the first is covered.
+    touched: Option<Box<Touched>>,
     /// Slots from here ...
     from: usize,
     /// ... to here are covered.
@@ -29,6 +32,17 @@ pub(super) struct Index {
     /// No slot before lies behind it.
     floor: Option<OrderKey>,
 }
+
+absent!(
+    Index,
+    Index {
+        touched: None,
+        from: 0,
+        until: 0,
+        horizon: None,
+        floor: None,
+    }
+);
 
 #[derive(Clone, Debug)]
 struct Horizon {
@@ -46,7 +60,7 @@ impl Horizon {
 impl Index {
     fn restart(&mut self, from: usize, horizon: Option<Horizon>) {
         *self = Self {
-            touched: Touched::default(),
+            touched: None,
             from,
             until: from,
             // Whatever it has seen lies before it.
@@ -58,6 +72,11 @@ impl Index {
     fn restart_at(&mut self, from: usize, floor: Option<OrderKey>) {
         self.restart(from, None);
         self.floor = floor;
+    }
+
+    /// Roughly how much memory it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.touched.as_ref().map_or(0, |touched| touched.bytes())
     }
 
     /// How many slots are covered.
@@ -104,7 +123,8 @@ impl Timeline {
         rule: Rule<'_>,
     ) -> Option<bool> {
         self.cover_behind(slot, key, self.news.arrived_from, rule)?;
-        Some(self.index.touched.last(footprint) > Some(key))
+        let touched = self.index.touched.as_ref();
+        Some(touched.and_then(|touched| touched.last(footprint)) > Some(key))
     }
 
     /// Takes notice of some of what came long ago, for whoever is told of races: an event that has
@@ -284,7 +304,7 @@ impl Timeline {
                 .get_or_insert_with(|| past.of(slot, rows))
                 .contains(id)
         };
-        let touched = &mut self.index.touched;
+        let touched = self.index.touched.get_or_insert_default();
         Some(touched.observe(row.event.order_key(), footprint, row.knew_all, &mut saw))
     }
 

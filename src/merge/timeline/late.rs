@@ -98,10 +98,10 @@ impl Timeline {
         by_claim: bool,
         rule: Rule<'_>,
     ) -> Option<Shortcut> {
-        if self.fold.doubtful == Some(key.id()) {
+        if self.fold.odd.doubtful == Some(key.id()) {
             return None;
         }
-        let is_asked = self.fold.asker >= Some(key) && !mutant!("claim-used-although-asked");
+        let is_asked = self.fold.odd.asker >= Some(key) && !mutant!("claim-used-although-asked");
         if by_claim && !is_asked {
             return Some(Shortcut::Claim);
         }
@@ -130,10 +130,13 @@ impl Timeline {
         let Some(mut prefix) = self.fold.prefix.take() else {
             return false;
         };
-        let asker = self.fold.asker.take();
+        let asker = self.fold.odd.asker;
+        if asker.is_some() {
+            self.fold.odd.asker = None;
+        }
         let attempt = self.take_in(slot, &mut prefix, rule);
-        let wanted_rivals = self.fold.asker.is_some();
-        self.fold.asker = self.fold.asker.max(asker);
+        let wanted_rivals = self.fold.odd.asker.is_some();
+        self.fold.asked(asker);
         let Ok(fate) = attempt else {
             return false;
         };
@@ -147,6 +150,9 @@ impl Timeline {
         self.settle(slot, fate, outcome);
         self.news.put_in_place(slot);
         self.was_placed(slot, key, shortcut);
+        if self.checkpoints.len() == 0 {
+            return true;
+        }
         for mut checkpoint in self.checkpoints.owe(slot, key, end) {
             if self.pay(&mut checkpoint, rule) {
                 self.checkpoints.put_back(checkpoint);
@@ -216,7 +222,7 @@ impl Timeline {
             return;
         }
         // Where events commute and none asks for its rivals, nothing ever goes back.
-        if self.fold.asker.is_none() && self.claim(rule) {
+        if self.fold.odd.asker.is_none() && self.claim(rule) {
             self.pace.restart();
             return;
         }

@@ -22,6 +22,7 @@ mod past;
 mod placed;
 mod prefix;
 mod races;
+mod rarely;
 mod replacements;
 mod replay;
 mod rows;
@@ -54,6 +55,7 @@ use self::index::Index;
 use self::late::Pace;
 use self::order::Order;
 use self::past::Past;
+use self::rarely::{Rarely, absent};
 use self::replacements::Replacements;
 use self::rows::{Fate, Rows};
 use self::validity::{Named, invalid};
@@ -86,7 +88,7 @@ pub struct Timeline {
     set: SetHash,
     /// Digest of the present state, once somebody has asked.
     digest: Option<Digest>,
-    replacements: Replacements,
+    replacements: Rarely<Replacements>,
     /// The valid events that are not skipped.
     order: Order,
     /// Whether every event is in memory; if not, those that are have not been folded yet.
@@ -94,16 +96,16 @@ pub struct Timeline {
     news: News,
     /// Invalid events and replaced ones that nobody names, which are in no past, so that they are known
     /// again.
-    strays: VersionVector,
+    strays: Rarely<VersionVector>,
     fold: Fold,
     aggregate: AggregateId,
     route: Option<Route>,
     /// Replaced events that are not here; in memory only where the history is not.
-    replaced_absent: BTreeSet<EventId>,
-    past: Past,
-    cuts: Cuts,
-    index: Index,
-    checkpoints: Checkpoints,
+    replaced_absent: Rarely<BTreeSet<EventId>>,
+    past: Rarely<Past>,
+    cuts: Rarely<Cuts>,
+    index: Rarely<Index>,
+    checkpoints: Rarely<Checkpoints>,
     pace: Pace,
     costs: Costs,
     rejections: u64,
@@ -124,14 +126,14 @@ impl Timeline {
             rows: Rows::default(),
             order: Order::default(),
             last: None,
-            strays: VersionVector::new(),
-            replaced_absent: BTreeSet::new(),
-            replacements: Replacements::default(),
-            past: Past::default(),
-            cuts: Cuts::default(),
-            index: Index::default(),
+            strays: Rarely::default(),
+            replaced_absent: Rarely::default(),
+            replacements: Rarely::default(),
+            past: Rarely::default(),
+            cuts: Rarely::default(),
+            index: Rarely::default(),
             fold: Fold::default(),
-            checkpoints: Checkpoints::default(),
+            checkpoints: Rarely::default(),
             pace: Pace::default(),
             costs: Costs::default(),
             news: News::default(),
@@ -204,7 +206,7 @@ impl Timeline {
             self.rejections += 1;
             let fate = Fate::Invalid(Box::new(rejection));
             let slot = self.rows.push(own, event, tag, fate);
-            self.news.invalid.push(slot);
+            self.news.noted.invalid.push(slot);
             return Integration::Added {
                 late: false,
                 raced: false,
@@ -215,7 +217,7 @@ impl Timeline {
 
     fn place(&mut self, event: Event, tag: Option<ChainTag>, by: Writer) -> Integration {
         let key = event.order_key();
-        let mut skips = self.replacements.observe(&event);
+        let mut skips = self.replacements.concern(&event) && self.replacements.observe(&event);
         for head in event.heads() {
             if mutant!("head-not-joined") && event.heads().len() > 1 {
                 continue;
@@ -230,9 +232,8 @@ impl Timeline {
         let is_rival = |(id, _): &(EventId, _)| !self.replacements.is_replaced(*id);
         let raced = !knew_all
             && (self.replacements.is_empty() || self.rows.writers().heads().iter().any(is_rival));
-        if self.complete && knew_all && !skips {
-            let rows = &self.rows;
-            self.past.note(rows.len(), || rows.writers().seen());
+        if self.complete && knew_all && !skips && self.past.wants(self.rows.len()) {
+            self.past.note(self.rows.len(), self.rows.writers().seen());
         }
         let slot = self.rows.push(by.number, event, tag, Fate::Pending);
         if let Some(row) = self.rows.row_mut(slot) {
@@ -369,7 +370,7 @@ impl Timeline {
             + OVERHEAD
             + self.fold.state_bytes
             + self.checkpoints.bytes()
-            + self.index.touched.bytes()
+            + self.index.bytes()
     }
 
     /// The state as of the newest event.
@@ -394,9 +395,12 @@ impl Timeline {
 
     /// What keeps the aggregate from being folded, as of the last attempt.
     pub fn condition(&self) -> Option<&Unresolved> {
-        self.fold.condition.as_ref()
+        self.fold.odd.condition.as_ref()
     }
 }
+
+absent!(VersionVector, VersionVector::new());
+absent!(BTreeSet<EventId>, BTreeSet::new());
 
 /// Who wrote an event.
 #[derive(Clone, Copy)]

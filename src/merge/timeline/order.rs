@@ -103,7 +103,13 @@ impl Order {
         self.len += 1;
         match self.runs.last_mut() {
             Some(run) if run.len() < RUN => run.push(slot),
-            _ => self.runs.push(Vec::from([slot])),
+            _ => {
+                // Most orders are one run.
+                if self.runs.is_empty() {
+                    self.runs.reserve_exact(1);
+                }
+                self.runs.push(Vec::from([slot]));
+            }
         }
     }
 

@@ -2,6 +2,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BinaryHeap};
 use alloc::sync::Arc;
 
+use super::rarely::absent;
 use super::rows::Rows;
 use crate::event::VersionVector;
 
@@ -32,14 +33,25 @@ const WALK: usize = 16;
 /// As many as one late event and those around it make, few enough to look through.
 const RECENT: usize = 8;
 
+absent!(
+    Past,
+    Past {
+        vectors: BTreeMap::new(),
+        recent: None,
+    }
+);
+
 impl Past {
+    /// Whether it is worth while to take notice of the past of the event at a slot.
+    pub(super) fn wants(&self, slot: usize) -> bool {
+        let last = self.vectors.last_key_value().map(|(last, _)| *last);
+        slot >= last.unwrap_or_default() + STRETCH
+    }
+
     /// Takes notice that the event at a slot has everything in its past that is here, which is
     /// `seen`.
-    pub(super) fn note(&mut self, slot: usize, seen: impl FnOnce() -> VersionVector) {
-        let last = self.vectors.last_key_value().map(|(last, _)| *last);
-        if slot >= last.unwrap_or_default() + STRETCH {
-            self.vectors.insert(slot, Arc::new(seen()));
-        }
+    pub(super) fn note(&mut self, slot: usize, seen: VersionVector) {
+        self.vectors.insert(slot, Arc::new(seen));
     }
 
     /// The vector of the valid event at a slot. Walks back to events whose vectors are known, in the

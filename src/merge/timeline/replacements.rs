@@ -1,5 +1,6 @@
 use alloc::collections::BTreeMap;
 
+use super::rarely::absent;
 use super::rows::Rows;
 use crate::event::{Event, EventId, OrderKey};
 
@@ -14,7 +15,19 @@ pub(super) struct Replacements {
     counting: BTreeMap<EventId, OrderKey>,
 }
 
+absent!(
+    Replacements,
+    Replacements {
+        counting: BTreeMap::new(),
+    }
+);
+
 impl Replacements {
+    /// Whether an event has to do with them.
+    pub(super) fn concern(&self, event: &Event) -> bool {
+        event.replaces().is_some() || !self.counting.is_empty()
+    }
+
     /// Takes notice of a valid event. Returns whether the outcome of other events may change.
     pub(super) fn observe(&mut self, event: &Event) -> bool {
         if let Some(replaced) = event.replaces() {

@@ -3,8 +3,8 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::heads::Known;
-use super::index::Index;
 use super::order::Order;
+use super::rarely::Rarely;
 use super::rows::Fate;
 use super::{FoldOutcome, Timeline};
 use crate::event::{OrderKey, VersionVector};
@@ -51,9 +51,9 @@ impl Timeline {
         self.last = order.last().and_then(|slot| self.rows.key(slot));
         let changed = self.first_difference(&order);
         self.order = order;
-        self.index = Index::default();
+        self.index = Rarely::default();
         self.rows.writers_mut().set_seen(heads, &seen);
-        self.strays = strays;
+        *self.strays = strays;
         for (slot, by) in skipped {
             self.settle(slot, Fate::Replaced(Box::new(by)), outcome);
         }

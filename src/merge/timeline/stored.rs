@@ -1,15 +1,12 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::checkpoints::Checkpoints;
-use super::cuts::Cuts;
+use super::Timeline;
 use super::folding::Fold;
 use super::heads::Known;
-use super::index::Index;
 use super::order::Order;
 use super::prefix::{Extent, Prefix};
-use super::replacements::Replacements;
-use super::{Past, Timeline};
+use super::rarely::Rarely;
 use crate::event::{AggregateId, Digest, PayloadError};
 use crate::limits::HEADS_MAX;
 use crate::merge::{Shortcut, StaleFold, StoredFold};
@@ -58,8 +55,12 @@ impl Timeline {
         let heads = stored.heads.into_iter().map(known);
         timeline.rows.writers_mut().set_seen(heads, &stored.seen);
         timeline.last = stored.last;
-        timeline.strays = stored.strays;
-        timeline.replaced_absent = stored.replaced.into_iter().collect();
+        if !stored.strays.is_empty() {
+            *timeline.strays = stored.strays;
+        }
+        if !stored.replaced.is_empty() {
+            *timeline.replaced_absent = stored.replaced.into_iter().collect();
+        }
         timeline.events = stored.events;
         timeline.rejections = stored.rejections;
         timeline.set = stored.set;
@@ -101,7 +102,10 @@ impl Timeline {
         }
         if self.complete {
             self.fold.state_bytes = self.rows.payload_bytes();
-            self.replaced_absent = self.absent().into_iter().collect();
+            let absent = self.absent();
+            if !absent.is_empty() {
+                *self.replaced_absent = absent.into_iter().collect();
+            }
             self.complete = false;
             let heads = self.rows.writers().heads();
             let seen = self.vector();
@@ -141,17 +145,17 @@ impl Timeline {
         if let Some(prefix) = &mut self.fold.prefix {
             (prefix.last, prefix.len) = (None, 0);
         }
-        self.replacements = Replacements::default();
-        self.past = Past::default();
-        self.cuts = Cuts::default();
-        self.index = Index::default();
-        self.checkpoints = Checkpoints::default();
+        self.replacements = Rarely::default();
+        self.past = Rarely::default();
+        self.cuts = Rarely::default();
+        self.index = Rarely::default();
+        self.checkpoints = Rarely::default();
         self.news.arrived_from = 0;
     }
 
     fn is_storable(&self) -> bool {
         self.state().is_ok()
-            && self.news.invalid.is_empty()
+            && self.news.noted.invalid.is_empty()
             && self.rows.writers().heads_len() <= HEADS_MAX
             && self.heads().len() == self.rows.writers().heads_len()
     }

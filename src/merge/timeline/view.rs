@@ -5,6 +5,7 @@ use core::cell::{Cell, OnceCell, RefCell};
 use super::cuts::Cuts;
 use super::order::Order;
 use super::past::Past;
+use super::rarely::Rarely;
 use super::rows::{Row, Rows};
 use crate::event::{Causality, Event, EventId, VersionVector};
 use crate::resolver::{ErasedResolver, View};
@@ -21,7 +22,7 @@ pub(super) struct FoldView<'a> {
     pub(super) everything: Option<&'a VersionVector>,
     /// Whether what an event saw shows in when it came, see [`Rows::saw`].
     pub(super) is_plain: bool,
-    pub(super) past: RefCell<&'a mut Past>,
+    pub(super) past: RefCell<&'a mut Rarely<Past>>,
     pub(super) vector: OnceCell<Arc<VersionVector>>,
     /// Whether the rule asked for rivals.
     pub(super) asked: Cell<bool>,

@@ -369,3 +369,66 @@ impl Link {
 fn seq_at(slot: usize, rows: &[Row]) -> Option<Seq> {
     rows.get(slot).map(|row| row.event.id().seq)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Timestamp;
+
+    /// Against a tree of heads and a vector, with more writers than are looked through one by one. Seqs
+    /// come out of order, heads go in any, and now and then everything is set anew or forgotten.
+    #[test]
+    fn heads_and_what_is_seen_are_those_of_a_tree_and_a_vector() {
+        let mut writers = Writers::default();
+        let (mut heads, mut seen) = (BTreeMap::new(), VersionVector::new());
+        let mut random = 7u64;
+        for step in 0..8_000u64 {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            // Few at first.
+            let replica = ReplicaId::new((random >> 40) % (2 + step / 200), 0);
+            let id = EventId::new(replica, Seq::new(1 + (random >> 20) % 50).unwrap());
+            let known = Known {
+                tag: None,
+                timestamp: Timestamp::from_bits(step),
+            };
+            match random >> 60 {
+                0..=6 if !heads.contains_key(&id) => {
+                    writers.push(writers.number(replica), id, Some(known), &[]);
+                    heads.insert(id, step);
+                    seen.observe(id);
+                }
+                7 => drop(writers.push(writers.number(replica), id, None, &[])),
+                8..=13 => {
+                    if let Some(number) = writers.number(replica) {
+                        writers.remove_head(number, id);
+                    }
+                    heads.remove(&id);
+                }
+                14 => writers.forget_slots(),
+                15 if step % 5 == 0 => {
+                    let kept = writers.heads();
+                    seen = kept.iter().map(|(id, _)| *id).collect();
+                    writers.set_seen(kept, &seen);
+                }
+                _ => {}
+            }
+            let found = writers.heads().into_iter();
+            let found = found.map(|(id, known)| (id, known.timestamp.to_bits()));
+            assert!(found.eq(heads.iter().map(|(id, step)| (*id, *step))));
+            assert_eq!(
+                (writers.heads_len(), writers.seen()),
+                (heads.len(), seen.clone())
+            );
+            let number = writers.number(replica);
+            let head = number.and_then(|number| writers.head(number, id));
+            assert_eq!(
+                head.map(|head| head.timestamp.to_bits()),
+                heads.get(&id).copied()
+            );
+            assert_eq!(writers.has_seen(id), seen.contains(id));
+        }
+        assert!(writers.writers.len() > 4 * FEW);
+    }
+}
