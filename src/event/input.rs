@@ -79,15 +79,15 @@ impl<'a> Input<'a> {
         }
         // All bits up to the first byte that says it is the last.
         let bits = word & (ends ^ (ends - 1));
-        let len = (ends.trailing_zeros() + 1) / 8;
+        let before = ends.trailing_zeros() / 8;
         let groups = bits & 0x7f7f_7f7f_7f7f_7f7f;
         let pairs = (groups & 0x007f_007f_007f_007f) | ((groups & 0x7f00_7f00_7f00_7f00) >> 1);
         let quads = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x3fff_0000_3fff_0000) >> 2);
         let number = (quads & 0x0fff_ffff) | ((quads & 0x0fff_ffff_0000_0000) >> 4);
-        if len > 1 && number >> (7 * (len - 1)) == 0 {
+        if groups >> (before * 8) == 0 && before > 0 {
             return Err(out_of_range(what));
         }
-        self.take(usize::try_from(len).unwrap_or_default(), what)?;
+        self.take(usize::try_from(before).unwrap_or_default() + 1, what)?;
         Ok(number)
     }
 

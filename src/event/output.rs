@@ -14,13 +14,13 @@ pub(super) fn put_number(number: u64, out: &mut Vec<u8>) {
 #[inline(never)]
 fn put_long_number(mut number: u64, out: &mut Vec<u8>) {
     if number < 1 << 56 {
-        let len = number_len(number);
         let pairs = (number & 0x0fff_ffff) | ((number & 0x00ff_ffff_f000_0000) << 4);
         let quads = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x0fff_c000_0fff_c000) << 2);
         let groups = (quads & 0x007f_007f_007f_007f) | ((quads & 0x3f80_3f80_3f80_3f80) << 1);
+        let unused = groups.leading_zeros() / 8;
         // Every byte but the last says that another follows.
-        let follow = 0x8080_8080_8080_8080 & ((1 << (8 * (len - 1))) - 1);
-        let end = out.len() + len;
+        let follow = 0x0080_8080_8080_8080_u64 >> (unused * 8);
+        let end = out.len() + 8 - usize::try_from(unused).unwrap_or_default();
         out.extend_from_slice(&(groups | follow).to_le_bytes());
         out.truncate(end);
         return;

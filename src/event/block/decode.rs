@@ -50,6 +50,7 @@ pub fn decode_block_with(bytes: &Bytes, names: &BlockNames) -> Result<Vec<Commit
             stamp: Timestamp::at_millis(STAMP_ORIGIN),
             scratch: Vec::with_capacity(SCRATCH),
             sum: Sum::default(),
+            rare: None,
             layout,
         };
         for _ in 0..decoder.layout.commits {
@@ -77,8 +78,6 @@ struct Common {
     span: CommitSpan,
     timestamp: Timestamp,
     written_ms: u64,
-    /// That of the first event, once it is known.
-    rare: Option<Arc<Rare>>,
 }
 
 struct Decoder<'a> {
@@ -87,18 +86,20 @@ struct Decoder<'a> {
     /// Canonical bytes of the event at hand.
     scratch: Vec<u8>,
     sum: Sum,
+    /// What the first event of the commit at hand has, behind that event.
+    rare: Option<Arc<Rare>>,
     layout: Layout<'a>,
 }
 
 impl Decoder<'_> {
     fn commit(&mut self) -> Result<Commit, CodecError> {
-        let mut common = self.common()?;
+        let common = self.common()?;
         let span = common.span;
         let (first, bytes) = self.event(&common, span.first())?;
         if span.len() == 1 {
             return Ok(Commit::of_one(first, bytes.header + bytes.body)?);
         }
-        common.rare.clone_from(&first.fields().rare);
+        self.rare.clone_from(&first.fields().rare);
         let mut events = Vec::with_capacity(usize::try_from(span.len()).unwrap_or(1));
         events.push(first);
         let (mut bytes, mut seq) = (bytes.header + bytes.body, span.first().next());
@@ -108,9 +109,11 @@ impl Decoder<'_> {
             bytes += more.body;
             seq = at.next();
         }
+        self.rare = None;
         Ok(Commit::with_bytes(events, bytes)?)
     }
 
+    #[inline]
     fn common(&mut self) -> Result<Common, CodecError> {
         let layout = &mut self.layout;
         let events = layout.lengths.number("length of a commit")?;
@@ -136,7 +139,6 @@ impl Decoder<'_> {
             span,
             timestamp,
             written_ms: unzigzag(timestamp.millis(), wall),
-            rare: None,
         })
     }
 
@@ -190,7 +192,7 @@ impl Decoder<'_> {
         let (replaces, metadata) = (self.replaces()?, self.metadata()?);
         if replaces.is_none()
             && metadata.is_empty()
-            && let Some(first) = &common.rare
+            && let Some(first) = &self.rare
             && first.replaces.is_none()
             && first.metadata.is_empty()
         {

@@ -133,7 +133,7 @@ struct Encoder<'a> {
     replicas: Dictionary<[u8; 16]>,
     writer_count: usize,
     tracks: Vec<Track>,
-    aggregates: Dictionary<&'a str>,
+    aggregates: Dictionary<&'a [u8]>,
     /// The last event of each aggregate.
     latest: Vec<Option<EventId>>,
     types: Dictionary<&'a str>,
@@ -220,7 +220,7 @@ impl<'a> Encoder<'a> {
     }
 
     fn event(&mut self, event: &'a Event, writer: usize) {
-        let aggregate = self.aggregates.index(event.aggregate().as_str());
+        let aggregate = self.aggregates.index(event.aggregate().as_bytes());
         self.aggregate_of.push(aggregate);
         self.latest
             .resize(self.latest.len().max(aggregate + 1), None);
@@ -387,12 +387,11 @@ fn put_known(number: Option<u32>, out: &mut Vec<u8>) -> bool {
 }
 
 /// Names by what they do not share with the one before.
-fn put_names(names: &Dictionary<&str>, out: &mut Vec<u8>) {
+fn put_names(names: &Dictionary<&[u8]>, out: &mut Vec<u8>) {
     let mut rests = Vec::new();
     let mut suffixes = Vec::new();
     let mut last: &[u8] = &[];
     for name in names.keys() {
-        let name = name.as_bytes();
         let shared = last.iter().zip(name).take_while(|(a, b)| a == b).count();
         let suffix = name.get(shared..).unwrap_or_default();
         let mut byte = 0;

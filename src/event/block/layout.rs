@@ -460,15 +460,19 @@ fn read_names(input: &mut Input<'_>, count: usize) -> Result<Vec<Named>, CodecEr
         if shared > name.len() {
             return Err(CodecError::OutOfRange { what });
         }
-        name.truncate(shared);
-        name.extend_from_slice(input.take(suffix, what)?);
-        bytes += name.len();
+        let mut whole = input.take(suffix, what)?;
+        if count > 1 {
+            name.truncate(shared);
+            name.extend_from_slice(whole);
+            whole = &name;
+        }
+        bytes += whole.len();
         if bytes > BLOCK_BYTES_MAX {
             let what = "sum of aggregate ids";
             return Err(CodecError::OutOfRange { what });
         }
         names.push(Named {
-            name: AggregateId::from_utf8(&name)?,
+            name: AggregateId::from_utf8(whole)?,
             latest: None,
         });
     }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::reader::Reader;
 use super::writer::Writer;
 use crate::event::{
-    BlockNames, ChainMark, CodecError, Commit, EventError, EventType, ReplicaId, decode_block_with,
+    BlockNames, ChainMark, CodecError, EventError, EventType, ReplicaId, decode_block_with,
     encode_block_with,
 };
 use crate::limits::{
@@ -94,12 +94,11 @@ fn put_tells(tells: &[Tell], out: &mut Writer) {
 }
 
 pub(super) fn put_batch(batch: &Batch, out: &mut Writer) {
-    let commits = || batch.commits.iter().map(|delivered| &delivered.commit);
-    let first = firsts(commits());
-    let marks = batch.commits.iter().zip(first);
+    let mut writers = Writers::default();
+    let marks = batch.commits.iter();
     let marks: Vec<_> = marks
-        .filter(|(_, is_first)| *is_first)
-        .map(|(delivered, _)| delivered.continues)
+        .filter(|delivered| writers.is_new(delivered.commit.replica()))
+        .map(|delivered| delivered.continues)
         .collect();
     let front = Front {
         position: batch.position,
@@ -107,7 +106,8 @@ pub(super) fn put_batch(batch: &Batch, out: &mut Writer) {
         marks: &marks,
     };
     front.put(out);
-    encode_block_with(commits(), &BlockNames::new(), out.buffer());
+    let commits = batch.commits.iter().map(|delivered| &delivered.commit);
+    encode_block_with(commits, &BlockNames::new(), out.buffer());
 }
 
 pub(super) fn read_batch(
@@ -125,21 +125,24 @@ pub(super) fn read_batch(
         Some(read_marks(input)?)
     };
     let read = decode_block_with(&input.remaining(), names)?;
-    let first = firsts(read.iter());
-    let writers = first.iter().filter(|is_first| **is_first).count();
-    if marks.as_ref().is_some_and(|marks| marks.len() != writers) {
-        let what = "number of marks";
-        return Err(CodecError::OutOfRange { what });
-    }
-    let mut marks = marks.unwrap_or_default().into_iter();
+    let wrong = CodecError::OutOfRange {
+        what: "number of marks",
+    };
+    let mut marks = marks.map(Vec::into_iter);
+    let mut writers = Writers::default();
     let mut commits = Vec::with_capacity(read.len());
-    for (commit, is_first) in read.into_iter().zip(first) {
+    for commit in read {
         let mut continues = None;
-        if is_first {
-            let mark = told.remove(&commit.replica());
-            continues = marks.next().flatten().or(mark);
+        if writers.is_new(commit.replica()) {
+            if let Some(marks) = &mut marks {
+                continues = marks.next().ok_or_else(|| wrong.clone())?;
+            }
+            continues = continues.or_else(|| told.remove(&commit.replica()));
         }
         commits.push(Delivered { commit, continues });
+    }
+    if marks.is_some_and(|left| left.len() > 0) {
+        return Err(wrong);
     }
     Ok(Batch {
         position: (front >> 2).checked_sub(1),
@@ -190,17 +193,24 @@ fn read_tells(
     Ok(marks)
 }
 
-/// Of each commit, whether it is the first of its writer.
-fn firsts<'a>(commits: impl Iterator<Item = &'a Commit>) -> Vec<bool> {
-    let mut writers: BTreeSet<ReplicaId> = BTreeSet::new();
-    let mut last = None;
-    commits
-        .map(|commit| {
-            let writer = Some(commit.replica());
-            let before = core::mem::replace(&mut last, writer);
-            before != writer && writers.insert(commit.replica())
-        })
-        .collect()
+/// The writers of a batch so far. Most batches are of one.
+#[derive(Default)]
+struct Writers {
+    first: Option<ReplicaId>,
+    last: Option<ReplicaId>,
+    others: BTreeSet<ReplicaId>,
+}
+
+impl Writers {
+    /// Adds a writer. Whether it is the first time.
+    fn is_new(&mut self, writer: ReplicaId) -> bool {
+        let before = self.last.replace(writer);
+        let first = *self.first.get_or_insert(writer);
+        match before {
+            None => true,
+            Some(before) => before != writer && first != writer && self.others.insert(writer),
+        }
+    }
 }
 
 pub(super) fn put_part(part: &Part, out: &mut Writer) {
