@@ -1,5 +1,6 @@
 //! Stores on disk: filled, and opened by a process that has nothing of them in memory.
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use anabranch::log::Durability;
@@ -9,25 +10,37 @@ use futures::StreamExt;
 
 use super::{registry, runtime, say, until_told_to_end};
 use crate::Done;
+use crate::inputs::Random;
 
 /// Events of one commit while a store is filled.
 const COMMIT: usize = 500;
-/// Bytes of a payload, so that an event takes about as much as the rows of others.
-const TEXT: usize = 128;
+/// Characters of a payload, so that an event takes as much as the rows of others: 174 bytes by itself.
+const TEXT: usize = 95;
 /// Bytes of a row of raw fjall.
 pub(crate) const ROW: usize = 174;
+
+/// So many hexadecimal digits, others for each event. Stores compress their blocks: what repeats would
+/// take nothing, and of this LZ4 finds nothing to leave out.
+pub(crate) fn digits(at: usize, count: usize) -> String {
+    let mut random = Random::new(at as u64);
+    let mut digits = String::with_capacity(count + 16);
+    while digits.len() < count {
+        let _ = write!(digits, "{:016x}", random.next());
+    }
+    digits.truncate(count);
+    digits
+}
 
 /// Writes so many events, says so, and closes when it is told to end.
 pub(super) fn fill(folder: &str, events: usize) -> Done<()> {
     runtime(2)?.block_on(async {
         let store = FjallStore::open(folder)?;
         let replica = Replica::builder(store).registry(registry()).open().await?;
-        let text = "x".repeat(TEXT);
         let mut written = usize::try_from(replica.status().events)?;
         let until = written + events;
         while written < until {
             let count = COMMIT.min(until - written);
-            let draft = |at| Draft::new(format!("item/{}", at % 10_000), "set", &text);
+            let draft = |at| Draft::new(format!("item/{}", at % 10_000), "set", &digits(at, TEXT));
             let drafts: Result<Vec<Draft>, _> = (written..written + count).map(draft).collect();
             replica
                 .record_all_with(drafts?, Durability::Buffered)
@@ -72,11 +85,11 @@ pub(super) fn open(folder: &str) -> Done<()> {
 pub(super) fn rows(folder: &str, rows: usize) -> Done<()> {
     let db = Database::builder(folder).open()?;
     let keyspace = db.keyspace("rows", KeyspaceCreateOptions::default)?;
-    let row = vec![7_u8; ROW];
     for first in (0..rows).step_by(COMMIT) {
         let mut batch = db.batch();
         for at in first..rows.min(first + COMMIT) {
-            batch.insert(&keyspace, (at as u64).to_be_bytes(), row.as_slice());
+            let row = digits(at, ROW);
+            batch.insert(&keyspace, (at as u64).to_be_bytes(), row.as_bytes());
         }
         batch.commit()?;
     }

@@ -68,7 +68,7 @@ pub(crate) fn run_replay(bench: &mut Bench<'_>) -> Done<()> {
     let count = count(size);
     let title = format!("the whole log of {count} events is read from disk");
     let mut replay = Row::new("W14", title, "ns per event").aims(150.0, Some(70.0));
-    let title = format!("bytes on disk, {count} events with 128 bytes of text each");
+    let title = format!("bytes on disk, {count} events of 174 bytes by themselves");
     let mut bytes = Row::new("W14", title, "bytes per event").aims(150.0, Some(100.0));
     let ours = path(bench, Kind::Replica, size)?;
     let rows = path(bench, Kind::Rows, size)?;
