@@ -130,6 +130,9 @@ pub const IN_PROCESS_CALLERS_MAX: usize = 16;
 /// Frames that whoever brought an input about sends itself before the tasks of the connections are
 /// asked to. Local; each keeps others from the engine for a call of the system.
 pub const SENT_AT_ONCE_MAX: usize = 4;
+/// Times in a millisecond that what has become sendable is offered to connections by itself; what
+/// follows is gathered until whoever waits for the processor had a turn. Local.
+pub const OFFERS_AT_ONCE_MAX: u32 = 4;
 /// Time to connect and upgrade, in milliseconds. Local.
 pub const DIAL_MS: u64 = 10_000;
 /// Time the other end has to answer a goodbye, in milliseconds. Local.

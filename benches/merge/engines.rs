@@ -96,7 +96,9 @@ pub(crate) fn frames(commits: &[Vec<&[u8]>], at_once: bool) -> Vec<Bytes> {
                 }
             }
             if inputs.is_empty() {
-                break;
+                let due = hub.deadline().filter(|due| *due == OUTSIDE.now.mono_ms);
+                let Some(_) = due else { break };
+                inputs.push_back((true, Input::Tick));
             }
         }
     };

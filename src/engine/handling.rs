@@ -6,7 +6,7 @@ use super::audit::Audit;
 use super::cache::Cache;
 use super::identity::{Birth, Identity};
 use super::io::{Effect, Failure, Input, Outside, Reply};
-use super::link::Links;
+use super::link::{Links, Pace};
 use super::log_tail::LogTail;
 use super::notes::{self, Key};
 use super::peers::Peers;
@@ -65,6 +65,7 @@ impl Engine {
             holds_all: opening.end == 0,
             peers,
             links: Links::default(),
+            pace: Pace::default(),
             timers: Timers::default(),
             counting: BTreeSet::new(),
             standing: None,
@@ -146,6 +147,7 @@ impl Engine {
             }
             Input::LinkClosed { link, code, reason } => self.link_closed(link, code, reason),
             Input::LinkEnd { link, code, reason } => {
+                self.offer_gathered();
                 self.tell_session(link, protocol::Input::Close { code, reason });
             }
             Input::Watch { watch, filter } => self.watches.insert(watch, filter),
@@ -164,7 +166,8 @@ impl Engine {
     pub fn deadline(&self) -> Option<u64> {
         // While a group is being written, or once the store has failed, nothing can be flushed.
         let flush = self.flush_due.filter(|_| self.writer.is_free());
-        self.timers.next().into_iter().chain(flush).min()
+        let due = self.timers.next().into_iter().chain(flush);
+        due.chain(self.pace.due()).min()
     }
 
     fn pump(&mut self) {
@@ -175,6 +178,7 @@ impl Engine {
     }
 
     fn tick(&mut self) {
+        self.pace.begin();
         let due: Vec<_> = self.timers.due(self.now.mono_ms).collect();
         for link in due {
             self.tell_session(link, protocol::Input::Tick);

@@ -63,7 +63,7 @@ pub use watching::Watched;
 use self::audit::Audit;
 use self::cache::Cache;
 use self::identity::Identity;
-use self::link::Links;
+use self::link::{Links, Pace};
 use self::log_tail::LogTail;
 use self::peers::Peers;
 use self::reading::{LoadWaiting, Pending};
@@ -98,6 +98,7 @@ pub struct Engine {
     holds_all: bool,
     peers: Peers,
     links: Links,
+    pace: Pace,
     timers: Timers,
     /// One-time syncs, which count the rejections among what they brought.
     counting: BTreeSet<LinkId>,

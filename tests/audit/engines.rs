@@ -114,6 +114,12 @@ impl World {
         let outside = self.outside(number);
         self.nodes[number].engine.handle(outside, input);
         self.carry_out(number);
+        let due = self.nodes[number].engine.deadline();
+        if due.is_some_and(|due| due <= self.now) {
+            let outside = self.outside(number);
+            self.nodes[number].engine.handle(outside, Input::Tick);
+            self.carry_out(number);
+        }
     }
 
     fn carry_out(&mut self, number: usize) {

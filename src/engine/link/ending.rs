@@ -176,6 +176,7 @@ impl Engine {
     }
 
     pub(in crate::engine) fn end_all_links(&mut self, code: CloseCode, reason: &str) {
+        self.offer_gathered();
         let links: Vec<LinkId> = self.links.ids().collect();
         for link in links {
             self.tell_session(

@@ -9,6 +9,7 @@
 mod ending;
 mod greeting;
 mod links;
+mod pace;
 mod supply;
 
 use alloc::boxed::Box;
@@ -19,6 +20,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 pub(super) use self::links::Links;
+pub(super) use self::pace::Pace;
 use super::audit::LinkAudit;
 use super::io::LinkOptions;
 use super::reading::Pending;
@@ -152,6 +154,7 @@ impl LinkState {
 
 impl Engine {
     pub(super) fn open_link(&mut self, link: LinkId, role: Role, options: LinkOptions) {
+        self.offer_gathered();
         let (staged, peers) = self.expected(role, &options);
         let received = self.inbox.received();
         let local = Local {

@@ -113,16 +113,22 @@ impl Engine {
         self.tell_session(link, Input::Located { positions, end });
     }
 
-    /// Offers what has become sendable to every connection, encoded once for all.
+    /// Offers what has become sendable to every connection, encoded once for all, as often as the
+    /// [pace](super::Pace) allows.
     pub(in crate::engine) fn broadcast(&mut self) {
         if self.links.is_empty() {
+            self.pace.begin();
             self.log.offered();
             return;
         }
         let Some(epoch) = self.log.epochs.current() else {
             return;
         };
-        while let Some((from, next)) = self.log.to_offer() {
+        while let Some((from, next)) = self.log.to_offer()
+            && self
+                .pace
+                .admits(next.saturating_sub(from), self.now.mono_ms)
+        {
             let prepared = Arc::new(self.prepared(epoch, from, next));
             self.log.offered();
             let mut link = self.links.next(None);
@@ -131,6 +137,12 @@ impl Engine {
                 link = self.links.next(Some(at));
             }
         }
+    }
+
+    /// Offers what was held back for a moment, so that nothing of it is missed by what comes now.
+    pub(in crate::engine) fn offer_gathered(&mut self) {
+        self.pace.begin();
+        self.broadcast();
     }
 
     /// Entries of these positions for all connections; without the entries if nobody wants any.

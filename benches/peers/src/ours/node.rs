@@ -109,10 +109,20 @@ impl Node {
     pub(crate) fn give(&mut self, input: Input) {
         self.engine.handle(outside(), input);
         self.carry_out();
-        while let Some(answer) = self.answers.pop_front() {
+        while let Some(answer) = self.next_answer() {
             self.engine.handle(outside(), answer);
             self.carry_out();
         }
+    }
+
+    /// What the store says, and then that the time has come for whatever waits for it.
+    fn next_answer(&mut self) -> Option<Input> {
+        let answer = self.answers.pop_front();
+        answer.or_else(|| {
+            let due = self.engine.deadline();
+            due.filter(|due| *due <= outside().now.mono_ms)
+                .map(|_| Input::Tick)
+        })
     }
 
     fn carry_out(&mut self) {
