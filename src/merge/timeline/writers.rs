@@ -19,7 +19,7 @@ use crate::event::{EventId, ReplicaId, Seq, SortedMap, VersionVector};
 /// Writers have numbers in the order in which they came. No order that others see rests on these.
 #[derive(Debug, Default)]
 pub(super) struct Writers {
-    writers: Vec<Writer>,
+    each: Vec<Writer>,
     odd: Option<Box<Odd>>,
     /// How many of the last valid events are heads.
     headed: usize,
@@ -96,9 +96,9 @@ impl Writers {
     /// The number of a writer.
     pub(super) fn number(&self, replica: ReplicaId) -> Option<usize> {
         match &self.odd {
-            Some(odd) if self.writers.len() > FEW => odd.numbers.get(&replica).copied(),
+            Some(odd) if self.each.len() > FEW => odd.numbers.get(&replica).copied(),
             _ => {
-                let mut writers = self.writers.iter();
+                let mut writers = self.each.iter();
                 writers.position(|writer| writer.replica == replica)
             }
         }
@@ -108,8 +108,8 @@ impl Writers {
         if let Some(number) = self.number(replica) {
             return number;
         }
-        let number = self.writers.len();
-        self.writers.push(Writer {
+        let number = self.each.len();
+        self.each.push(Writer {
             replica,
             newest: None,
             newest_slot: Place::default(),
@@ -117,7 +117,7 @@ impl Writers {
             last: Last::default(),
         });
         if number == FEW {
-            let numbers = self.writers.iter().map(|writer| writer.replica).zip(0..);
+            let numbers = self.each.iter().map(|writer| writer.replica).zip(0..);
             self.odd.get_or_insert_default().numbers = numbers.collect();
         } else if number > FEW {
             let odd = self.odd.get_or_insert_default();
@@ -136,7 +136,7 @@ impl Writers {
         rows: &[Row],
     ) -> Joined {
         let number = number.unwrap_or_else(|| self.number_or_new(id.replica));
-        let Some(writer) = self.writers.get_mut(number) else {
+        let Some(writer) = self.each.get_mut(number) else {
             return Joined {
                 link: Link::default(),
                 astray: false,
@@ -180,7 +180,7 @@ impl Writers {
 
     /// Where an event of the writer with this number is, if it is here.
     pub(super) fn slot_of(&self, number: usize, id: EventId, rows: &[Row]) -> Option<usize> {
-        let writer = self.writers.get(number)?;
+        let writer = self.each.get(number)?;
         if writer.newest < Some(id.seq) {
             return None;
         }
@@ -200,7 +200,7 @@ impl Writers {
         seq: Option<Seq>,
         rows: &[Row],
     ) -> Option<usize> {
-        let writer = self.writers.get(self.number(replica)?)?;
+        let writer = self.each.get(self.number(replica)?)?;
         let Some(seq) = seq else {
             return writer.newest_slot.slot();
         };
@@ -215,7 +215,7 @@ impl Writers {
 
     /// What is known of a head, if an event of the writer with this number is one.
     pub(super) fn head(&self, number: usize, id: EventId) -> Option<Known> {
-        let last = &self.writers.get(number)?.last;
+        let last = &self.each.get(number)?.last;
         if last.is_head && last.seq == Some(id.seq) {
             return Some(last.known);
         }
@@ -224,7 +224,7 @@ impl Writers {
 
     /// An event is a head no more.
     pub(super) fn remove_head(&mut self, number: usize, id: EventId) {
-        let Some(writer) = self.writers.get_mut(number) else {
+        let Some(writer) = self.each.get_mut(number) else {
             return;
         };
         if writer.last.is_head && writer.last.seq == Some(id.seq) {
@@ -241,7 +241,7 @@ impl Writers {
 
     /// The heads in the order of ids. Costs a sort.
     pub(super) fn heads(&self) -> Vec<(EventId, Known)> {
-        let heads = self.writers.iter().filter(|writer| writer.last.is_head);
+        let heads = self.each.iter().filter(|writer| writer.last.is_head);
         let heads = heads.filter_map(|writer| {
             let id = EventId::new(writer.replica, writer.last.seq?);
             Some((id, writer.last.known))
@@ -254,14 +254,14 @@ impl Writers {
 
     /// Whether an event is in the past of the heads, or one.
     pub(super) fn has_seen(&self, id: EventId) -> bool {
-        let writer = self.number(id.replica).and_then(|at| self.writers.get(at));
+        let writer = self.number(id.replica).and_then(|at| self.each.get(at));
         writer.is_some_and(|writer| Some(id.seq) <= writer.seen)
     }
 
     /// What the heads and their pasts amount to as one past. Costs a sort.
     pub(super) fn seen(&self) -> VersionVector {
         let seen = |writer: &Writer| Some(EventId::new(writer.replica, writer.seen?));
-        self.writers.iter().filter_map(seen).collect()
+        self.each.iter().filter_map(seen).collect()
     }
 
     /// Sets the heads and what they have seen.
@@ -271,7 +271,7 @@ impl Writers {
         seen: &VersionVector,
     ) {
         self.headed = 0;
-        for writer in &mut self.writers {
+        for writer in &mut self.each {
             (writer.seen, writer.last.is_head) = (None, false);
         }
         if let Some(odd) = &mut self.odd {
@@ -279,13 +279,13 @@ impl Writers {
         }
         for id in seen {
             let number = self.number_or_new(id.replica);
-            if let Some(writer) = self.writers.get_mut(number) {
+            if let Some(writer) = self.each.get_mut(number) {
                 writer.seen = Some(id.seq);
             }
         }
         for (id, known) in heads {
             let number = self.number_or_new(id.replica);
-            let Some(writer) = self.writers.get_mut(number) else {
+            let Some(writer) = self.each.get_mut(number) else {
                 continue;
             };
             let last = &mut writer.last;
@@ -303,7 +303,7 @@ impl Writers {
 
     /// The events are in memory no more.
     pub(super) fn forget_slots(&mut self) {
-        for writer in &mut self.writers {
+        for writer in &mut self.each {
             writer.newest = None;
             (writer.newest_slot, writer.last.slot) = (Place::default(), Place::default());
         }
@@ -316,7 +316,7 @@ impl Writers {
     pub(super) fn bytes(&self) -> usize {
         let odd = |odd: &Odd| odd.numbers.len() + 2 * (odd.stragglers.len() + odd.heads.len());
         let odd = self.odd.as_deref().map_or(0, odd);
-        self.writers.capacity() * size_of::<Writer>() + odd * size_of::<(EventId, Known)>()
+        self.each.capacity() * size_of::<Writer>() + odd * size_of::<(EventId, Known)>()
     }
 }
 
@@ -429,6 +429,6 @@ mod tests {
             );
             assert_eq!(writers.has_seen(id), seen.contains(id));
         }
-        assert!(writers.writers.len() > 4 * FEW);
+        assert!(writers.each.len() > 4 * FEW);
     }
 }
