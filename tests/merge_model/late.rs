@@ -229,6 +229,41 @@ fn a_late_event_that_nobody_watches_costs_what_lies_behind_it() {
     assert_eq!((costs.in_place, costs.footprints), (1, 501));
 }
 
+/// The first late one is near the end, the second one further back, before the only event that meets it.
+#[test]
+fn what_is_known_of_the_end_is_not_taken_for_what_is_before_it() {
+    let writer = ReplicaId::new(0, 0);
+    let mut events: Vec<Event> = Vec::new();
+    for number in 1..=200u64 {
+        let named = events.last().map(Event::id).into_iter().collect();
+        let cell = if number == 100 { 21 } else { number % 20 };
+        let stamp = Timestamp::from_bits(number * 10);
+        let id = EventId::new(writer, seq(number));
+        events.push(event(id, stamp, named, encoded((cell as u8, 1))));
+    }
+    for (stranger, cell, stamp) in [(1, 22, 1_805), (2, 21, 505)] {
+        let id = EventId::new(ReplicaId::new(stranger, 0), seq(1));
+        let stamp = Timestamp::from_bits(stamp);
+        events.push(event(id, stamp, Vec::new(), encoded((cell, 2))));
+    }
+    let mut eager = timeline(Cells);
+    for (number, event) in events.iter().enumerate() {
+        eager.integrate(event.clone(), None);
+        if number >= 199 {
+            eager.catch_up(&Unguarded);
+        }
+    }
+    let mut straight = timeline(Cells);
+    events.sort_by_key(Event::order_key);
+    for event in events {
+        straight.integrate(event, None);
+    }
+    straight.fold(&Unguarded);
+    assert_eq!(eager.digest().unwrap(), straight.digest().unwrap());
+    let costs = eager.costs();
+    assert_eq!((costs.in_place, costs.rollbacks), (1, 1));
+}
+
 #[test]
 fn a_late_event_that_meets_others_costs_at_most_about_twice_its_lateness() {
     for depth in [1, 10, 100, 1_000, 5_000] {

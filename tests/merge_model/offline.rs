@@ -134,7 +134,10 @@ pub(crate) fn check<R: Resolver + Clone>(
     let events = events(writes, payload);
     for (number, event) in arrivals(&events, writes).into_iter().enumerate() {
         eager.integrate(event.clone(), None);
-        if number % pause == 0 {
+        // Where nobody asks for races, less is known of what touched which keys.
+        if number % pause == 0 && pause.is_multiple_of(2) {
+            eager.catch_up(&Unguarded);
+        } else if number % pause == 0 {
             eager.fold(&Unguarded);
         }
     }
