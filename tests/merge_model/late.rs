@@ -236,10 +236,14 @@ fn what_is_known_of_the_end_is_not_taken_for_what_is_before_it() {
     let mut events: Vec<Event> = Vec::new();
     for number in 1..=200u64 {
         let named = events.last().map(Event::id).into_iter().collect();
-        let cell = if number == 100 { 21 } else { number % 20 };
+        let cell = if number == 100 {
+            21
+        } else {
+            (number % 20) as u8
+        };
         let stamp = Timestamp::from_bits(number * 10);
         let id = EventId::new(writer, seq(number));
-        events.push(event(id, stamp, named, encoded((cell as u8, 1))));
+        events.push(event(id, stamp, named, encoded((cell, 1))));
     }
     for (stranger, cell, stamp) in [(1, 22, 1_805), (2, 21, 505)] {
         let id = EventId::new(ReplicaId::new(stranger, 0), seq(1));
