@@ -326,6 +326,8 @@ impl Engine {
             if integration.is_none() && watched && self.begin_new(aggregate) {
                 integration = self.cache.integrate(event, tag);
             }
+            // Whether or not it is being read: a read can fail, and nothing would tell of this event.
+            self.holds_all &= integration.is_some();
             match integration {
                 Some(Integration::Added { late, raced }) if watched => {
                     self.changed(event, CameIn { late, raced }, position);
@@ -341,8 +343,7 @@ impl Engine {
                     self.watches.expect(event, position);
                     self.want(aggregate, false);
                 }
-                None => self.holds_all = false,
-                Some(_) => {}
+                None | Some(_) => {}
             }
         }
     }
