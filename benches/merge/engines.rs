@@ -13,7 +13,7 @@ use anabranch::log::{Epoch, History};
 use anabranch::merge::Unguarded;
 use anabranch::protocol::{Direction, Lineage, Role};
 use anabranch::resolver::Registry;
-use anabranch::store::{EventStore, MemoryStore};
+use anabranch::store::{self, EventStore, MemoryStore};
 use bytes::Bytes;
 use futures::FutureExt;
 
@@ -125,41 +125,7 @@ pub(crate) fn frames(commits: &[Vec<&[u8]>], at_once: bool) -> Vec<Bytes> {
 }
 
 fn answer(store: &MemoryStore, effect: Effect) -> Option<Input> {
-    Some(match effect {
-        Effect::Write(group) => {
-            store.append(group).now_or_never().unwrap().unwrap();
-            Input::Written
-        }
-        Effect::ReadSince {
-            request,
-            position,
-            limit,
-        } => Input::PageRead {
-            request,
-            result: Ok(store
-                .since(position, limit)
-                .now_or_never()
-                .unwrap()
-                .unwrap()),
-        },
-        Effect::ReadAt {
-            request,
-            positions,
-            limit,
-        } => Input::PageRead {
-            request,
-            result: Ok(store.at(positions, limit).now_or_never().unwrap().unwrap()),
-        },
-        Effect::Locate { request, ranges } => Input::Located {
-            request,
-            result: Ok(store.locate(ranges).now_or_never().unwrap().unwrap()),
-        },
-        Effect::Known { request, ids } => Input::KnownFound {
-            request,
-            result: Ok(store.known(ids).now_or_never().unwrap().unwrap()),
-        },
-        _ => return None,
-    })
+    store::answer(store, effect).now_or_never().unwrap()
 }
 
 /// A replica that is about to be sent those frames. Who watches keeps every aggregate in memory.

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
-use std::string::ToString;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -14,12 +13,11 @@ use super::environment::Environment;
 use super::inline::Inline;
 use super::port::{Closed, Port};
 use crate::engine::{
-    Divergence, Effect, Engine, Failure, Filter, Input, LinkId, Outside, Reply, RequestId, Ticket,
-    WatchId,
+    Divergence, Effect, Engine, Failure, Filter, Input, LinkId, Outside, Reply, Ticket, WatchId,
 };
 use crate::limits::SENT_AT_ONCE_MAX;
 use crate::log::Group;
-use crate::store::{EventStore, StoreError};
+use crate::store::{self, EventStore, written};
 use crate::transport::Transport;
 
 type Answer = oneshot::Sender<Result<Reply, Failure>>;
@@ -120,15 +118,14 @@ impl Shell {
     /// if not, the engine hears of it on the thread that the store answers on.
     fn write(&self, group: Group) -> Option<Input> {
         let store = self.store.clone();
-        let append = async move { store.append(group).await.map(drop) };
+        let append = async move { written(store.append(group).await) };
         let me = self.me.clone();
         let _runtime = self.runtime.enter();
-        let written = Inline::start(append.boxed(), move |result| {
+        Inline::start(append.boxed(), move |written| {
             if let Some(shell) = me.upgrade() {
-                shell.drive(written(result));
+                shell.drive(written);
             }
-        });
-        written.map(self::written)
+        })
     }
 
     /// Gives the engine an input that is answered, and waits for the answer.
@@ -298,79 +295,17 @@ impl Shell {
                 }
             }
             Effect::Diverged(found) => announce(&found),
-            read => self.ask_store(read),
-        }
-    }
-
-    /// Carries out the effects that read.
-    fn ask_store(&self, effect: Effect) {
-        match effect {
-            Effect::ReadHistory {
-                request,
-                aggregate,
-                from,
-            } => {
-                self.read(
-                    request,
-                    move |store| store.history(aggregate, from),
-                    |request, result| Input::HistoryRead { request, result },
-                );
-            }
-            Effect::ReadSince {
-                request,
-                position,
-                limit,
-            } => {
-                self.read(
-                    request,
-                    move |store| store.since(position, limit),
-                    |request, result| Input::PageRead { request, result },
-                );
-            }
-            Effect::ReadAt {
-                request,
-                positions,
-                limit,
-            } => {
-                self.read(
-                    request,
-                    move |store| store.at(positions, limit),
-                    |request, result| Input::PageRead { request, result },
-                );
-            }
-            Effect::Locate { request, ranges } => {
-                self.read(
-                    request,
-                    move |store| store.locate(ranges),
-                    |request, result| Input::Located { request, result },
-                );
-            }
-            Effect::Known { request, ids } => {
-                self.read(
-                    request,
-                    move |store| store.known(ids),
-                    |request, result| Input::KnownFound { request, result },
-                );
-            }
-            _ => {}
+            ask => self.ask_store(ask),
         }
     }
 
     /// Asks the store in a task of its own and hands the engine what it says.
-    fn read<T: Send + 'static>(
-        &self,
-        request: RequestId,
-        ask: impl for<'a> FnOnce(&'a dyn EventStore) -> BoxFuture<'a, Result<T, StoreError>>
-        + Send
-        + 'static,
-        tell: impl FnOnce(RequestId, Result<T, Failure>) -> Input + Send + 'static,
-    ) {
+    fn ask_store(&self, ask: Effect) {
         let (me, store) = (self.me.clone(), self.store.clone());
         self.runtime.spawn(async move {
-            let result = ask(&*store).await;
-            let result = result.map_err(|error| Failure::store(error.to_string()));
-            if let Some(shell) = me.upgrade() {
-                shell.drive(tell(request, result));
+            let answer = store::answer(&*store, ask).await;
+            if let (Some(input), Some(shell)) = (answer, me.upgrade()) {
+                shell.drive(input);
             }
         });
     }
@@ -393,15 +328,6 @@ fn announce(found: &Divergence) {
 /// Waits until a flag is up, or nobody can raise it any more.
 pub(super) async fn told(flag: &mut watch::Receiver<bool>) {
     drop(flag.wait_for(|up| *up).await);
-}
-
-fn written(result: Result<(), StoreError>) -> Input {
-    match result {
-        Ok(()) => Input::Written,
-        Err(error) => Input::WriteFailed {
-            reason: error.to_string().into(),
-        },
-    }
 }
 
 /// Tells the engine when its deadlines are due. Holds no handle while it waits, so it ends with the

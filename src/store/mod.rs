@@ -6,6 +6,7 @@
 //!
 //! A store knows nothing of resolvers, peers or protocols, and it never decides what to write.
 
+mod answering;
 mod error;
 #[cfg(feature = "fjall")]
 pub mod fjall;
@@ -19,6 +20,8 @@ use std::vec::Vec;
 
 use futures::future::BoxFuture;
 
+pub use self::answering::answer;
+pub(crate) use self::answering::written;
 pub use self::error::StoreError;
 #[cfg(feature = "fjall")]
 pub use self::fjall::FjallStore;

@@ -13,7 +13,7 @@ use anabranch::log::{Durability, Epoch};
 use anabranch::merge::{Shortcut, Shortcuts, Unguarded};
 use anabranch::protocol::{CloseCode, Direction, Lineage, Message, Role, decode_frame};
 use anabranch::resolver::{FieldEdit, FieldMerge, Registry};
-use anabranch::store::{EventStore, MemoryStore};
+use anabranch::store::{self, EventStore, MemoryStore};
 use bytes::Bytes;
 use futures::FutureExt;
 
@@ -124,62 +124,22 @@ impl World {
 
     fn carry_out(&mut self, number: usize) {
         while let Some(effect) = self.nodes[number].engine.poll_effect() {
-            let store = self.nodes[number].store.clone();
-            let answer = match effect {
-                Effect::Write(group) => {
-                    block_on(store.append(group)).unwrap();
-                    Input::Written
-                }
-                Effect::ReadHistory {
-                    request,
-                    aggregate,
-                    from,
-                } => Input::HistoryRead {
-                    request,
-                    result: Ok(block_on(store.history(aggregate, from)).unwrap()),
-                },
-                Effect::ReadSince {
-                    request,
-                    position,
-                    limit,
-                } => Input::PageRead {
-                    request,
-                    result: Ok(block_on(store.since(position, limit)).unwrap()),
-                },
-                Effect::ReadAt {
-                    request,
-                    positions,
-                    limit,
-                } => Input::PageRead {
-                    request,
-                    result: Ok(block_on(store.at(positions, limit)).unwrap()),
-                },
-                Effect::Locate { request, ranges } => Input::Located {
-                    request,
-                    result: Ok(block_on(store.locate(ranges)).unwrap()),
-                },
-                Effect::Known { request, ids } => Input::KnownFound {
-                    request,
-                    result: Ok(block_on(store.known(ids)).unwrap()),
-                },
+            match effect {
                 Effect::CloseLink { code, .. } => {
                     self.nodes[number].ended.push((code, self.now));
-                    continue;
                 }
-                Effect::Send { frame, .. } if self.silent && is_about_states(&frame) => continue,
+                Effect::Send { frame, .. } if self.silent && is_about_states(&frame) => {}
                 Effect::Send { link, frame } => {
                     let (to, link) = self.wires[&(number, link)];
                     self.under_way[to].push_back(Input::LinkFrame { link, frame });
-                    continue;
                 }
-                Effect::Diverged(found) => {
-                    self.nodes[number].found.push(*found);
-                    continue;
+                Effect::Diverged(found) => self.nodes[number].found.push(*found),
+                ask => {
+                    // The store of each is as slow as the network.
+                    let answer = block_on(store::answer(&self.nodes[number].store, ask));
+                    self.under_way[number].extend(answer);
                 }
-                _ => continue,
-            };
-            // The store of each is as slow as the network.
-            self.under_way[number].push_back(answer);
+            }
         }
     }
 

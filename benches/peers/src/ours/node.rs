@@ -13,7 +13,7 @@ use anabranch::merge::Unguarded;
 use anabranch::protocol::{Direction, Lineage, Role};
 use anabranch::replica::Zstd;
 use anabranch::resolver::Registry;
-use anabranch::store::{EventStore, MemoryStore};
+use anabranch::store::{self, EventStore, MemoryStore};
 use bytes::Bytes;
 use futures::FutureExt;
 
@@ -189,7 +189,7 @@ impl Node {
 impl Store {
     fn answer(&mut self, effect: Effect) -> Option<Input> {
         match self {
-            Self::Memory(store) => ask(store, effect),
+            Self::Memory(store) => now(store::answer(store, effect)).ok()?,
             Self::Kept(log) => match effect {
                 Effect::Write(group) => {
                     log.append(group);
@@ -207,49 +207,6 @@ impl Store {
             },
         }
     }
-}
-
-/// What the store in memory answers.
-fn ask(store: &MemoryStore, effect: Effect) -> Option<Input> {
-    Some(match effect {
-        Effect::Write(group) => {
-            now(store.append(group)).ok()?.ok()?;
-            Input::Written
-        }
-        Effect::ReadHistory {
-            request,
-            aggregate,
-            from,
-        } => Input::HistoryRead {
-            request,
-            result: Ok(now(store.history(aggregate, from)).ok()?.ok()?),
-        },
-        Effect::ReadSince {
-            request,
-            position,
-            limit,
-        } => Input::PageRead {
-            request,
-            result: Ok(now(store.since(position, limit)).ok()?.ok()?),
-        },
-        Effect::ReadAt {
-            request,
-            positions,
-            limit,
-        } => Input::PageRead {
-            request,
-            result: Ok(now(store.at(positions, limit)).ok()?.ok()?),
-        },
-        Effect::Locate { request, ranges } => Input::Located {
-            request,
-            result: Ok(now(store.locate(ranges)).ok()?.ok()?),
-        },
-        Effect::Known { request, ids } => Input::KnownFound {
-            request,
-            result: Ok(now(store.known(ids)).ok()?.ok()?),
-        },
-        _ => return None,
-    })
 }
 
 /// What is answered at once.
