@@ -15,6 +15,8 @@ usage: anabranch-peers [options]
   --smoke           tiny sizes: whether everything runs
   --only W1,W3      these rows alone
   --rounds N        rounds of each contest (5; with --quick 2)
+  --idle-hub N      events on the disk of the idle hub in W10 (as many as the largest size; 10000000
+                    take a gigabyte and some minutes)
   --ours            leave the peers out: what a change of ours does
   --json            the table as JSON
   --markdown        the table as Markdown, of the others the best alone
@@ -51,6 +53,8 @@ pub(crate) struct Arguments {
     pub(crate) only: Vec<String>,
     pub(crate) rounds: usize,
     pub(crate) form: Form,
+    /// Events of the idle hub, where that is not as many as the largest size.
+    pub(crate) idle_hub: Option<usize>,
     /// No peers.
     pub(crate) ours: bool,
     pub(crate) html: Option<PathBuf>,
@@ -65,6 +69,7 @@ impl Arguments {
             only: Vec::new(),
             rounds: 0,
             form: Form::Text,
+            idle_hub: None,
             ours: false,
             html: None,
             svg: None,
@@ -78,6 +83,9 @@ impl Arguments {
                 "--markdown" => arguments.form = Form::Markdown,
                 "--ours" => arguments.ours = true,
                 "--rounds" => arguments.rounds = words.next().ok_or("--rounds N")?.parse()?,
+                "--idle-hub" => {
+                    arguments.idle_hub = Some(words.next().ok_or("--idle-hub N")?.parse()?);
+                }
                 "--only" => {
                     let list = words.next().ok_or("--only W1,W3")?;
                     arguments.only = list.split(',').map(str::to_uppercase).collect();

@@ -21,7 +21,7 @@ pub(crate) fn run(bench: &mut Bench<'_>) -> Done<()> {
     for size in sizes {
         run_growth(bench, *size, *size == greatest)?;
     }
-    run_idle(bench, greatest)?;
+    run_idle(bench, bench.arguments.idle_hub.unwrap_or(greatest))?;
     run_connections(bench)
 }
 
