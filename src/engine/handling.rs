@@ -178,7 +178,7 @@ impl Engine {
     }
 
     fn tick(&mut self) {
-        self.pace.begin();
+        self.pace.turn();
         let due: Vec<_> = self.timers.due(self.now.mono_ms).collect();
         for link in due {
             self.tell_session(link, protocol::Input::Tick);
