@@ -22,6 +22,8 @@ pub const COMMIT_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const CBOR_DEPTH_MAX: usize = 32;
 /// Longest CBOR whose scratch space lies on the stack when it is read, in bytes: most payloads. Local.
 pub const CBOR_SCRATCH_BYTES: usize = 512;
+/// Canonical bytes up to which an event is digested without a list for them: most events. Local.
+pub const DIGEST_SCRATCH_BYTES: usize = 512;
 
 /// Most heads that one event names. Validity; a writer that saw more names the greatest ones.
 pub const HEADS_MAX: usize = 1024;

@@ -13,16 +13,17 @@
 
 use alloc::vec::Vec;
 
-use super::fact::{Fields, Rare};
+use super::fact::{Fields, Rare, UNKNOWN};
 use super::input::Input;
-use super::output::{number_len, put_bytes, put_len, put_number};
+use super::output::{number_len, put_number};
+use super::scratch::{Output, Scratch};
 use super::{
     AggregateId, ChainTag, CodecError, Commit, CommitError, CommitSpan, Digest, Event, EventError,
     EventId, EventType, Head, Heads, Metadata, Payload, ReplicaId, Timestamp,
 };
 use crate::limits::{
-    AGGREGATE_ID_BYTES_MAX, COMMIT_BYTES_MAX, COMMIT_EVENTS_MAX, EVENT_TYPE_BYTES_MAX, HEADS_MAX,
-    METADATA_BYTES_MAX, METADATA_ENTRIES_MAX, PAYLOAD_BYTES_MAX,
+    AGGREGATE_ID_BYTES_MAX, COMMIT_BYTES_MAX, COMMIT_EVENTS_MAX, DIGEST_SCRATCH_BYTES,
+    EVENT_TYPE_BYTES_MAX, HEADS_MAX, METADATA_BYTES_MAX, METADATA_ENTRIES_MAX, PAYLOAD_BYTES_MAX,
 };
 
 const VERSION: u8 = 1;
@@ -97,49 +98,89 @@ pub(super) struct CanonicalBytes {
     pub(super) body: usize,
 }
 
-/// The digest of an event. What is in `scratch` is lost: it holds the digested bytes then.
-pub(super) fn digest(fields: &Fields, scratch: &mut Vec<u8>) -> (Digest, CanonicalBytes) {
+/// The digest of an event. What is in `scratch` is lost.
+#[inline]
+pub(super) fn digest(fields: &Fields, scratch: &mut Scratch) -> (Digest, CanonicalBytes) {
     scratch.clear();
-    put_header(fields, scratch);
-    let header = scratch.len();
-    put_number(fields.id.seq.get(), scratch);
-    let before = scratch.len();
-    put_body(fields, scratch);
-    let body = scratch.len() - before;
-    (Digest::of(scratch), CanonicalBytes { header, body })
+    let bytes = put_digested(fields, scratch, Scratch::len);
+    match scratch.written() {
+        Some(digested) => (Digest::of(digested), bytes),
+        None => digest_of_many_bytes(fields),
+    }
 }
 
-fn put_header(fields: &Fields, out: &mut Vec<u8>) {
+/// The same, of an event of any size.
+#[inline(never)]
+fn digest_of_many_bytes(fields: &Fields) -> (Digest, CanonicalBytes) {
+    let mut digested = Vec::with_capacity(fields.payload.len() + DIGEST_SCRATCH_BYTES);
+    let bytes = put_digested(fields, &mut digested, Vec::len);
+    (Digest::of(&digested), bytes)
+}
+
+/// What the digest of an event is made of.
+#[inline]
+fn put_digested<O: Output>(
+    fields: &Fields,
+    out: &mut O,
+    len: impl Fn(&O) -> usize,
+) -> CanonicalBytes {
+    put_header(fields, out);
+    let header = len(out);
+    out.put_number(fields.id.seq.get());
+    let before = len(out);
+    put_body(fields, out);
+    let body = len(out) - before;
+    CanonicalBytes { header, body }
+}
+
+#[inline]
+fn put_header(fields: &Fields, out: &mut impl Output) {
     let commit = fields.commit();
-    out.push(VERSION);
-    out.extend_from_slice(&fields.id.replica.to_bytes());
-    put_number(commit.first().get(), out);
-    put_number(commit.len().into(), out);
-    out.extend_from_slice(&fields.timestamp.to_bits().to_le_bytes());
-    put_number(fields.written_ms, out);
+    out.put([VERSION]);
+    out.put(fields.id.replica.to_bytes());
+    out.put_number(commit.first().get());
+    out.put_number(commit.len().into());
+    out.put(fields.timestamp.to_bits().to_le_bytes());
+    out.put_number(fields.written_ms);
 }
 
-fn put_body(fields: &Fields, out: &mut Vec<u8>) {
-    put_bytes(fields.aggregate.as_bytes(), out);
-    put_bytes(fields.event_type.as_str().as_bytes(), out);
-    put_len(fields.heads.len(), out);
+#[inline]
+fn put_body(fields: &Fields, out: &mut impl Output) {
+    fields.aggregate.put_to(out);
+    out.put_bytes(fields.event_type.as_str().as_bytes());
+    out.put_len(fields.heads.len());
     for head in &fields.heads {
         put_id(head.id, out);
-        out.extend_from_slice(&head.tag.to_bits().to_le_bytes());
+        out.put(head.tag.to_bits().to_le_bytes());
     }
-    match fields.replaces() {
-        None => out.push(0),
+    match &fields.rare {
+        // Replaces nothing, and no metadata.
+        None => out.put([0, 0]),
+        Some(rare) => put_rare(rare, out),
+    }
+    fields.payload.put_to(out);
+}
+
+#[inline(never)]
+fn put_rare(rare: &Rare, out: &mut impl Output) {
+    match rare.replaces {
+        None => out.put([0]),
         Some(replaced) => {
-            out.push(1);
+            out.put([1]);
             put_id(replaced, out);
         }
     }
-    put_len(fields.metadata().len(), out);
-    for (key, value) in fields.metadata().iter() {
-        put_bytes(key.as_bytes(), out);
-        put_bytes(value.as_bytes(), out);
+    out.put_len(rare.metadata.len());
+    for (key, value) in rare.metadata.iter() {
+        out.put_bytes(key.as_bytes());
+        out.put_bytes(value.as_bytes());
     }
-    put_bytes(fields.payload.as_bytes(), out);
+}
+
+#[inline]
+fn put_id(id: EventId, out: &mut impl Output) {
+    out.put(id.replica.to_bytes());
+    out.put_number(id.seq.get());
 }
 
 fn header_bytes(fields: &Fields) -> usize {
@@ -170,11 +211,6 @@ fn body_bytes(fields: &Fields) -> usize {
             .map(|(k, v)| text(k.len()) + text(v.len()))
             .sum::<usize>()
         + text(fields.payload.len())
-}
-
-fn put_id(id: EventId, out: &mut Vec<u8>) {
-    out.extend_from_slice(&id.replica.to_bytes());
-    put_number(id.seq.get(), out);
 }
 
 fn len_bytes(len: usize) -> usize {
@@ -220,6 +256,7 @@ fn read_body(input: &mut Input<'_>, header: &Header, id: EventId) -> Result<Fiel
         rare: read_rare(input, header.span)?.unless_usual(),
         payload: Payload::copy_of(input.bytes("payload", PAYLOAD_BYTES_MAX)?)
             .map_err(EventError::from)?,
+        digest: UNKNOWN,
     })
 }
 

@@ -1,8 +1,8 @@
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt;
 
-use super::codec;
+use super::codec::{self, CanonicalBytes};
+use super::scratch::Scratch;
 use super::{
     AggregateId, CommitSpan, Digest, EventError, EventId, EventType, Head, Heads, Metadata,
     OrderKey, Payload, Timestamp,
@@ -39,15 +39,9 @@ pub struct EventParts {
 /// stands for. It takes one allocation of 192 bytes, a name of more than 22, a payload of more than 38,
 /// several heads, and what few events have, aside.
 #[derive(Clone)]
-pub struct Event(Arc<Inner>);
+pub struct Event(Arc<Fields>);
 
-struct Inner {
-    /// As bytes, which need no alignment.
-    digest: [u8; 16],
-    fields: Fields,
-}
-
-/// The parts as they are kept.
+/// The parts as they are kept, with their digest.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Fields {
     pub(super) id: EventId,
@@ -58,6 +52,8 @@ pub(super) struct Fields {
     pub(super) heads: Heads,
     pub(super) payload: Payload,
     pub(super) rare: Option<Arc<Rare>>,
+    /// As bytes, which need no alignment; zeros before it is known.
+    pub(super) digest: [u8; 16],
 }
 
 /// What most events do without. Events of one commit may share it.
@@ -81,6 +77,9 @@ impl Rare {
     }
 }
 
+/// The digest of an event before it is known.
+pub(super) const UNKNOWN: [u8; 16] = [0; 16];
+
 /// What an allocation with its two counters takes beside its content.
 const ALLOCATION_OVERHEAD: usize = 24;
 
@@ -93,6 +92,23 @@ impl Fields {
 
     pub(super) fn replaces(&self) -> Option<EventId> {
         self.rare.as_deref()?.replaces
+    }
+
+    /// Whether what the event names can be: each head is before it, and what it replaces is of another
+    /// incarnation of its device.
+    #[inline]
+    fn check(&self) -> Result<(), EventError> {
+        let id = self.id;
+        let is_before = |head: &Head| head.id.replica != id.replica || head.id.seq < id.seq;
+        if !self.heads.iter().all(is_before) {
+            return Err(EventError::HeadNotBefore { id });
+        }
+        if let Some(replaced) = self.replaces()
+            && (replaced.replica.device() != id.replica.device() || replaced.replica == id.replica)
+        {
+            return Err(EventError::BadReplacement { id, replaced });
+        }
+        Ok(())
     }
 
     #[inline]
@@ -118,6 +134,7 @@ impl From<EventParts> for Fields {
             heads: parts.heads,
             payload: parts.payload,
             rare: rare.unless_usual(),
+            digest: UNKNOWN,
         }
     }
 }
@@ -133,50 +150,51 @@ impl Event {
             return Err(EventError::OutsideCommit { id });
         }
         let fields = Fields::from(parts);
-        let mut scratch = Vec::with_capacity(fields.payload.len() + 192);
-        let (digest, _) = codec::digest(&fields, &mut scratch);
-        Self::with_digest(fields, digest)
+        let (event, _) = Self::digested(fields, &mut Scratch::new(), |_| Ok::<_, EventError>(()))?;
+        Ok(event)
     }
 
-    /// Checks what an event names; the caller has computed the digest from the canonical bytes, and
-    /// knows that the event is one of its commit.
+    /// Digests the parts, and checks what they name; the caller knows that the event is one of its
+    /// commit, and says whether the digest is that which it should be. Told as well is what the
+    /// canonical form takes. What was in `scratch` is lost.
     #[inline]
-    pub(super) fn with_digest(fields: Fields, digest: Digest) -> Result<Self, EventError> {
-        let id = fields.id;
-        let is_before = |head: &Head| head.id.replica != id.replica || head.id.seq < id.seq;
-        if !fields.heads.iter().all(is_before) {
-            return Err(EventError::HeadNotBefore { id });
-        }
-        if let Some(replaced) = fields.replaces()
-            && (replaced.replica.device() != id.replica.device() || replaced.replica == id.replica)
-        {
-            return Err(EventError::BadReplacement { id, replaced });
-        }
-        let digest = digest.to_bytes();
-        Ok(Self(Arc::new(Inner { digest, fields })))
+    pub(super) fn digested<E: From<EventError>>(
+        mut fields: Fields,
+        scratch: &mut Scratch,
+        check: impl FnOnce(Digest) -> Result<(), E>,
+    ) -> Result<(Self, CanonicalBytes), E> {
+        let (digest, bytes) = codec::digest(&fields, scratch);
+        check(digest)?;
+        fields.digest = digest.to_bytes();
+        fields.check()?;
+        Ok((Self(Arc::new(fields)), bytes))
+    }
+
+    /// The same, where the caller has computed the digest.
+    pub(super) fn with_digest(mut fields: Fields, digest: Digest) -> Result<Self, EventError> {
+        fields.digest = digest.to_bytes();
+        fields.check()?;
+        Ok(Self(Arc::new(fields)))
     }
 
     /// The same event with a payload of its own, where the bytes may be part of something larger.
     /// Nothing is copied of a short payload, which lies in the event.
     #[must_use]
     pub(crate) fn detached(&self) -> Self {
-        if self.0.fields.payload.is_detached() {
+        if self.0.payload.is_detached() {
             return self.clone();
         }
-        let payload = self.0.fields.payload.detached();
-        Self(Arc::new(Inner {
-            digest: self.0.digest,
-            fields: Fields {
-                payload,
-                ..self.0.fields.clone()
-            },
+        let payload = self.0.payload.detached();
+        Self(Arc::new(Fields {
+            payload,
+            ..Fields::clone(&self.0)
         }))
     }
 
     /// Bytes of memory that it takes; what it may share with others is counted as its own.
     pub(crate) fn memory_bytes(&self) -> usize {
-        let fields = &self.0.fields;
-        size_of::<Inner>()
+        let fields = &self.0;
+        size_of::<Fields>()
             + ALLOCATION_OVERHEAD
             + fields.aggregate.heap_bytes()
             + fields.heads.heap_bytes()
@@ -185,32 +203,32 @@ impl Event {
     }
 
     pub(super) fn fields(&self) -> &Fields {
-        &self.0.fields
+        &self.0
     }
 
     /// Identity.
     #[inline]
     pub fn id(&self) -> EventId {
-        self.0.fields.id
+        self.0.id
     }
 
     /// The commit it was written with.
     pub fn commit(&self) -> CommitSpan {
-        self.0.fields.commit()
+        self.0.commit()
     }
 
     /// The hybrid logical stamp.
     #[inline]
     pub fn timestamp(&self) -> Timestamp {
-        self.0.fields.timestamp
+        self.0.timestamp
     }
 
     /// Position in the order that all replicas share.
     #[inline]
     pub fn order_key(&self) -> OrderKey {
-        let EventId { replica, seq } = self.0.fields.id;
+        let EventId { replica, seq } = self.0.id;
         OrderKey {
-            timestamp: self.0.fields.timestamp,
+            timestamp: self.0.timestamp,
             replica,
             seq,
         }
@@ -218,41 +236,41 @@ impl Event {
 
     /// What the writer's own clock said, in milliseconds since 1970.
     pub fn written_ms(&self) -> u64 {
-        self.0.fields.written_ms
+        self.0.written_ms
     }
 
     /// The aggregate it changes.
     #[inline]
     pub fn aggregate(&self) -> &AggregateId {
-        &self.0.fields.aggregate
+        &self.0.aggregate
     }
 
     /// What kind of fact it states.
     pub fn event_type(&self) -> &EventType {
-        &self.0.fields.event_type
+        &self.0.event_type
     }
 
     /// What its writer had seen of this aggregate.
     #[inline]
     pub fn heads(&self) -> &Heads {
-        &self.0.fields.heads
+        &self.0.heads
     }
 
     /// The event of an earlier incarnation that this one stands for.
     #[inline]
     pub fn replaces(&self) -> Option<EventId> {
-        self.0.fields.replaces()
+        self.0.replaces()
     }
 
     /// Text that travels along.
     pub fn metadata(&self) -> &Metadata {
-        self.0.fields.metadata()
+        self.0.metadata()
     }
 
     /// Its content.
     #[inline]
     pub fn payload(&self) -> &Payload {
-        &self.0.fields.payload
+        &self.0.payload
     }
 
     /// xxh3-128 over the canonical bytes.
@@ -263,7 +281,7 @@ impl Event {
 
     /// All parts, for building a changed copy. Cost: a copy of each.
     pub fn parts(&self) -> EventParts {
-        let fields = self.0.fields.clone();
+        let fields = Fields::clone(&self.0);
         EventParts {
             id: fields.id,
             commit: fields.commit(),
@@ -282,7 +300,7 @@ impl Event {
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
-            || (self.0.digest == other.0.digest && self.0.fields == other.0.fields)
+            || (self.0.digest == other.0.digest && Fields::eq(&self.0, &other.0))
     }
 }
 
@@ -308,6 +326,6 @@ mod tests {
     #[test]
     fn an_event_takes_192_bytes() {
         // Two counters are before it.
-        assert!(size_of::<Inner>() + 16 <= 192, "{}", size_of::<Inner>());
+        assert!(size_of::<Fields>() + 16 <= 192, "{}", size_of::<Fields>());
     }
 }

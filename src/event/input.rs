@@ -64,8 +64,14 @@ impl<'a> Input<'a> {
     }
 
     /// One of up to eight bytes is read from one word, where there is one: its groups of seven bits
-    /// moved together.
+    /// moved together. Most take two.
     fn long_number(&mut self, what: &'static str) -> Result<u64, CodecError> {
+        if let [low, high, rest @ ..] = self.rest
+            && (1..0x80).contains(high)
+        {
+            self.rest = rest;
+            return Ok(u64::from(*high) << 7 | u64::from(low & 0x7f));
+        }
         let Some(word) = self
             .rest
             .first_chunk()
@@ -145,21 +151,29 @@ impl<'a> Input<'a> {
         Ok(EventId::new(self.replica()?, self.seq()?))
     }
 
-    /// The next so many numbers, to be read later. They are counted by their last bytes.
+    /// The next so many numbers, to be read later. They are counted by their last bytes, eight bytes
+    /// at a time as long as there are more of them than in those.
     pub(crate) fn numbers(&mut self, count: usize, what: &'static str) -> Result<Self, CodecError> {
         let mut left = count;
-        let mut len = 0;
-        for byte in self.rest {
-            if left == 0 {
+        let mut ahead = self.rest;
+        while let Some((word, rest)) = ahead.split_first_chunk::<8>() {
+            let ends = (!u64::from_le_bytes(*word) >> 7) & 0x0101_0101_0101_0101;
+            let ends = usize::from(ends.wrapping_mul(0x0101_0101_0101_0101).to_be_bytes()[0]);
+            if ends >= left {
                 break;
             }
-            len += 1;
+            left -= ends;
+            ahead = rest;
+        }
+        while left > 0 {
+            let Some((byte, rest)) = ahead.split_first() else {
+                return Err(truncated(what));
+            };
             left -= usize::from(*byte < 0x80);
+            ahead = rest;
         }
-        if left > 0 {
-            return Err(truncated(what));
-        }
-        self.take(len, what).map(Self::new)
+        self.take(self.rest.len() - ahead.len(), what)
+            .map(Self::new)
     }
 
     /// No byte may be left.

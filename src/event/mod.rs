@@ -25,6 +25,7 @@ mod name;
 mod output;
 mod payload;
 mod replica_id;
+mod scratch;
 mod seq_ranges;
 mod set_hash;
 mod sorted_map;
@@ -32,6 +33,7 @@ mod text;
 mod timestamp;
 mod version_vector;
 
+pub(crate) use block::read_block;
 pub use block::{
     BlockNames, block_tail, decode_block, decode_block_with, encode_block, encode_block_with,
 };

@@ -8,6 +8,7 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::scratch::Output;
 use super::text::Text;
 use super::{CodecError, EventError, NameError};
 use crate::limits::{AGGREGATE_ID_BYTES_MAX, EVENT_TYPE_BYTES_MAX};
@@ -49,7 +50,7 @@ impl AggregateId {
 
     /// [`new`](Self::new) of a name that was read. A short one of ASCII is looked at once.
     pub(super) fn from_utf8(bytes: &[u8]) -> Result<Self, CodecError> {
-        if let Some(text) = Text::short_plain(bytes).filter(|_| has_segments(bytes)) {
+        if let Some(text) = Text::short_path(bytes) {
             return Ok(Self(text));
         }
         let what = "aggregate id";
@@ -82,6 +83,11 @@ impl AggregateId {
                 .as_bytes()
                 .strip_prefix(prefix)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    }
+
+    #[inline]
+    pub(super) fn put_to(&self, out: &mut impl Output) {
+        self.0.put_to(out);
     }
 
     pub(super) fn heap_bytes(&self) -> usize {

@@ -10,18 +10,11 @@ pub(super) fn put_number(number: u64, out: &mut Vec<u8>) {
     }
 }
 
-/// Those of up to eight bytes are made in one word: its bits moved apart into groups of seven.
 #[inline(never)]
 fn put_long_number(mut number: u64, out: &mut Vec<u8>) {
-    if number < 1 << 56 {
-        let pairs = (number & 0x0fff_ffff) | ((number & 0x00ff_ffff_f000_0000) << 4);
-        let quads = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x0fff_c000_0fff_c000) << 2);
-        let groups = (quads & 0x007f_007f_007f_007f) | ((quads & 0x3f80_3f80_3f80_3f80) << 1);
-        let unused = groups.leading_zeros() / 8;
-        // Every byte but the last says that another follows.
-        let follow = 0x0080_8080_8080_8080_u64 >> (unused * 8);
-        let end = out.len() + 8 - usize::try_from(unused).unwrap_or_default();
-        out.extend_from_slice(&(groups | follow).to_le_bytes());
+    if let Some((word, len)) = word_of_number(number) {
+        let end = out.len() + len;
+        out.extend_from_slice(&word);
         out.truncate(end);
         return;
     }
@@ -30,6 +23,23 @@ fn put_long_number(mut number: u64, out: &mut Vec<u8>) {
         number >>= 7;
     }
     out.push(number.to_le_bytes()[0]);
+}
+
+/// A number of up to eight bytes in one word, its bits moved apart into groups of seven, and how many
+/// bytes it takes.
+#[inline]
+pub(super) fn word_of_number(number: u64) -> Option<([u8; 8], usize)> {
+    if number >> 56 != 0 {
+        return None;
+    }
+    let pairs = (number & 0x0fff_ffff) | ((number & 0x00ff_ffff_f000_0000) << 4);
+    let quads = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x0fff_c000_0fff_c000) << 2);
+    let groups = (quads & 0x007f_007f_007f_007f) | ((quads & 0x3f80_3f80_3f80_3f80) << 1);
+    let unused = groups.leading_zeros() / 8;
+    // Every byte but the last says that another follows.
+    let follow = 0x0080_8080_8080_8080_u64 >> (unused * 8);
+    let len = 8 - usize::try_from(unused).unwrap_or_default();
+    Some(((groups | follow).to_le_bytes(), len))
 }
 
 #[inline]

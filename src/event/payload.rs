@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::scratch::Output;
 use super::{PayloadError, cbor};
 use crate::limits::PAYLOAD_BYTES_MAX;
 
@@ -110,6 +111,18 @@ impl Payload {
         match &self.0 {
             Content::Short { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
             Content::Shared(bytes) => bytes,
+        }
+    }
+
+    /// Appends its length and its bytes.
+    #[inline]
+    pub(super) fn put_to(&self, out: &mut impl Output) {
+        match &self.0 {
+            Content::Short { len, bytes } => {
+                out.put([*len]);
+                out.put_first(bytes, usize::from(*len));
+            }
+            Content::Shared(bytes) => out.put_bytes(bytes),
         }
     }
 

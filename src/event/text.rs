@@ -1,5 +1,7 @@
 use alloc::sync::Arc;
 
+use super::scratch::Output;
+
 /// Most bytes of a text that lies in place.
 const SHORT: usize = 22;
 
@@ -18,11 +20,12 @@ impl Text {
         Self::short(text.as_bytes()).unwrap_or_else(|| Self::Long(text.into()))
     }
 
-    /// The text in place, if there is room for it and all of it is printable ASCII.
+    /// The text in place, if there is room for it, all of it is printable ASCII, and it is segments
+    /// with single slashes between, two or more.
     #[inline]
-    pub(super) fn short_plain(text: &[u8]) -> Option<Self> {
+    pub(super) fn short_path(text: &[u8]) -> Option<Self> {
         match Self::short(text)? {
-            Self::Short { bytes, .. } if !is_plain(&bytes) => None,
+            Self::Short { len, bytes } if !is_path(&bytes, len) => None,
             text => Some(text),
         }
     }
@@ -52,6 +55,18 @@ impl Text {
         }
     }
 
+    /// Appends its length and its bytes.
+    #[inline]
+    pub(super) fn put_to(&self, out: &mut impl Output) {
+        match self {
+            Self::Short { len, bytes } => {
+                out.put([*len]);
+                out.put_first(bytes, usize::from(*len));
+            }
+            Self::Long(text) => out.put_bytes(text.as_bytes()),
+        }
+    }
+
     /// Bytes of memory that it takes apart from itself, shared or not.
     pub(super) fn heap_bytes(&self) -> usize {
         match self {
@@ -61,24 +76,30 @@ impl Text {
     }
 }
 
-/// Whether all of it is printable ASCII, which is looked at eight bytes at a time.
+/// Whether it is segments of printable ASCII, two or more, with single slashes between: looked at
+/// eight bytes at a time.
 #[inline]
-fn is_plain(bytes: &[u8; SHORT]) -> bool {
+fn is_path(bytes: &[u8; SHORT], len: u8) -> bool {
     let mut padded = [b' '; 24];
     if let Some(first) = padded.first_chunk_mut() {
         *first = *bytes;
     }
     let (words, _) = padded.as_chunks::<8>();
-    let is_plain = |word: &[u8; 8]| {
+    let (ones, highs) = (0x0101_0101_0101_0101_u64, 0x8080_8080_8080_8080);
+    // The high bit of a byte is set: of none that is printable ASCII; of those that are slashes, if
+    // all are printable.
+    let (mut others, mut slashes) = (0, 0_u32);
+    for word in words.iter().rev() {
         let word = u64::from_le_bytes(*word);
-        // The high bit of a byte: of one that is not ASCII, or is DEL.
-        let (ones, highs) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080);
-        let above = (word | (word & !highs).wrapping_add(ones)) & highs;
-        // The high bit of a byte: of one that is ASCII and not before the space.
-        let printable = (word & (ones * 0x60)).wrapping_add(ones * 0x60) & highs;
-        above == 0 && printable == highs
-    };
-    words.iter().all(is_plain)
+        let below_del = (word & !highs).wrapping_add(ones);
+        let from_space = (word & !highs).wrapping_add(ones * 0x60);
+        others |= word | below_del | !from_space;
+        let slash = !(word ^ (ones * u64::from(b'/'))).wrapping_add(ones * 0x7f) & highs;
+        let gathered = (slash >> 7).wrapping_mul(0x0102_0408_1020_4080);
+        slashes = slashes << 8 | u32::from(gathered.to_be_bytes()[0]);
+    }
+    let ends = 1 | (1_u32 << len) >> 1;
+    others & highs == 0 && slashes != 0 && slashes & (slashes << 1 | ends) == 0
 }
 
 #[cfg(test)]
@@ -100,17 +121,44 @@ mod tests {
         assert_eq!(size_of::<Text>(), 24);
     }
 
+    /// The same by the book.
+    fn is_path_of(text: &[u8]) -> bool {
+        let is_printable = |byte: &u8| matches!(byte, b' '..=b'~');
+        let mut segments = text.split(|byte| *byte == b'/');
+        text.iter().all(is_printable)
+            && text.contains(&b'/')
+            && segments.all(|segment| !segment.is_empty())
+    }
+
     #[test]
-    fn plain_is_what_is_printable_ascii_byte_by_byte() {
+    fn a_path_is_what_it_is_byte_by_byte() {
         for byte in 0..=u8::MAX {
             for at in 0..SHORT {
-                let mut bytes = [b'~'; SHORT];
+                let mut bytes = *b"key/~~~~~~~~~~~~~~~~/7";
                 bytes[at] = byte;
-                let is_one = Text::short_plain(&bytes).is_some();
-                assert_eq!(is_one, matches!(byte, b' '..=b'~'), "{byte} at {at}");
+                let is_one = Text::short_path(&bytes).is_some();
+                assert_eq!(is_one, is_path_of(&bytes), "{byte} at {at}");
             }
         }
-        assert!(Text::short_plain(&[b'a'; SHORT + 1]).is_none());
-        assert!(Text::short_plain(b"") == Some(Text::new("")));
+        assert!(Text::short_path(&[b'/'; SHORT + 1]).is_none());
+    }
+
+    #[test]
+    fn a_path_has_single_slashes_inside_wherever_they_are() {
+        for len in 0..=SHORT {
+            // Every way to place three slashes, some of them at the same place or behind the end.
+            for places in 0..(SHORT + 1).pow(3) {
+                let mut bytes = [b'x'; SHORT + 1];
+                for place in [1, SHORT + 1, (SHORT + 1).pow(2)] {
+                    bytes[places / place % (SHORT + 1)] = b'/';
+                }
+                let text = &bytes[..len];
+                assert_eq!(
+                    Text::short_path(text).is_some(),
+                    is_path_of(text),
+                    "{text:?}"
+                );
+            }
+        }
     }
 }

@@ -18,6 +18,7 @@ mod frame;
 mod io;
 mod lineage;
 mod message;
+mod met;
 mod prepared;
 mod refusal;
 mod session;

@@ -1,15 +1,13 @@
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use super::Compression;
 use super::Delivered;
-use super::frame::{Front, batch_frame, pack};
+use super::frame::{Front, batch_frame, batch_frame_of, pack};
+use super::met::Met;
 use super::tells::{Knowledge, Tell};
-use crate::event::{
-    BlockNames, Chain, ChainMark, Commit, ReplicaId, block_tail, encode_block, encode_block_with,
-};
+use crate::event::{BlockNames, Chain, ChainMark, Commit, ReplicaId, block_tail};
 use crate::limits::{COMMIT_EVENTS_MAX, COMPRESSED_BYTES_MIN, PART_BYTES_MAX};
 use crate::log::{Entry, EntryKind, Epoch};
 
@@ -31,7 +29,8 @@ struct Shared {
     /// What its numbers stand for. Whoever does not know is sent a frame that tells.
     tells: Vec<Tell>,
     marks: Vec<Option<ChainMark>>,
-    block: Bytes,
+    /// How many bytes at the end of the frame are the block.
+    block_bytes: usize,
     /// The frame, smaller, and what else can be made so.
     packed: Option<Bytes>,
     tail: [usize; 2],
@@ -76,7 +75,6 @@ impl Prepared {
         let events = events_of(sendable());
         let mut shared = None;
         if events > 0 && fits_one_frame(sendable()) {
-            let sendable: Vec<&Entry> = sendable().collect();
             shared = Shared::new(next, &sendable, names);
         }
         Self {
@@ -145,7 +143,7 @@ impl Prepared {
             tells: &lacking,
             marks: &shared.marks,
         };
-        let frame = batch_frame(front, &shared.block);
+        let frame = batch_frame(front, shared.block());
         if frame.is_err() {
             knowledge.clear();
         }
@@ -156,44 +154,51 @@ impl Prepared {
 }
 
 impl Shared {
-    fn new(next: u64, entries: &[&Entry], mut names: Option<&mut BlockNames>) -> Option<Self> {
+    fn new<'a, I: Iterator<Item = &'a Entry>>(
+        next: u64,
+        entries: &impl Fn() -> I,
+        mut names: Option<&mut BlockNames>,
+    ) -> Option<Self> {
         let mut tells = Vec::new();
         let mut marks = Vec::new();
-        let mut met = BTreeSet::new();
-        for entry in entries
-            .iter()
-            .filter(|entry| met.insert(entry.commit.replica()))
-        {
+        let mut met = Met::new();
+        let mut bytes = 0;
+        for entry in entries() {
+            bytes += entry.commit.bytes();
             let id = entry.commit.replica();
-            let mark = entry.chain_before.map(Chain::mark);
-            let number = names.as_mut().and_then(|names| names.assign_replica(id));
-            marks.push(mark.filter(|_| number.is_none()));
-            tells.extend(number.map(|number| Tell::Writer(number, id, mark)));
+            if met.is_new(id) {
+                let mark = entry.chain_before.map(Chain::mark);
+                let number = names.as_mut().and_then(|names| names.assign_replica(id));
+                marks.push(mark.filter(|_| number.is_none()));
+                tells.extend(number.map(|number| Tell::Writer(number, id, mark)));
+            }
         }
-        let commits = || entries.iter().map(|entry| &entry.commit);
+        let commits = || entries().map(|entry| &entry.commit);
         if let Some(names) = &mut names {
             name_others(commits(), &mut met, names, &mut tells);
-        }
-        let mut block = Vec::new();
-        match names {
-            Some(names) => encode_block_with(commits(), names, &mut block),
-            None => encode_block(commits(), &mut block),
         }
         let front = Front {
             position: Some(next),
             tells: &[],
             marks: &marks,
         };
-        let frame = batch_frame(front, &block).ok()?;
-        let block = frame.slice(frame.len() - block.len()..);
+        let none = BlockNames::new();
+        let names = names.map_or(&none, |names| &*names);
+        let (frame, block_bytes) = batch_frame_of(front, commits(), bytes, names).ok()?;
         Some(Self {
             frame,
             tells,
             marks,
-            block,
+            block_bytes,
             packed: None,
             tail: block_tail(commits()),
         })
+    }
+
+    /// The block that the frame ends with.
+    fn block(&self) -> &[u8] {
+        let front = self.frame.len().saturating_sub(self.block_bytes);
+        self.frame.get(front..).unwrap_or_default()
     }
 
     fn pack(&self, frame: &Bytes, compression: &dyn Compression) -> Option<Bytes> {
@@ -206,26 +211,24 @@ impl Shared {
 /// Gives numbers to the replicas that are named and do not write, and to event types.
 fn name_others<'a>(
     commits: impl Iterator<Item = &'a Commit>,
-    met: &mut BTreeSet<ReplicaId>,
+    met: &mut Met<ReplicaId>,
     names: &mut BlockNames,
     tells: &mut Vec<Tell>,
 ) {
-    let mut last_type = None;
-    let mut types = BTreeSet::new();
+    let mut types = Met::new();
     for event in commits.flat_map(Commit::events) {
         let heads = event.heads().iter().map(|head| head.id.replica);
         for id in heads.chain(event.replaces().map(|id| id.replica)) {
-            if met.insert(id) {
+            if met.is_new(id) {
                 let number = names.assign_replica(id);
                 tells.extend(number.map(|number| Tell::Other(number, id)));
             }
         }
         let event_type = event.event_type();
-        if last_type != Some(event_type) && types.insert(event_type) {
+        if types.is_new(event_type) {
             let number = names.assign_type(event_type);
             tells.extend(number.map(|number| Tell::Type(number, event_type.clone())));
         }
-        last_type = Some(event_type);
     }
 }
 
@@ -249,13 +252,13 @@ pub(super) fn events_of<'a>(entries: impl Iterator<Item = &'a Entry>) -> u64 {
 
 /// The commits of one batch, the first of each writer with the chain value that it continues.
 pub(super) fn with_chains<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Delivered> {
-    let mut writers: BTreeSet<ReplicaId> = BTreeSet::new();
+    let mut writers = Met::new();
     entries
         .map(|entry| Delivered {
             continues: entry
                 .chain_before
                 .map(Chain::mark)
-                .filter(|_| writers.insert(entry.commit.replica())),
+                .filter(|_| writers.is_new(entry.commit.replica())),
             commit: entry.commit.clone(),
         })
         .collect()

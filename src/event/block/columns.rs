@@ -33,6 +33,16 @@ impl Columns {
         self.0 & other.0 != 0
     }
 
+    /// Those of either.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether there are none but these.
+    pub(super) const fn are_among(self, others: Self) -> bool {
+        self.0 & !others.0 == 0
+    }
+
     pub(super) fn add_if(&mut self, condition: bool, other: Self) {
         if condition {
             self.0 |= other.0;

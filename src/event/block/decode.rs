@@ -1,17 +1,20 @@
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use super::columns::{CHECKSUM_LEN, Columns, STAMP_ORIGIN, Sum, unzigzag};
 use super::layout::{Layout, Track};
+use super::lone;
 use super::names::BlockNames;
 use crate::event::codec::CanonicalBytes;
-use crate::event::fact::{Fields, Rare};
+use crate::event::fact::{Fields, Rare, UNKNOWN};
 use crate::event::input::Input;
+use crate::event::scratch::Scratch;
 use crate::event::{
     ChainTag, CodecError, Commit, CommitSpan, Event, EventError, EventId, Head, Heads, Metadata,
-    Payload, ReplicaId, Seq, Timestamp, codec,
+    Payload, ReplicaId, Seq, Timestamp,
 };
 use crate::limits::{
     COMMIT_EVENTS_MAX, HEADS_MAX, METADATA_BYTES_MAX, METADATA_ENTRIES_MAX, PAYLOAD_BYTES_MAX,
@@ -36,25 +39,49 @@ pub fn decode_block(bytes: &Bytes) -> Result<Vec<Commit>, CodecError> {
 /// # Errors
 /// [`CodecError`], also for a number that stands for nothing.
 pub fn decode_block_with(bytes: &Bytes, names: &BlockNames) -> Result<Vec<Commit>, CodecError> {
-    let mut input = Input::new(bytes);
+    read_block(bytes, Input::new(bytes), names, |commit| commit)
+}
+
+/// The same of a block that is a part of `whole`, which long payloads keep alive; `keep` says as what
+/// each commit is kept.
+pub(crate) fn read_block<T>(
+    whole: &Bytes,
+    mut input: Input<'_>,
+    names: &BlockNames,
+    mut keep: impl FnMut(Commit) -> T,
+) -> Result<Vec<T>, CodecError> {
     let bits = input.number("columns of a block")?;
     let columns = Columns::from_bits(bits).ok_or(CodecError::Unknown {
         what: "columns of a block",
         value: bits,
     })?;
+    if let Some(commit) = lone::read(whole, input, columns, names) {
+        return Ok(vec![keep(commit)]);
+    }
+    read_many(whole, input, columns, names, keep)
+}
+
+/// The general way.
+pub(super) fn read_many<T>(
+    whole: &Bytes,
+    mut input: Input<'_>,
+    columns: Columns,
+    names: &BlockNames,
+    mut keep: impl FnMut(Commit) -> T,
+) -> Result<Vec<T>, CodecError> {
     let mut commits = Vec::new();
     if let Some(layout) = Layout::read(&mut input, columns, names)? {
         commits.reserve_exact(layout.commits);
         let mut decoder = Decoder {
-            whole: bytes,
+            whole,
             stamp: Timestamp::at_millis(STAMP_ORIGIN),
-            scratch: Vec::with_capacity(SCRATCH),
+            scratch: Scratch::new(),
             sum: Sum::default(),
             rare: None,
             layout,
         };
         for _ in 0..decoder.layout.commits {
-            commits.push(decoder.commit()?);
+            commits.push(keep(decoder.commit()?));
         }
         let events = decoder.layout.events;
         if decoder.layout.sum != decoder.sum.bytes(events) {
@@ -65,9 +92,6 @@ pub fn decode_block_with(bytes: &Bytes, names: &BlockNames) -> Result<Vec<Commit
     input.finish()?;
     Ok(commits)
 }
-
-/// Canonical bytes of most events.
-const SCRATCH: usize = 256;
 
 const HEAD_COUNT: &str = "number of heads";
 
@@ -84,7 +108,7 @@ struct Decoder<'a> {
     whole: &'a Bytes,
     stamp: Timestamp,
     /// Canonical bytes of the event at hand.
-    scratch: Vec<u8>,
+    scratch: Scratch,
     sum: Sum,
     /// What the first event of the commit at hand has, behind that event.
     rare: Option<Arc<Rare>>,
@@ -163,17 +187,20 @@ impl Decoder<'_> {
             heads: self.heads(latest)?,
             rare: self.rare(common)?,
             payload: self.payload()?,
+            digest: UNKNOWN,
         };
         if let Some(track) = self.layout.tracks.get_mut(common.writer) {
             track.seen = seq.get();
         }
-        let (digest, bytes) = codec::digest(&fields, &mut self.scratch);
-        let sum: [u8; CHECKSUM_LEN] = self.layout.checksums.array("checksum")?;
-        if digest.to_bytes().first_chunk() != Some(&sum) {
-            return Err(CodecError::Checksum { id });
-        }
-        self.sum.add(digest);
-        Ok((Event::with_digest(fields, digest)?, bytes))
+        let (checksums, sum) = (&mut self.layout.checksums, &mut self.sum);
+        Event::digested(fields, &mut self.scratch, |digest| {
+            let checksum: [u8; CHECKSUM_LEN] = checksums.array("checksum")?;
+            if digest.to_bytes().first_chunk() != Some(&checksum) {
+                return Err(CodecError::Checksum { id });
+            }
+            sum.add(digest);
+            Ok(())
+        })
     }
 
     /// What most events do without: nothing where the block tells none of it.
@@ -288,7 +315,11 @@ impl Decoder<'_> {
 }
 
 /// The stamp of the next commit, told from the one before.
-fn stamp_after(before: Timestamp, input: &mut Input<'_>) -> Result<Timestamp, CodecError> {
+#[inline]
+pub(super) fn stamp_after(
+    before: Timestamp,
+    input: &mut Input<'_>,
+) -> Result<Timestamp, CodecError> {
     let what = "stamp";
     let number = input.number(what)?;
     let millis = unzigzag(before.millis(), number / 3);

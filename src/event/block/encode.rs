@@ -2,6 +2,7 @@ use alloc::vec::Vec;
 
 use super::columns::{CHECKSUM_LEN, Columns, NIBBLE_FULL, STAMP_ORIGIN, Sum, zigzag};
 use super::dictionary::{Dictionary, References};
+use super::lone;
 use super::names::BlockNames;
 use crate::event::output::{put_bytes, put_len, put_number};
 use crate::event::{Commit, Event, EventId, ReplicaId, Timestamp};
@@ -22,10 +23,23 @@ pub fn encode_block_with<'a>(
     names: &BlockNames,
     out: &mut Vec<u8>,
 ) {
-    let commits: Vec<&Commit> = commits.into_iter().collect();
+    let mut commits = commits.into_iter();
+    let first_two = [commits.next(), commits.next()];
+    if let [Some(commit), None] = first_two
+        && let [event] = commit.events()
+        && lone::put(event, names, out)
+    {
+        return;
+    }
+    let commits: Vec<&Commit> = first_two.into_iter().flatten().chain(commits).collect();
+    encode_many(&commits, names, out);
+}
+
+/// The general way.
+pub(super) fn encode_many(commits: &[&Commit], names: &BlockNames, out: &mut Vec<u8>) {
     let mut encoder = Encoder::new();
     // Writers come first among replicas, so each must be known before the first head is.
-    for commit in &commits {
+    for commit in commits {
         let writer = encoder.replicas.index(commit.replica().to_bytes());
         encoder.writers.push(writer);
     }
@@ -33,10 +47,10 @@ pub fn encode_block_with<'a>(
     encoder
         .tracks
         .resize(encoder.writer_count, Track::default());
-    for commit in &commits {
+    for commit in commits {
         encoder.commit(commit);
     }
-    encoder.finish(&commits, names, out);
+    encoder.finish(commits, names, out);
 }
 
 /// Bytes of the last two parts of the block of these commits, which differ in kind from what is before
@@ -198,19 +212,7 @@ impl<'a> Encoder<'a> {
             }
             track.next = Some(span.last().get().wrapping_add(1));
         }
-        let logic = stamp.logic();
-        let (kind, follows) = match logic {
-            0 => (0, None),
-            _ if logic == self.stamp.logic() + 1 => (1, None),
-            _ => (2, Some(logic)),
-        };
-        put_number(
-            zigzag(self.stamp.millis(), stamp.millis()) * 3 + kind,
-            &mut self.stamps,
-        );
-        if let Some(logic) = follows {
-            put_number(logic, &mut self.stamps);
-        }
+        put_stamp(self.stamp, stamp, &mut self.stamps);
         self.stamp = stamp;
         self.walls
             .push(zigzag(stamp.millis(), first_event.written_ms()));
@@ -380,8 +382,22 @@ impl<'a> Encoder<'a> {
     }
 }
 
+/// The stamp of a commit, told from the one before.
+pub(super) fn put_stamp(before: Timestamp, stamp: Timestamp, out: &mut Vec<u8>) {
+    let logic = stamp.logic();
+    let (kind, follows) = match logic {
+        0 => (0, None),
+        _ if logic == before.logic() + 1 => (1, None),
+        _ => (2, Some(logic)),
+    };
+    put_number(zigzag(before.millis(), stamp.millis()) * 3 + kind, out);
+    if let Some(logic) = follows {
+        put_number(logic, out);
+    }
+}
+
 /// Tells an entry by its number, or that it follows. Whether it had one.
-fn put_known(number: Option<u32>, out: &mut Vec<u8>) -> bool {
+pub(super) fn put_known(number: Option<u32>, out: &mut Vec<u8>) -> bool {
     put_number(number.map_or(0, |number| u64::from(number) + 1), out);
     number.is_some()
 }

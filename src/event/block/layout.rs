@@ -383,18 +383,39 @@ fn read_replicas(
     tracks: &mut Vec<Track>,
 ) -> Result<(), CodecError> {
     for _ in 0..count {
-        let what = "number of a replica";
-        let id = match known(input, names, what, BlockNames::replica)? {
-            Some(id) => id,
-            None => ReplicaId::from_bytes(input.array("replica id")?),
-        };
         tracks.push(Track {
-            id,
+            id: read_replica(input, names)?,
             seen: 0,
             next: None,
         });
     }
     Ok(())
+}
+
+/// A replica, by its number or in full.
+#[inline]
+pub(super) fn read_replica(
+    input: &mut Input<'_>,
+    names: Option<&BlockNames>,
+) -> Result<ReplicaId, CodecError> {
+    match known(input, names, "number of a replica", BlockNames::replica)? {
+        Some(id) => Ok(id),
+        None => input.array("replica id").map(ReplicaId::from_bytes),
+    }
+}
+
+/// An event type, by its number or in full.
+#[inline]
+pub(super) fn read_type(
+    input: &mut Input<'_>,
+    names: Option<&BlockNames>,
+) -> Result<EventType, CodecError> {
+    let find = |names: &BlockNames, number| names.event_type(number).cloned();
+    if let Some(event_type) = known(input, names, "number of an event type", find)? {
+        return Ok(event_type);
+    }
+    let text = input.text("event type", EVENT_TYPE_BYTES_MAX)?;
+    Ok(EventType::new(text).map_err(EventError::from)?)
 }
 
 fn types<'a>(
@@ -407,14 +428,7 @@ fn types<'a>(
     let head = entries(input, columns.has(Columns::TYPES), events, what)?;
     let mut entries = Vec::new();
     for _ in 0..head.0 {
-        let what = "number of an event type";
-        let find = |names: &BlockNames, number| names.event_type(number).cloned();
-        if let Some(event_type) = known(input, names, what, find)? {
-            entries.push(event_type);
-        } else {
-            let text = input.text("event type", EVENT_TYPE_BYTES_MAX)?;
-            entries.push(EventType::new(text).map_err(EventError::from)?);
-        }
+        entries.push(read_type(input, names)?);
     }
     let references = references(input, head, events, "event type")?;
     Ok(Table {

@@ -15,8 +15,10 @@ mod decode;
 mod dictionary;
 mod encode;
 mod layout;
+mod lone;
 mod names;
 
+pub(crate) use decode::read_block;
 pub use decode::{decode_block, decode_block_with};
 pub use encode::{block_tail, encode_block, encode_block_with};
 pub use names::BlockNames;

@@ -1,18 +1,19 @@
 //! Commits: whole ones as a block, and the parts of one that is too large for a frame.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::reader::Reader;
 use super::writer::Writer;
 use crate::event::{
-    BlockNames, ChainMark, CodecError, EventError, EventType, ReplicaId, decode_block_with,
-    encode_block_with,
+    BlockNames, ChainMark, CodecError, EventError, EventType, ReplicaId, encode_block_with,
+    read_block,
 };
 use crate::limits::{
     BLOCK_EVENTS_MAX, BLOCK_NAMES_MAX, COMMIT_BYTES_MAX, EVENT_TYPE_BYTES_MAX, PART_BYTES_MAX,
     POSITION_MAX,
 };
+use crate::protocol::met::Met;
 use crate::protocol::tells::Tell;
 use crate::protocol::{Batch, Delivered, Part};
 
@@ -94,12 +95,13 @@ fn put_tells(tells: &[Tell], out: &mut Writer) {
 }
 
 pub(super) fn put_batch(batch: &Batch, out: &mut Writer) {
-    let mut writers = Writers::default();
-    let marks = batch.commits.iter();
-    let marks: Vec<_> = marks
-        .filter(|delivered| writers.is_new(delivered.commit.replica()))
-        .map(|delivered| delivered.continues)
-        .collect();
+    let mut writers = Met::new();
+    let mut marks = Vec::with_capacity(1);
+    for delivered in &batch.commits {
+        if writers.is_new(delivered.commit.replica()) {
+            marks.push(delivered.continues);
+        }
+    }
     let front = Front {
         position: batch.position,
         tells: &[],
@@ -115,39 +117,53 @@ pub(super) fn read_batch(
     names: &mut BlockNames,
 ) -> Result<Batch, CodecError> {
     let front = input.number("front of a batch")?;
-    let mut told = BTreeMap::new();
+    let mut told = None;
     if front & TELLS != 0 {
-        told = read_tells(input, names)?;
+        told = Some(read_tells(input, names)?);
     }
-    let marks = if front & MARKS == 0 {
-        None
-    } else {
-        Some(read_marks(input)?)
-    };
-    let read = decode_block_with(&input.remaining(), names)?;
-    let wrong = CodecError::OutOfRange {
-        what: "number of marks",
-    };
-    let mut marks = marks.map(Vec::into_iter);
-    let mut writers = Writers::default();
-    let mut commits = Vec::with_capacity(read.len());
-    for commit in read {
-        let mut continues = None;
-        if writers.is_new(commit.replica()) {
-            if let Some(marks) = &mut marks {
-                continues = marks.next().ok_or_else(|| wrong.clone())?;
-            }
-            continues = continues.or_else(|| told.remove(&commit.replica()));
-        }
-        commits.push(Delivered { commit, continues });
+    let mut marks = None;
+    if front & MARKS != 0 {
+        marks = Some(read_marks(input)?);
     }
-    if marks.is_some_and(|left| left.len() > 0) {
-        return Err(wrong);
+    let (whole, block) = input.remaining();
+    let delivered = |commit| Delivered {
+        commit,
+        continues: None,
+    };
+    let mut commits = read_block(whole, block, names, delivered)?;
+    if told.is_some() || marks.is_some() {
+        continue_chains(&mut commits, told.unwrap_or_default(), marks)?;
     }
     Ok(Batch {
         position: (front >> 2).checked_sub(1),
         commits,
     })
+}
+
+/// Says what the first commit of each writer continues. Most batches tell nothing of it: they continue
+/// what came before.
+fn continue_chains(
+    commits: &mut [Delivered],
+    mut told: BTreeMap<ReplicaId, ChainMark>,
+    marks: Option<Vec<Option<ChainMark>>>,
+) -> Result<(), CodecError> {
+    let wrong = CodecError::OutOfRange {
+        what: "number of marks",
+    };
+    let mut marks = marks.map(Vec::into_iter);
+    let mut writers = Met::new();
+    for Delivered { commit, continues } in commits {
+        if writers.is_new(commit.replica()) {
+            if let Some(marks) = &mut marks {
+                *continues = marks.next().ok_or_else(|| wrong.clone())?;
+            }
+            *continues = continues.or_else(|| told.remove(&commit.replica()));
+        }
+    }
+    if marks.is_some_and(|left| left.len() > 0) {
+        return Err(wrong);
+    }
+    Ok(())
 }
 
 fn read_marks(input: &mut Reader<'_>) -> Result<Vec<Option<ChainMark>>, CodecError> {
@@ -191,26 +207,6 @@ fn read_tells(
         }
     }
     Ok(marks)
-}
-
-/// The writers of a batch so far. Most batches are of one.
-#[derive(Default)]
-struct Writers {
-    first: Option<ReplicaId>,
-    last: Option<ReplicaId>,
-    others: BTreeSet<ReplicaId>,
-}
-
-impl Writers {
-    /// Adds a writer. Whether it is the first time.
-    fn is_new(&mut self, writer: ReplicaId) -> bool {
-        let before = self.last.replace(writer);
-        let first = *self.first.get_or_insert(writer);
-        match before {
-            None => true,
-            Some(before) => before != writer && first != writer && self.others.insert(writer),
-        }
-    }
 }
 
 pub(super) fn put_part(part: &Part, out: &mut Writer) {

@@ -28,7 +28,7 @@ pub(super) use self::packing::{pack, plain_bytes};
 use self::reader::Reader;
 use self::writer::Writer;
 use super::{CloseCode, Compression, Message};
-use crate::event::{BlockNames, CodecError};
+use crate::event::{BlockNames, CodecError, Commit, encode_block_with};
 use crate::limits::FRAME_BYTES_MAX;
 
 const FORMAT: u8 = 1;
@@ -123,6 +123,25 @@ pub(super) fn batch_frame(front: Front<'_>, block: &[u8]) -> Result<Bytes, Frame
     sealed(body::BATCH, out)
 }
 
+/// A batch of these commits, which take so many canonical bytes, and how many bytes of its end are
+/// their block.
+///
+/// # Errors
+/// [`FrameError::TooLarge`] when it does not fit one frame.
+pub(super) fn batch_frame_of<'a>(
+    front: Front<'_>,
+    commits: impl Iterator<Item = &'a Commit>,
+    bytes: usize,
+    names: &BlockNames,
+) -> Result<(Bytes, usize), FrameError> {
+    let mut out = unsealed(front.room() + bytes);
+    front.put(&mut out);
+    let before = out.len();
+    encode_block_with(commits, names, out.buffer());
+    let block = out.len() - before;
+    Ok((sealed(body::BATCH, out)?, block))
+}
+
 /// A frame with its header left blank, and room for a body.
 fn unsealed(room: usize) -> Writer {
     let mut out = Writer::with_capacity(HEADER_BYTES + room);
@@ -190,11 +209,14 @@ pub fn decode_frame_with(
     if checksum(*first, rest) != *sum {
         return Err(FrameError::Checksum { kind });
     }
-    let body = match undone {
-        None => frame.slice_ref(rest),
-        Some(compression) => packing::unpacked(kind, rest, compression)?,
+    let unpacked;
+    let mut input = match undone {
+        None => Reader::of_part(frame, rest),
+        Some(compression) => {
+            unpacked = packing::unpacked(kind, rest, compression)?;
+            Reader::new(&unpacked)
+        }
     };
-    let mut input = Reader::new(&body);
     let wrong = |source| FrameError::Body { kind, source };
     let message = body::read(number, &mut input, names).map_err(wrong)?;
     input.finish().map_err(wrong)?;

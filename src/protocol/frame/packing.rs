@@ -56,7 +56,7 @@ pub(super) fn unpacked(
     let Ok(len) = input.count("length of a body", max) else {
         return Err(wrong);
     };
-    let used = whole.len() - input.remaining().len();
+    let used = whole.len() - input.len();
     let compressed = rest.get(used..).unwrap_or_default();
     match compression.decompress(compressed, len) {
         Some(body) if body.len() == len => Ok(body.into()),

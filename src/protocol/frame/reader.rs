@@ -28,9 +28,14 @@ impl DerefMut for Reader<'_> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(body: &'a Bytes) -> Self {
+        Self::of_part(body, body)
+    }
+
+    /// Reads a part of some bytes, of which pieces may go on living with the whole.
+    pub(super) const fn of_part(whole: &'a Bytes, part: &'a [u8]) -> Self {
         Self {
-            whole: body,
-            input: Input::new(body),
+            whole,
+            input: Input::new(part),
         }
     }
 
@@ -57,10 +62,12 @@ impl<'a> Reader<'a> {
         Ok(self.whole.slice_ref(taken))
     }
 
-    /// Everything up to the end, shared.
-    pub(super) fn remaining(&mut self) -> Bytes {
-        self.whole
-            .slice_ref(core::mem::take(&mut self.input).rest())
+    /// Everything up to the end, and the bytes that it is a part of.
+    pub(super) const fn remaining(&mut self) -> (&'a Bytes, Input<'a>) {
+        (
+            self.whole,
+            core::mem::replace(&mut self.input, Input::new(&[])),
+        )
     }
 
     /// What is there if a flag before it says so.

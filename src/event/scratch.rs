@@ -1,0 +1,202 @@
+//! Where the canonical bytes of one event are put together before they are hashed.
+//!
+//! The invariant kept here: the bytes are those that a list would hold, whatever came. Most events
+//! fit a place of fixed size, into which a short name or payload is copied with all of the room that
+//! it lies in, since that is a few moves of known length; what does not fit is told, and the caller
+//! writes it to a list instead.
+
+use alloc::vec::Vec;
+
+use super::output::{put_number, word_of_number};
+use crate::limits::DIGEST_SCRATCH_BYTES;
+
+/// What takes the pieces of an encoding, one after the other.
+pub(super) trait Output {
+    /// Appends all of these bytes.
+    fn put<const N: usize>(&mut self, bytes: [u8; N]);
+
+    /// Appends the first `len` of these bytes; the others may be written over.
+    fn put_first<const N: usize>(&mut self, bytes: &[u8; N], len: usize);
+
+    /// Appends all of these bytes.
+    fn put_all(&mut self, bytes: &[u8]);
+
+    /// Appends a number as LEB128 in its shortest form.
+    fn put_number(&mut self, number: u64);
+
+    /// Appends a length in the same form.
+    #[inline]
+    fn put_len(&mut self, len: usize) {
+        self.put_number(u64::try_from(len).unwrap_or(u64::MAX));
+    }
+
+    /// Appends a length and so many bytes.
+    #[inline]
+    fn put_bytes(&mut self, bytes: &[u8]) {
+        self.put_len(bytes.len());
+        self.put_all(bytes);
+    }
+}
+
+impl Output for Vec<u8> {
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.extend_from_slice(&bytes);
+    }
+
+    fn put_first<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        self.extend_from_slice(bytes.get(..len).unwrap_or_default());
+    }
+
+    fn put_all(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+
+    fn put_number(&mut self, number: u64) {
+        put_number(number, self);
+    }
+}
+
+/// A place of fixed size, written from its beginning.
+pub(super) struct Scratch {
+    bytes: [u8; DIGEST_SCRATCH_BYTES],
+    at: usize,
+}
+
+/// Where writing goes on once something did not fit: nowhere.
+const FULL: usize = DIGEST_SCRATCH_BYTES + 1;
+
+impl Scratch {
+    pub(super) const fn new() -> Self {
+        Self {
+            bytes: [0; DIGEST_SCRATCH_BYTES],
+            at: 0,
+        }
+    }
+
+    /// Begins anew.
+    pub(super) const fn clear(&mut self) {
+        self.at = 0;
+    }
+
+    /// How many bytes were written, if all fit.
+    pub(super) const fn len(&self) -> usize {
+        self.at
+    }
+
+    /// What was written, unless something did not fit.
+    #[inline]
+    pub(super) fn written(&self) -> Option<&[u8]> {
+        self.bytes.get(..self.at)
+    }
+}
+
+impl Output for Scratch {
+    #[inline]
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.put_first(&bytes, N);
+    }
+
+    #[inline]
+    fn put_first<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        let rest = self.bytes.get_mut(self.at..);
+        match rest.and_then(<[u8]>::first_chunk_mut) {
+            Some(to) => {
+                *to = *bytes;
+                self.at += len;
+            }
+            None => self.at = FULL,
+        }
+    }
+
+    #[inline]
+    fn put_all(&mut self, bytes: &[u8]) {
+        let rest = self.bytes.get_mut(self.at..);
+        match rest.and_then(|rest| rest.get_mut(..bytes.len())) {
+            Some(to) => {
+                to.copy_from_slice(bytes);
+                self.at += bytes.len();
+            }
+            None => self.at = FULL,
+        }
+    }
+
+    #[inline]
+    fn put_number(&mut self, number: u64) {
+        if number < 0x80 {
+            self.put([number.to_le_bytes()[0]]);
+        } else {
+            self.put_long_number(number);
+        }
+    }
+}
+
+impl Scratch {
+    fn put_long_number(&mut self, number: u64) {
+        match word_of_number(number) {
+            Some((word, len)) => self.put_first(&word, len),
+            None => self.put_longest_number(number),
+        }
+    }
+
+    #[cold]
+    fn put_longest_number(&mut self, number: u64) {
+        let mut bytes = Vec::new();
+        put_number(number, &mut bytes);
+        self.put_all(&bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Piece {
+        Array([u8; 16]),
+        First([u8; 38], usize),
+        All(Vec<u8>),
+        Number(u64),
+    }
+
+    fn piece() -> impl Strategy<Value = Piece> {
+        prop_oneof![
+            any::<[u8; 16]>().prop_map(Piece::Array),
+            (any::<u8>(), 0..=38usize).prop_map(|(byte, len)| Piece::First([byte; 38], len)),
+            prop::collection::vec(any::<u8>(), 0..120).prop_map(Piece::All),
+            (any::<u64>(), 0..64u32).prop_map(|(number, shift)| Piece::Number(number >> shift)),
+        ]
+    }
+
+    fn put(piece: &Piece, out: &mut impl Output) {
+        match piece {
+            Piece::Array(bytes) => out.put(*bytes),
+            Piece::First(bytes, len) => out.put_first(bytes, *len),
+            Piece::All(bytes) => out.put_all(bytes),
+            Piece::Number(number) => out.put_number(*number),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_place_of_fixed_size_holds_what_a_list_holds_or_tells_that_it_does_not_fit(
+            pieces in prop::collection::vec(piece(), 0..24),
+        ) {
+            let (mut list, mut scratch) = (Vec::new(), Scratch::new());
+            for _ in 0..2 {
+                list.clear();
+                scratch.clear();
+                for piece in &pieces {
+                    put(piece, &mut list);
+                    put(piece, &mut scratch);
+                }
+                match scratch.written() {
+                    Some(written) => prop_assert_eq!(written, &list[..]),
+                    None => prop_assert!(list.len() + 38 > DIGEST_SCRATCH_BYTES),
+                }
+                prop_assert!(list.len() <= DIGEST_SCRATCH_BYTES || scratch.written().is_none());
+            }
+        }
+    }
+}
