@@ -98,7 +98,7 @@ fn measured_decode(block: &Bytes) -> Vec<Commit> {
 #[inline(never)]
 fn measured_inbox(inbox: &mut Inbox, commits: &[Commit]) {
     for commit in commits {
-        inbox.receive(commit.clone());
+        inbox.receive(commit);
     }
 }
 

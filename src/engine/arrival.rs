@@ -8,10 +8,10 @@ use super::reading::Pending;
 use super::watching::CameIn;
 use super::writer::{Then, WriteItem};
 use super::{Effect, Engine, LinkId, Ticket};
-use crate::event::{Chain, Commit, EventId, ReplicaId};
+use crate::event::{Commit, EventId, ReplicaId};
 use crate::log::{Durability, Entry, EntryKind};
-use crate::merge::{Integration, Receipt, tags};
-use crate::protocol::{self, Delivery, Reason, Remedy};
+use crate::merge::{Integration, Ready, Receipt, tags};
+use crate::protocol::{self, Delivered, Delivery, Reason, Remedy};
 
 impl Engine {
     /// A peer delivered commits: takes them, or first looks up what it needs to judge them.
@@ -31,7 +31,7 @@ impl Engine {
         let commits = delivery.commits.iter().map(|delivered| &delivered.commit);
         let ids = self.to_look_up(commits, state.peer);
         if ids.is_empty() {
-            self.take(link, state, &delivery, &Looked::new());
+            self.take(link, state, delivery, &Looked::new());
         } else {
             state.looking = true;
             if mutant!("cursor-before-its-data")
@@ -57,7 +57,7 @@ impl Engine {
         }
         let ids = self.to_look_up(commits.iter(), None);
         if ids.is_empty() {
-            self.take_ingest(ticket, &commits, &Looked::new());
+            self.take_ingest(ticket, commits, &Looked::new());
         } else {
             self.look_up(ids, Parked::Ingest { ticket, commits });
         }
@@ -76,11 +76,11 @@ impl Engine {
 
     pub(super) fn looked_up(&mut self, parked: Parked, looked: &Looked) {
         match parked {
-            Parked::Ingest { ticket, commits } => self.take_ingest(ticket, &commits, looked),
+            Parked::Ingest { ticket, commits } => self.take_ingest(ticket, commits, looked),
             Parked::Delivery { link, delivery } => {
                 self.with_link(link, |engine, state| {
                     state.looking = false;
-                    engine.take(link, state, &delivery, looked);
+                    engine.take(link, state, delivery, looked);
                     while !state.looking
                         && let Some(next) = state.parked.pop_front()
                     {
@@ -103,47 +103,14 @@ impl Engine {
         state.input(self.now, protocol::Input::Taken { delivery, durable });
     }
 
-    fn take(&mut self, link: LinkId, state: &mut LinkState, delivery: &Delivery, looked: &Looked) {
+    fn take(&mut self, link: LinkId, state: &mut LinkState, delivery: Delivery, looked: &Looked) {
         let Some(peer) = state.peer else { return };
         let mut item = WriteItem {
+            entries: Vec::with_capacity(delivery.commits.len()),
             durability: Durability::Durable,
             ..WriteItem::default()
         };
-        let mut refused = false;
-        for (at, delivered) in delivery.commits.iter().enumerate() {
-            let commit = &delivered.commit;
-            let events = u64::from(commit.span().len());
-            let first_hop = state.is_first_hop(commit);
-            let before = delivery.commits.get(..at).unwrap_or_default();
-            let skew = if first_hop {
-                self.skew_of(commit, looked, before)
-            } else {
-                None
-            };
-            match self.judge(commit, delivered.continues, skew, looked) {
-                Judgement::Take => {
-                    state.took(commit);
-                    self.accept_from(state.origin(), commit, &mut item);
-                }
-                Judgement::Duplicate => state.report.duplicates += events,
-                Judgement::Forked if !first_hop => {
-                    state.note_fork(commit.id(), events);
-                }
-                Judgement::Forked => {
-                    state.has_double = true;
-                    self.refuse(state, commit, Reason::Forked);
-                    refused = true;
-                }
-                Judgement::Skewed { ahead_ms } => {
-                    let max_ms = crate::limits::DRIFT_MS_MAX;
-                    self.refuse(state, commit, Reason::ClockSkew { ahead_ms, max_ms });
-                    refused = true;
-                }
-            }
-            if refused {
-                break;
-            }
-        }
+        let refused = self.take_commits(state, delivery.commits, &mut item, looked);
         if let Some(cursor) = delivery
             .cursor
             .filter(|_| !refused || mutant!("cursor-past-a-refusal"))
@@ -170,6 +137,45 @@ impl Engine {
         self.writer.push(item);
     }
 
+    /// Judges the commits of a delivery and takes them, one after the other, up to the first that is
+    /// refused. Whether one was.
+    fn take_commits(
+        &mut self,
+        state: &mut LinkState,
+        commits: Vec<Delivered>,
+        item: &mut WriteItem,
+        looked: &Looked,
+    ) -> bool {
+        for Delivered { commit, continues } in commits {
+            let events = u64::from(commit.span().len());
+            let first_hop = state.is_first_hop(&commit);
+            let skew = if first_hop {
+                self.skew_of(&commit, looked, &item.entries)
+            } else {
+                None
+            };
+            match self.judge(&commit, continues, skew, looked) {
+                Judgement::Take => {
+                    state.took(&commit);
+                    self.accept_from(state.origin(), commit, item);
+                }
+                Judgement::Duplicate => state.report.duplicates += events,
+                Judgement::Forked if !first_hop => state.note_fork(commit.id(), events),
+                Judgement::Forked => {
+                    state.has_double = true;
+                    self.refuse(state, &commit, Reason::Forked);
+                    return true;
+                }
+                Judgement::Skewed { ahead_ms } => {
+                    let max_ms = crate::limits::DRIFT_MS_MAX;
+                    self.refuse(state, &commit, Reason::ClockSkew { ahead_ms, max_ms });
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
     fn refuse(&self, state: &mut LinkState, commit: &Commit, why: Reason) {
         let remedy = Remedy::Restamp;
         state.input(
@@ -185,7 +191,7 @@ impl Engine {
         }
     }
 
-    fn take_ingest(&mut self, ticket: Ticket, commits: &[Commit], looked: &Looked) {
+    fn take_ingest(&mut self, ticket: Ticket, commits: Vec<Commit>, looked: &Looked) {
         if let Some(reason) = self.writer.failed.clone() {
             self.reply(ticket, Err(Failure::Store { reason }));
             return;
@@ -198,17 +204,17 @@ impl Engine {
         let mut forked = None;
         let mut accepted = Vec::new();
         for commit in commits {
-            let events = u64::from(commit.span().len());
-            match self.judge(commit, None, None, looked) {
+            let (id, events) = (commit.id(), u64::from(commit.span().len()));
+            match self.judge(&commit, None, None, looked) {
                 Judgement::Take | Judgement::Skewed { .. } => {
                     self.accept_from(None, commit, &mut item);
                     ingested.accepted += events;
-                    accepted.push((commit.id(), events));
+                    accepted.push((id, events));
                 }
                 Judgement::Duplicate => ingested.duplicates += events,
                 Judgement::Forked => {
-                    forked = Some(commit.id());
-                    self.note_forks(&[commit.id()]);
+                    forked = Some(id);
+                    self.note_forks(&[id]);
                     break;
                 }
             }
@@ -231,7 +237,7 @@ impl Engine {
     /// Takes what was written elsewhere. If it stands under this replica's own name, this store was
     /// restored or cloned, and there may be more of it than comes now: what is written from here on
     /// belongs to a new incarnation, whose name is stored with it.
-    fn accept_from(&mut self, from: Option<ReplicaId>, commit: &Commit, item: &mut WriteItem) {
+    fn accept_from(&mut self, from: Option<ReplicaId>, commit: Commit, item: &mut WriteItem) {
         if commit.replica() == self.identity.replica {
             self.renew_incarnation();
             item.identity = Some(self.marked_identity());
@@ -241,22 +247,17 @@ impl Engine {
 
     /// Takes a commit into the set: the log gets an entry, and everything that is ready now is
     /// integrated. Whether it is here already was judged before; what is changes nothing.
-    pub(super) fn accept(
-        &mut self,
-        commit: &Commit,
-        from: Option<ReplicaId>,
-        item: &mut WriteItem,
-    ) {
+    pub(super) fn accept(&mut self, commit: Commit, from: Option<ReplicaId>, item: &mut WriteItem) {
         let Receipt::Arrived {
             ready,
             chain_before,
             released,
-        } = self.inbox.receive(commit.clone())
+        } = self.inbox.receive(&commit)
         else {
             return;
         };
         item.notes.extend(self.peers.unstage_all(commit.id()));
-        if self.clock_adopts(commit) {
+        if self.clock_adopts(&commit) {
             let wall = self.now.wall_ms.saturating_add_signed(self.clock_offset_ms);
             self.clock.observe(wall, commit.timestamp());
         }
@@ -267,53 +268,54 @@ impl Engine {
         };
         self.append(
             Entry {
-                commit: commit.clone(),
+                commit,
                 kind,
                 from,
                 chain_before,
             },
             item,
         );
-        if ready {
-            self.ready(commit, chain_before);
-        }
         for waited in released {
-            self.release(&waited.commit, waited.chain_before, from, item);
+            self.release(waited, from, item);
         }
     }
 
     /// A commit that waited is ready: the log says so, and its aggregates take it.
-    pub(super) fn release(
-        &mut self,
-        commit: &Commit,
-        chain_before: Option<Chain>,
-        from: Option<ReplicaId>,
-        item: &mut WriteItem,
-    ) {
-        let entry = Entry {
-            commit: commit.clone(),
-            kind: EntryKind::Released,
-            from,
+    pub(super) fn release(&mut self, waited: Ready, from: Option<ReplicaId>, item: &mut WriteItem) {
+        let Ready {
+            commit,
             chain_before,
-        };
-        self.append(entry, item);
-        self.ready(commit, chain_before);
+        } = waited;
+        let kind = EntryKind::Released;
+        self.append(
+            Entry {
+                commit,
+                kind,
+                from,
+                chain_before,
+            },
+            item,
+        );
     }
 
     fn clock_adopts(&self, commit: &Commit) -> bool {
         commit.replica() != self.identity.replica
     }
 
-    pub(super) fn append(&mut self, entry: Entry, item: &mut WriteItem) {
-        item.entries.push(entry.clone());
-        self.log.append(entry);
+    /// Puts an entry at the end of the log and, if its commit is ready, hands that on.
+    fn append(&mut self, entry: Entry, item: &mut WriteItem) {
+        let position = self.log.append(entry.clone());
+        if entry.kind != EntryKind::Waiting {
+            self.ready(&entry, position);
+        }
+        item.entries.push(entry);
     }
 
-    /// Hands the events of a ready commit, the last of the log, to the aggregates that are in
-    /// memory; the others find them in the store when they are touched.
-    fn ready(&mut self, commit: &Commit, chain_before: Option<Chain>) {
-        let position = self.log.end().saturating_sub(1);
-        for (event, tag) in commit.events().iter().zip(tags(commit, chain_before)) {
+    /// Hands the events of a ready commit to the aggregates that are in memory; the others find them in
+    /// the store when they are touched.
+    fn ready(&mut self, entry: &Entry, position: u64) {
+        let commit = &entry.commit;
+        for (event, tag) in commit.events().iter().zip(tags(commit, entry.chain_before)) {
             if mutant!("commit-split") && event.id() != commit.id() {
                 break;
             }

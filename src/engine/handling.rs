@@ -91,7 +91,7 @@ impl Engine {
             item.identity = Some(engine.marked_identity());
         }
         for ready in released {
-            engine.release(&ready.commit, ready.chain_before, None, &mut item);
+            engine.release(ready, None, &mut item);
         }
         if !item.is_empty() {
             engine.writer.push(item);

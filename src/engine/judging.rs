@@ -4,7 +4,7 @@ use super::Engine;
 use super::looking::Looked;
 use crate::clock;
 use crate::event::{ChainMark, Commit, Event, EventId, Head, ReplicaId, Timestamp};
-use crate::protocol::Delivered;
+use crate::log::{Entry, Track};
 
 /// What is to be done with one commit of somebody else.
 pub(super) enum Judgement {
@@ -22,11 +22,19 @@ impl Engine {
         commits: impl Iterator<Item = &'a Commit>,
         peer: Option<ReplicaId>,
     ) -> Vec<EventId> {
+        let received = self.inbox.received();
         let mut ids = Vec::new();
+        // Commits of one writer mostly come one after another.
+        let mut writer: Option<(ReplicaId, Option<&Track>)> = None;
         for commit in commits {
-            let here = |event: &&Event| self.inbox.received().contains(event.id());
-            ids.extend(commit.events().iter().filter(here).map(Event::id));
-            let device = |peer: ReplicaId| peer.device() == commit.replica().device();
+            let replica = commit.replica();
+            let known = writer.filter(|(latest, _)| *latest == replica);
+            let (_, track) = *writer.insert(known.unwrap_or((replica, received.track(replica))));
+            if let Some(track) = track {
+                let here = |event: &&Event| track.ranges().contains(event.id().seq);
+                ids.extend(commit.events().iter().filter(here).map(Event::id));
+            }
+            let device = |peer: ReplicaId| peer.device() == replica.device();
             if peer.is_some_and(device) && self.skew(commit.timestamp(), None).is_some() {
                 let heads = commit
                     .events()
@@ -51,7 +59,7 @@ impl Engine {
         &self,
         commit: &Commit,
         looked: &Looked,
-        before: &[Delivered],
+        before: &[Entry],
     ) -> Option<u64> {
         self.skew(commit.timestamp(), None)?;
         let heads = commit.events().iter().flat_map(Event::heads);
@@ -65,9 +73,9 @@ impl Engine {
         self.skew(commit.timestamp(), past)
     }
 
-    /// The stamp of what a head names, if that very event is here: in the store, or among what came
-    /// right before.
-    fn stamp_of(&self, head: &Head, looked: &Looked, before: &[Delivered]) -> Option<Timestamp> {
+    /// The stamp of what a head names, if that very event is here: in the store, or among what was
+    /// taken right before.
+    fn stamp_of(&self, head: &Head, looked: &Looked, before: &[Entry]) -> Option<Timestamp> {
         if let Some(known) = looked.get(&head.id) {
             let is_it = known.chain.is_some_and(|chain| chain.tag() == head.tag);
             return is_it.then_some(known.timestamp);
@@ -75,12 +83,8 @@ impl Engine {
         let holds = |commit: &&Commit| {
             commit.replica() == head.id.replica && commit.span().contains(head.id.seq)
         };
-        let mut commits = before.iter().rev().map(|delivered| &delivered.commit);
-        let is_here = self.inbox.received().contains(head.id);
-        commits
-            .find(holds)
-            .filter(|_| is_here)
-            .map(Commit::timestamp)
+        let mut commits = before.iter().rev().map(|entry| &entry.commit);
+        commits.find(holds).map(Commit::timestamp)
     }
 
     pub(super) fn judge(
@@ -91,6 +95,14 @@ impl Engine {
         looked: &Looked,
     ) -> Judgement {
         let received = self.inbox.received();
+        // Of the next one of its writer nothing is here.
+        if let Some(ours) = received.before_next(commit) {
+            return match (continues, skew) {
+                (Some(theirs), _) if theirs != ours.mark() => Judgement::Forked,
+                (_, Some(ahead_ms)) => Judgement::Skewed { ahead_ms },
+                _ => Judgement::Take,
+            };
+        }
         let here = commit
             .events()
             .iter()

@@ -198,6 +198,9 @@ impl Peers {
 
     /// Lets the parts of a commit go, whoever sent them: it is here, or will not come.
     pub(super) fn unstage_all(&mut self, commit: EventId) -> Vec<Note> {
+        if self.staged.is_empty() {
+            return Vec::new();
+        }
         let of_commit = self.staged.keys().filter(|(_, id)| *id == commit);
         let peers: Vec<ReplicaId> = of_commit.map(|(peer, _)| *peer).collect();
         let notes = peers

@@ -174,7 +174,7 @@ impl Engine {
             let commit = commit.id();
             return Err(Failure::Forked { commit });
         }
-        self.accept(commit, None, item);
+        self.accept(commit.clone(), None, item);
         Ok(())
     }
 

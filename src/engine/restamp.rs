@@ -155,7 +155,7 @@ impl Engine {
         }
         for (_, entry) in entries {
             if let Some(commit) = self.rewritten(&entry.commit, &mut renamed, looked) {
-                self.accept(&commit, None, &mut item);
+                self.accept(commit, None, &mut item);
             }
         }
         item.identity = Some(self.marked_identity());

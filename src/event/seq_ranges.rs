@@ -40,7 +40,14 @@ impl SeqRanges {
         self.0.splice(from..to.max(from), [(first, last)]);
     }
 
+    /// Whether it is one range from the first seq on, which ends right before another seq.
+    #[inline]
+    pub(crate) fn ends_before(&self, next: Seq) -> bool {
+        matches!(self.0.as_slice(), [(1, end)] if end.checked_add(1) == Some(next.get()))
+    }
+
     /// Adds what follows all that is there, if that is one range from the first seq on.
+    #[inline]
     pub(crate) fn extend_only(&mut self, first: Seq, last: Seq) -> bool {
         match self.0.as_mut_slice() {
             [(1, end)] if end.checked_add(1) == Some(first.get()) && first <= last => {

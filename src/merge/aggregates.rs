@@ -85,7 +85,7 @@ impl Aggregates {
 
     /// Takes a commit; it and what it releases are part of states from now on. Folds nothing.
     pub fn receive(&mut self, commit: &Commit) -> Receipt {
-        let receipt = self.inbox.receive(commit.clone());
+        let receipt = self.inbox.receive(commit);
         if let Receipt::Arrived {
             ready,
             chain_before,

@@ -126,11 +126,11 @@ impl Inbox {
         (inbox, released)
     }
 
-    /// Takes a commit.
-    pub fn receive(&mut self, commit: Commit) -> Receipt {
-        if let Some(before) = self.received.insert_next(&commit) {
+    /// Takes a commit, of which a copy is kept only while it waits.
+    pub fn receive(&mut self, commit: &Commit) -> Receipt {
+        if let Some(before) = self.received.insert_next(commit) {
             // Nothing of its writer is missing, so nothing of it waits for a gap to close.
-            if self.waiting.is_empty() && heads(&commit).all(|head| self.received.contains(head)) {
+            if self.waiting.is_empty() && heads(commit).all(|head| self.received.contains(head)) {
                 return Receipt::Arrived {
                     ready: true,
                     chain_before: Some(before),
@@ -145,28 +145,26 @@ impl Inbox {
         }
         let (replica, first) = (commit.replica(), commit.span().first());
         let chain_before = self.received.chain_before(replica, first);
-        self.received.insert(&commit);
+        self.received.insert(commit);
         self.judge(commit, chain_before)
     }
 
     /// What becomes of a commit that is received now, and what it releases.
-    fn judge(&mut self, commit: Commit, chain_before: Option<Chain>) -> Receipt {
+    fn judge(&mut self, commit: &Commit, chain_before: Option<Chain>) -> Receipt {
         let mut ready = VecDeque::new();
         if let Some(chain) = chain_before {
-            self.close_gap(&commit, chain, &mut ready);
+            self.close_gap(commit, chain, &mut ready);
         }
-        let unmet = heads(&commit)
-            .filter(|head| !self.is_ready(*head))
-            .collect();
+        let unmet = heads(commit).filter(|head| !self.is_ready(*head)).collect();
         let waiting = Waiting {
-            commit,
+            commit: commit.clone(),
             chain_before,
             gap: chain_before.is_none(),
             unmet,
         };
         let arrived_ready = waiting.is_ready();
         if arrived_ready {
-            self.wake(&waiting.commit, &mut ready);
+            self.wake(commit, &mut ready);
         } else {
             self.hold(waiting);
         }

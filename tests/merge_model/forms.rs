@@ -28,7 +28,7 @@ pub(crate) fn ready(authors: &Authors, order: &[usize]) -> History {
             ready,
             chain_before,
             released,
-        } = inbox.receive(commit.clone())
+        } = inbox.receive(&commit)
         else {
             continue;
         };

@@ -50,14 +50,11 @@ fn a_commit_waits_for_what_it_names_and_for_its_writers_earlier_events() {
     };
     let mut inbox = Inbox::new();
     assert_eq!(
-        arrived(inbox.receive(third.clone())),
+        arrived(inbox.receive(&third)),
         (false, Some(Chain::START), vec![])
     );
     assert_eq!(inbox.missing(third), [second.id()]);
-    assert_eq!(
-        arrived(inbox.receive(second.clone())),
-        (false, None, vec![])
-    );
+    assert_eq!(arrived(inbox.receive(&second)), (false, None, vec![]));
     assert_eq!(inbox.missing(second), [first.id()]);
     assert_eq!(inbox.missing(third), []);
     let waiting: Vec<_> = inbox
@@ -74,12 +71,12 @@ fn a_commit_waits_for_what_it_names_and_for_its_writers_earlier_events() {
     assert!(inbox.received().contains(second.id()) && !inbox.is_ready(second.id()));
     let released = vec![second.id(), third.id()];
     assert_eq!(
-        arrived(inbox.receive(first.clone())),
+        arrived(inbox.receive(&first)),
         (true, Some(Chain::START), released)
     );
     assert_eq!(inbox.waiting_len(), 0);
     for commit in &authors.commits {
-        assert_eq!(inbox.receive(commit.clone()), Receipt::Duplicate);
+        assert_eq!(inbox.receive(commit), Receipt::Duplicate);
     }
 }
 
@@ -90,8 +87,8 @@ fn a_released_commit_brings_its_chain_value() {
         panic!()
     };
     let mut inbox = Inbox::new();
-    inbox.receive(second.clone());
-    let Receipt::Arrived { released, .. } = inbox.receive(first.clone()) else {
+    inbox.receive(&second);
+    let Receipt::Arrived { released, .. } = inbox.receive(&first) else {
         panic!()
     };
     let after = first.chain_after(Chain::START);
@@ -115,9 +112,9 @@ fn a_long_chain_is_released_without_recursion() {
     }
     let mut inbox = Inbox::new();
     for commit in authors.commits.iter().skip(1).rev() {
-        assert!(!arrived(inbox.receive(commit.clone())).0);
+        assert!(!arrived(inbox.receive(commit)).0);
     }
-    let (ready, _, released) = arrived(inbox.receive(authors.commits[0].clone()));
+    let (ready, _, released) = arrived(inbox.receive(&authors.commits[0]));
     assert!(ready);
     let expected: Vec<EventId> = authors.commits.iter().skip(1).map(Commit::id).collect();
     assert_eq!(released, expected);
@@ -135,8 +132,8 @@ fn an_overlapping_commit_counts_as_a_duplicate() {
         1,
     );
     let mut inbox = Inbox::new();
-    inbox.receive(one.commits[0].clone());
-    assert_eq!(inbox.receive(other.commits[0].clone()), Receipt::Duplicate);
+    inbox.receive(&one.commits[0]);
+    assert_eq!(inbox.receive(&other.commits[0]), Receipt::Duplicate);
     assert!(!inbox.received().contains(EventId::new(ALICE, seq(2))));
 }
 
@@ -162,11 +159,11 @@ proptest! {
                 prop_assert_eq!(released, []);
                 restored = again;
             } else if number < at {
-                inbox.receive(authors.commits[delivery.index(authors.commits.len())].clone());
+                inbox.receive(&authors.commits[delivery.index(authors.commits.len())]);
                 continue;
             }
             let commit = &authors.commits[delivery.index(authors.commits.len())];
-            let (one, other) = (inbox.receive(commit.clone()), restored.receive(commit.clone()));
+            let (one, other) = (inbox.receive(commit), restored.receive(commit));
             if chains_known {
                 prop_assert_eq!(one, other);
             } else if one != Receipt::Duplicate {
@@ -184,7 +181,7 @@ proptest! {
         let authors = play(4, &steps);
         let mut inbox = Inbox::new();
         for commit in &authors.commits {
-            inbox.receive(commit.clone());
+            inbox.receive(commit);
         }
         let all = authors.commits.iter().map(|commit| {
             (commit.clone(), chain_before(&authors, commit, inbox.received()))
