@@ -1,6 +1,7 @@
 use alloc::vec::Vec;
 
-use crate::event::{AggregateId, EventId};
+use super::watching::CameIn;
+use crate::event::{AggregateId, Event, EventId};
 use crate::limits::{CHANGE_CAUSES_MAX, CHANGE_KEYS_MAX};
 use crate::resolver::Footprint;
 
@@ -26,16 +27,55 @@ pub struct Change {
     pub durable: bool,
 }
 
+/// What comes to be told of one aggregate: an event, or, without one, that its state may be another.
+#[derive(Clone, Debug)]
+pub(super) struct News<'a> {
+    pub(super) aggregate: &'a AggregateId,
+    pub(super) cause: Option<EventId>,
+    pub(super) keys: Footprint,
+    pub(super) late: bool,
+    pub(super) raced: bool,
+}
+
+impl From<News<'_>> for Change {
+    fn from(news: News<'_>) -> Self {
+        Self {
+            aggregate: news.aggregate.clone(),
+            causes: news.cause.into_iter().collect(),
+            events: news.events(),
+            keys: news.keys,
+            late: news.late,
+            raced: news.raced,
+            durable: false,
+        }
+    }
+}
+
+impl<'a> News<'a> {
+    pub(super) fn of(event: &'a Event, keys: Footprint, came_in: CameIn) -> Self {
+        Self {
+            aggregate: event.aggregate(),
+            cause: Some(event.id()),
+            keys,
+            late: came_in.late,
+            raced: came_in.raced,
+        }
+    }
+
+    fn events(&self) -> u64 {
+        u64::from(self.cause.is_some())
+    }
+}
+
 impl Change {
-    /// Takes a later change of the same aggregate into this one.
-    pub(super) fn absorb(&mut self, later: Self) {
-        self.causes.extend(later.causes);
+    /// Takes what came later to the same aggregate into this one.
+    pub(super) fn absorb(&mut self, later: News<'_>) {
+        self.events = self.events.saturating_add(later.events());
+        self.causes.extend(later.cause);
         let surplus = self.causes.len().saturating_sub(CHANGE_CAUSES_MAX);
         self.causes.drain(..surplus);
-        self.events = self.events.saturating_add(later.events);
         self.late |= later.late;
         self.raced |= later.raced;
-        self.durable &= later.durable;
         match (&mut self.keys, later.keys) {
             (Footprint::Keys(ours), Footprint::Keys(theirs)) => {
                 for key in theirs {

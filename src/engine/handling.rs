@@ -41,7 +41,7 @@ impl Engine {
         cache_bytes: usize,
         outside: Outside,
     ) -> Self {
-        let (identity, peers, audit) = remembered(&opening);
+        let (identity, peers, audit) = remembered(&opening, outside.entropy);
         let is_new = identity.is_none();
         let identity = identity.unwrap_or_else(|| Identity::new(birth));
         let waiting = opening
@@ -150,7 +150,7 @@ impl Engine {
                 self.offer_gathered();
                 self.tell_session(link, protocol::Input::Close { code, reason });
             }
-            Input::Watch { watch, filter } => self.watches.insert(watch, filter),
+            Input::Watch { watch, filter } => self.watches.insert(watch, filter, self.entropy),
             Input::Unwatch { watch } => self.watches.remove(watch),
             Input::Tick => self.tick(),
         }
@@ -203,10 +203,10 @@ impl Engine {
 }
 
 /// What the notes of a store say.
-fn remembered(opening: &Opening) -> (Option<Identity>, Peers, Audit) {
+fn remembered(opening: &Opening, seed: u64) -> (Option<Identity>, Peers, Audit) {
     let mut identity = None;
     let mut peers = Peers::default();
-    let mut audit = Audit::default();
+    let mut audit = Audit::seeded(seed);
     for (key, value) in &opening.notes {
         match Key::decode(key) {
             Some(Key::Identity) => identity = notes::read::<Identity>(value),

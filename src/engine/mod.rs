@@ -37,6 +37,7 @@ mod report;
 mod restamp;
 mod status;
 mod timers;
+mod untold;
 mod watching;
 mod writer;
 

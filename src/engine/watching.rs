@@ -1,13 +1,14 @@
-use alloc::collections::{BTreeMap, VecDeque};
-use alloc::vec::Vec;
+use alloc::collections::BTreeMap;
 
 use super::cache::HowToFold;
+use super::change::News;
+use super::untold::Untold;
 use super::{Change, Effect, Engine, Filter, WatchId};
 use crate::event::{AggregateId, Event, EventId};
 use crate::limits::WATCH_CHANGES_MAX;
 use crate::log::{EntryKind, Page};
-use crate::merge::Timeline;
-use crate::resolver::Footprint;
+use crate::merge::{Guard, Timeline};
+use crate::resolver::{Footprint, Registry};
 
 /// All subscriptions to changes.
 #[derive(Debug, Default)]
@@ -23,23 +24,12 @@ pub(super) struct Watches {
 #[derive(Debug)]
 struct Watch {
     filter: Filter,
-    changes: BTreeMap<AggregateId, Pending>,
-    order: VecDeque<AggregateId>,
+    changes: Untold,
     /// Position of the log from which the reader is served because too much has happened since it
     /// last looked; nothing while the changes in memory are complete.
     behind_from: Option<u64>,
     /// The position that the reader was last told to read from.
     asked: u64,
-}
-
-/// A change that has not been told yet.
-#[derive(Debug)]
-struct Pending {
-    change: Change,
-    /// The position after its newest event.
-    until: u64,
-    /// Of events that have not been folded yet: at most this came of them.
-    open: Option<CameIn>,
 }
 
 /// How events came in.
@@ -49,64 +39,31 @@ pub(super) struct CameIn {
     pub(super) raced: bool,
 }
 
-impl Pending {
-    /// What came of those events is known.
-    fn settle(&mut self, came_in: CameIn) {
-        if self.open.take().is_some() {
-            self.change.late |= came_in.late;
-            self.change.raced |= came_in.raced;
-        }
-    }
-}
-
 impl Watch {
-    /// Takes a change at a position of the log, or falls behind. Whether its reader may be asleep:
+    /// Takes news of a position of the log, or falls behind. Whether its reader may be asleep:
     /// one that has something to take was woken for that.
-    fn hear(&mut self, change: Change, position: u64, open: Option<CameIn>) -> bool {
+    fn hear(&mut self, news: News<'_>, position: u64, open: Option<CameIn>) -> bool {
         let was_idle = self.changes.is_empty() && self.behind_from.is_none();
         if let Some(from) = &mut self.behind_from {
             *from = position.min(*from);
-        } else if self.changes.len() < WATCH_CHANGES_MAX
-            || self.changes.contains_key(&change.aggregate)
-        {
-            self.take(change, position.saturating_add(1), open);
+        } else if self.changes.len() < WATCH_CHANGES_MAX || self.changes.holds(news.aggregate) {
+            let until = position.saturating_add(1);
+            self.changes.take(news, until, open);
         } else {
             self.behind_from = Some(position);
         }
         was_idle
     }
-
-    fn take(&mut self, change: Change, until: u64, open: Option<CameIn>) {
-        if let Some(pending) = self.changes.get_mut(&change.aggregate) {
-            pending.change.absorb(change);
-            pending.until = until.max(pending.until);
-            if let Some(open) = open {
-                let all = pending.open.get_or_insert_default();
-                all.late |= open.late;
-                all.raced |= open.raced;
-            }
-        } else {
-            let name = change.aggregate.clone();
-            self.order.push_back(name.clone());
-            let pending = Pending {
-                change,
-                until,
-                open,
-            };
-            self.changes.insert(name, pending);
-        }
-    }
 }
 
 impl Watches {
-    pub(super) fn insert(&mut self, watch: WatchId, filter: Filter) {
-        let (changes, order) = (BTreeMap::new(), VecDeque::new());
+    /// Whoever chooses names of aggregates must not know the seed.
+    pub(super) fn insert(&mut self, watch: WatchId, filter: Filter, seed: u64) {
         self.readers.insert(
             watch,
             Watch {
                 filter,
-                changes,
-                order,
+                changes: Untold::seeded(seed),
                 behind_from: None,
                 asked: 0,
             },
@@ -149,9 +106,7 @@ impl Watches {
     /// An aggregate was folded: what came of its new events is known exactly.
     pub(super) fn settle(&mut self, aggregate: &AggregateId, came_in: CameIn) {
         for watch in self.readers.values_mut() {
-            if let Some(pending) = watch.changes.get_mut(aggregate) {
-                pending.settle(came_in);
-            }
+            watch.changes.settle(aggregate, came_in);
         }
     }
 
@@ -179,25 +134,24 @@ impl Watches {
 
     fn tell(
         &mut self,
-        change: Change,
+        news: News<'_>,
         position: u64,
         open: Option<CameIn>,
         mut wake: impl FnMut(WatchId),
     ) {
-        let name = change.aggregate.clone();
         let readers = self.readers.iter_mut();
-        let mut readers = readers.filter(|(_, watch)| watch.filter.passes(&name));
+        let mut readers = readers.filter(|(_, watch)| watch.filter.passes(news.aggregate));
         let Some((mut id, mut watch)) = readers.next() else {
             return;
         };
         // All but the last are given a copy.
         for (next, other) in readers {
-            if watch.hear(change.clone(), position, open) {
+            if watch.hear(news.clone(), position, open) {
                 wake(*id);
             }
             (id, watch) = (next, other);
         }
-        if watch.hear(change, position, open) {
+        if watch.hear(news, position, open) {
             wake(*id);
         }
     }
@@ -223,23 +177,16 @@ impl Engine {
     pub fn next_change(&mut self, id: WatchId) -> Watched {
         let durable_end = self.log.durable_end();
         let watch = self.watches.readers.get(&id);
-        let next = watch.and_then(|watch| {
-            let next = watch.changes.get(watch.order.front()?)?;
-            next.open.map(|_| next.change.aggregate.clone())
-        });
-        if let Some(aggregate) = next {
+        if let Some(aggregate) = watch.and_then(|watch| watch.changes.first_open()) {
+            let aggregate = aggregate.clone();
             self.fold(&aggregate);
         }
         let Some(watch) = self.watches.readers.get_mut(&id) else {
             return Watched::Gone;
         };
-        while let Some(aggregate) = watch.order.pop_front() {
-            if let Some(mut pending) = watch.changes.remove(&aggregate) {
-                pending.settle(pending.open.unwrap_or_default());
-                pending.change.durable =
-                    pending.until <= durable_end || mutant!("change-durable-too-early");
-                return Watched::Change(pending.change);
-            }
+        if let Some((mut change, until)) = watch.changes.pop() {
+            change.durable = until <= durable_end || mutant!("change-durable-too-early");
+            return Watched::Change(change);
         }
         watch.asked = watch.behind_from.unwrap_or_default();
         watch.behind_from.map_or(Watched::Idle, Watched::Behind)
@@ -253,24 +200,21 @@ impl Engine {
         let end = if at_end { self.log.end() } else { page.next };
         let rest = self.log.kept_between(page.next, end);
         let read = page.entries.iter().map(|(at, entry)| (*at, entry));
-        let mut changes = Vec::new();
-        for (position, entry) in read.chain(rest) {
-            if entry.kind != EntryKind::Waiting {
-                let events = entry.commit.events().iter();
-                let change = |event| Change {
-                    late: true,
-                    raced: true,
-                    ..self.change(event)
-                };
-                changes.extend(events.map(|event| (change(event), position + 1)));
-            }
-        }
         let Some(watch) = self.watches.readers.get_mut(&watch) else {
             return;
         };
-        for (change, until) in changes {
-            if watch.filter.passes(&change.aggregate) || mutant!("filter-forgotten-behind") {
-                watch.take(change, until, None);
+        for (position, entry) in read.chain(rest) {
+            if entry.kind == EntryKind::Waiting {
+                continue;
+            }
+            for event in entry.commit.events() {
+                let passes = watch.filter.passes(event.aggregate());
+                if passes || mutant!("filter-forgotten-behind") {
+                    let keys = keys_of(event, &self.registry, &*self.guard);
+                    let (late, raced) = (true, true);
+                    let news = News::of(event, keys, CameIn { late, raced });
+                    watch.changes.take(news, position + 1, None);
+                }
             }
         }
         // Something before the page may have been added while it was read.
@@ -281,19 +225,17 @@ impl Engine {
 
     /// An event came into an aggregate in memory, which has not been folded with it yet.
     pub(super) fn changed(&mut self, event: &Event, at_most: CameIn, position: u64) {
-        let change = self.change(event);
-        self.tell(change, position, Some(at_most));
+        let keys = keys_of(event, &self.registry, &*self.guard);
+        // How it came in is settled when it is folded.
+        let news = News::of(event, keys, CameIn::default());
+        self.tell(news, position, Some(at_most));
     }
 
-    /// Tells of a change of which everything is known.
-    pub(super) fn tell_change(&mut self, change: Change, position: u64) {
-        self.tell(change, position, None);
-    }
-
-    fn tell(&mut self, change: Change, position: u64, open: Option<CameIn>) {
+    /// Tells of something; of what has not been folded yet at most what is given as open.
+    pub(super) fn tell(&mut self, news: News<'_>, position: u64, open: Option<CameIn>) {
         let effects = &mut self.effects;
         let wake = |watch| effects.push_back(Effect::Wake(watch));
-        self.watches.tell(change, position, open, wake);
+        self.watches.tell(news, position, open, wake);
     }
 
     /// An aggregate was read: tells of the events that came in meanwhile.
@@ -316,37 +258,27 @@ impl Engine {
     pub(super) fn tell_unread(&mut self, aggregate: &AggregateId) {
         self.watches.opened(aggregate);
         for (id, position) in self.watches.expected.remove(aggregate).unwrap_or_default() {
-            let change = Change {
-                aggregate: aggregate.clone(),
-                causes: alloc::vec![id],
-                events: 1,
+            let news = News {
+                aggregate,
+                cause: Some(id),
                 keys: Footprint::Everything,
                 late: true,
                 raced: true,
-                durable: false,
             };
-            self.tell(change, position, None);
+            self.tell(news, position, None);
         }
     }
+}
 
-    fn change(&self, event: &Event) -> Change {
-        let route = self.registry.route(event.aggregate());
-        let keys = route.map_or(Footprint::Everything, |route| {
-            let mut keys = Footprint::Everything;
-            let footprint = &mut || keys = route.resolver().footprint(event.payload());
-            match self.guard.run(footprint) {
-                Ok(()) => keys,
-                Err(_) => Footprint::Everything,
-            }
-        });
-        Change {
-            aggregate: event.aggregate().clone(),
-            causes: alloc::vec![event.id()],
-            events: 1,
-            keys,
-            late: false,
-            raced: false,
-            durable: false,
+/// Which places of the state an event touches, as far as its rule says.
+fn keys_of(event: &Event, registry: &Registry, guard: &dyn Guard) -> Footprint {
+    let route = registry.route(event.aggregate());
+    route.map_or(Footprint::Everything, |route| {
+        let mut keys = Footprint::Everything;
+        let footprint = &mut || keys = route.resolver().footprint(event.payload());
+        match guard.run(footprint) {
+            Ok(()) => keys,
+            Err(_) => Footprint::Everything,
         }
-    }
+    })
 }

@@ -45,19 +45,24 @@ impl<N: Copy> NameTable<N> {
         Some(entry.value)
     }
 
-    /// The same, to be changed.
-    pub(crate) fn find_mut(&mut self, name: &AggregateId) -> Option<&mut N> {
-        let place = self.place(name)?;
-        let entry = self.places.get_mut(place)?.as_mut()?;
-        Some(&mut entry.value)
+    /// What is kept of a name; if nothing is, keeps this.
+    pub(crate) fn find_or_insert(&mut self, name: &AggregateId, value: N) -> Option<N> {
+        self.make_room();
+        let hash = self.hash(name);
+        let place = self.place_of(hash, name)?;
+        let place = self.places.get_mut(place)?;
+        if let Some(entry) = place {
+            return Some(entry.value);
+        }
+        let name = name.clone();
+        *place = Some(Entry { hash, name, value });
+        self.len += 1;
+        None
     }
 
     /// Adds a name that is not here.
     pub(crate) fn insert(&mut self, name: AggregateId, value: N) {
-        // At most three quarters are taken, so that what is looked for is found soon.
-        if (self.len + 1) * 4 > self.places.len() * 3 {
-            self.grow();
-        }
+        self.make_room();
         let hash = self.hash(&name);
         self.put(Entry { hash, name, value });
         self.len += 1;
@@ -84,11 +89,16 @@ impl<N: Copy> NameTable<N> {
 
     /// Where a name is, if it is here.
     fn place(&self, name: &AggregateId) -> Option<usize> {
-        let hash = self.hash(name);
+        let place = self.place_of(self.hash(name), name)?;
+        self.places.get(place)?.is_some().then_some(place)
+    }
+
+    /// Where a name of that hash is, or would be.
+    fn place_of(&self, hash: u64, name: &AggregateId) -> Option<usize> {
         let is_it = |entry: &Entry<N>| entry.hash == hash && entry.name == *name;
         let mut probed = self.probe(hash);
-        let (place, entry) = probed.find(|(_, entry)| entry.as_ref().is_none_or(is_it))?;
-        entry.is_some().then_some(place)
+        let (place, _) = probed.find(|(_, entry)| entry.as_ref().is_none_or(is_it))?;
+        Some(place)
     }
 
     /// Places and what is in them, from where a hash belongs on.
@@ -106,6 +116,13 @@ impl<N: Copy> NameTable<N> {
             && let Some(place) = self.places.get_mut(free)
         {
             *place = Some(entry);
+        }
+    }
+
+    /// At most three quarters are taken, so that what is looked for is found soon.
+    fn make_room(&mut self) {
+        if (self.len + 1) * 4 > self.places.len() * 3 {
+            self.grow();
         }
     }
 
@@ -148,12 +165,12 @@ mod tests {
             for (number, (step, name)) in steps.into_iter().enumerate() {
                 let name = AggregateId::new(&format!("a/{name}")).unwrap();
                 prop_assert_eq!(table.get(&name), tree.get(&name).copied());
-                if let Some(kept) = table.find_mut(&name) {
-                    *kept += usize::from(step == 1);
-                    *tree.get_mut(&name).unwrap() += usize::from(step == 1);
-                }
                 if step == 0 {
                     prop_assert_eq!(table.remove(&name), tree.remove(&name));
+                } else if step == 1 {
+                    let kept = tree.get(&name).copied();
+                    prop_assert_eq!(table.find_or_insert(&name, number), kept);
+                    tree.entry(name).or_insert(number);
                 } else if let Entry::Vacant(place) = tree.entry(name.clone()) {
                     table.insert(name, number);
                     place.insert(number);

@@ -1,4 +1,3 @@
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -27,8 +26,17 @@ pub struct Registry(Arc<Routes>);
 
 #[derive(Clone, Debug, Default)]
 struct Routes {
-    by_type: BTreeMap<String, Route>,
+    /// In the order of types.
+    by_type: Vec<(String, Route)>,
     default: Option<Route>,
+}
+
+impl Routes {
+    /// Where a type is bound, or would be.
+    fn place(&self, aggregate_type: &[u8]) -> Result<usize, usize> {
+        self.by_type
+            .binary_search_by(|(bound, _)| bound.as_bytes().cmp(aggregate_type))
+    }
 }
 
 impl Registry {
@@ -59,12 +67,13 @@ impl Registry {
             });
         }
         let routes = Arc::make_mut(&mut self.0);
-        if routes.by_type.contains_key(&name) {
+        let Err(place) = routes.place(name.as_bytes()) else {
             return Err(RegistryError::BoundTwice {
                 aggregate_type: name,
             });
-        }
-        routes.by_type.insert(name, Route::new(resolver));
+        };
+        let bound = (name, Route::new(resolver));
+        routes.by_type.insert(place, bound);
         Ok(self)
     }
 
@@ -77,10 +86,13 @@ impl Registry {
 
     /// The route of an aggregate, if its type has one. O(log n) in the number of types.
     pub fn route(&self, aggregate: &AggregateId) -> Option<&Route> {
-        self.0
-            .by_type
-            .get(aggregate.aggregate_type())
-            .or(self.0.default.as_ref())
+        // As bytes, which need not be looked through first.
+        let name = aggregate.as_bytes();
+        let end = name.iter().position(|byte| *byte == b'/');
+        let aggregate_type = name.get(..end.unwrap_or(name.len()))?;
+        let place = self.0.place(aggregate_type).ok();
+        let bound = place.and_then(|place| self.0.by_type.get(place));
+        bound.map(|(_, route)| route).or(self.0.default.as_ref())
     }
 
     /// Each bound type with its route, in the order of names; the default comes first, without one.
@@ -209,6 +221,25 @@ mod tests {
             "Some(Route(field-merge@1))"
         );
         assert_eq!(registry.iter().count(), 2);
+    }
+
+    #[test]
+    fn of_many_types_each_goes_to_its_own_rule() {
+        let types = ["b", "a", "ab", "c-1", "aa", "é", "z"];
+        let bind = |registry: Registry, bound: &&str| registry.with(bound, LastWriteWins).unwrap();
+        let registry = types.iter().fold(Registry::new(), bind);
+        let bound: Vec<&str> = registry.iter().filter_map(|(name, _)| name).collect();
+        assert_eq!(bound, ["a", "aa", "ab", "b", "c-1", "z", "é"]);
+        for (name, route) in registry.iter() {
+            let found = registry
+                .route(&id(&format!("{}/1", name.unwrap())))
+                .unwrap();
+            assert!(core::ptr::eq(found, route));
+        }
+        for other in ["a/1", "abc/1", "A/1", "c/1", "zz/1"] {
+            let is_bound = types.contains(&other.split_once('/').unwrap().0);
+            assert_eq!(registry.route(&id(other)).is_some(), is_bound);
+        }
     }
 
     #[test]

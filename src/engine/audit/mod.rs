@@ -99,11 +99,12 @@ struct Suspicion {
     peer: Option<(ReplicaId, Digest)>,
 }
 
-impl Default for Audit {
-    fn default() -> Self {
+impl Audit {
+    /// Nothing known yet. Whoever chooses names must not know the seed.
+    pub(super) fn seeded(seed: u64) -> Self {
         Self {
             links: 0,
-            moved: Moved::default(),
+            moved: Moved::seeded(seed),
             distrusted: BTreeMap::new(),
             divergences: BTreeMap::new(),
             more_divergences: false,
@@ -120,9 +121,6 @@ impl Default for Audit {
             audits: 0,
         }
     }
-}
-
-impl Audit {
     /// An aggregate is in memory, or cannot be.
     pub(super) fn came(&mut self, aggregate: &AggregateId) {
         if self.pending.contains_key(aggregate) {

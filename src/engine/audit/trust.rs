@@ -4,9 +4,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Audit;
+use crate::engine::Engine;
+use crate::engine::change::News;
 use crate::engine::notes::{self, Key};
 use crate::engine::writer::WriteItem;
-use crate::engine::{Change, Engine};
 use crate::event::{AggregateId, Digest};
 use crate::merge::Shortcuts;
 use crate::resolver::{Footprint, Registry, ResolverId, Route};
@@ -125,16 +126,14 @@ impl Engine {
 
     /// What was seen of an aggregate may be another state now, though nothing came.
     fn tell_rewritten(&mut self, aggregate: &AggregateId) {
-        let change = Change {
-            aggregate: aggregate.clone(),
-            causes: Vec::new(),
-            events: 0,
+        let news = News {
+            aggregate,
+            cause: None,
             keys: Footprint::Everything,
             late: true,
             raced: false,
-            durable: true,
         };
         let position = self.log.end().saturating_sub(1);
-        self.tell_change(change, position);
+        self.tell(news, position, None);
     }
 }
