@@ -172,7 +172,7 @@ impl Engine {
 
     fn pump(&mut self) {
         self.run_audit();
-        self.cache.shrink();
+        self.make_room();
         self.broadcast();
         self.pump_writer();
     }

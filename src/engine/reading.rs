@@ -297,6 +297,20 @@ impl Engine {
         }
     }
 
+    /// Makes room in memory, if too much is there.
+    pub(super) fn make_room(&mut self) {
+        let fold = |aggregate: &AggregateId| self.watches.fold(aggregate);
+        self.cache.shrink(&*self.guard, fold);
+        self.note_folded();
+    }
+
+    /// Takes note of what was folded though nobody asked.
+    pub(super) fn note_folded(&mut self) {
+        for folded in self.cache.take_folded() {
+            self.take_note(&folded.aggregate, &folded.outcome, folded.has_rule);
+        }
+    }
+
     /// Takes note of what a fold has said.
     pub(super) fn folded(&mut self, aggregate: &AggregateId, outcome: &FoldOutcome) {
         let timeline = self.cache.timeline(aggregate);

@@ -217,9 +217,7 @@ impl Engine {
                 });
             }
         }
-        for (aggregate, outcome) in self.cache.take_folded() {
-            self.folded(&aggregate, &outcome);
-        }
+        self.note_folded();
         if gathered.is_empty() {
             return;
         }

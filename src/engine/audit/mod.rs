@@ -55,8 +55,6 @@ pub(super) struct Audit {
     /// Events that may still be folded anew because a peer says otherwise.
     examined: Allowance,
     relay: Relay,
-    /// The last aggregate that was told of though nothing moved there.
-    sampled: Option<AggregateId>,
     /// Audits of late events that were applied where they came, by rule.
     placed: BTreeMap<Digest, u32>,
     /// Events folded in all, and of them for audits of those.
@@ -113,7 +111,6 @@ impl Audit {
             loads: Allowance::new(AUDIT_LOADS_MAX, AUDIT_LOADS_MAX),
             examined: Allowance::new(EXAMINED_APPLIES_MAX, EXAMINED_APPLIES_PER_SECOND),
             relay: Relay::default(),
-            sampled: None,
             placed: BTreeMap::new(),
             applies: 0,
             replayed: 0,

@@ -156,15 +156,11 @@ impl Engine {
             }
         }
         for _ in 0..DIGESTS_SAMPLE {
-            let Some(name) = self.cache.next_hot(self.audit.sampled.as_ref()) else {
+            let Some(name) = self.cache.next_hot() else {
                 break;
             };
             // One that is not folded is not folded for this.
-            entries.extend(
-                self.standing(&name)
-                    .map(|(standing, _)| (name.clone(), standing)),
-            );
-            self.audit.sampled = Some(name);
+            entries.extend(self.standing(&name).map(|(standing, _)| (name, standing)));
         }
         while entries.len() > DIGESTS_MAX {
             entries.pop_last();

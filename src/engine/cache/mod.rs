@@ -1,42 +1,51 @@
 //! Timelines in memory, as many as a number of bytes allows.
 //!
 //! The invariant kept here: what is in memory is counted, and what leaves was stored before, if it
-//! holds anything that the store lacks.
+//! holds anything that the store lacks. There are two tiers: timelines with their histories, and those
+//! of which only the fold is kept, which go on from it without asking the store.
 //!
 //! This module knows no events and no rules beyond handing them to a timeline; what is read from a
 //! store, and when, is decided elsewhere.
 
+mod room;
+mod saving;
 mod shelf;
+mod tier;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use self::saving::threshold;
 use self::shelf::Shelf;
+use self::tier::{Tier, Tiers};
 use crate::event::{AggregateId, ChainTag, Event, EventId};
-use crate::limits::{FOLD_EVENTS_MAX, UNRESOLVED_LISTED_MAX};
+use crate::limits::UNRESOLVED_LISTED_MAX;
 use crate::merge::{FoldOutcome, Guard, Integration, Timeline, Unresolved};
 
-/// Timelines in memory, the coldest leaving first when their bytes pass a bound.
+/// Timelines in memory, the coldest making room first when their bytes pass a bound.
 ///
-/// A timeline that holds events its stored fold lacks is stored before it leaves, so that touching
-/// the aggregate again costs one read. Nothing leaves but in [`shrink`](Self::shrink), which the
-/// engine calls between two inputs, so what was found in memory stays there while an input is
+/// A cold one lets go of its history and goes on from its fold, which is small. Where even the folds
+/// are too much, timelines leave; one that holds events its stored fold lacks is stored before, so that
+/// touching the aggregate again costs one read. Nothing goes but in [`shrink`](Self::shrink), which
+/// the engine calls between two inputs, so what was found in memory stays there while an input is
 /// worked on.
 #[derive(Debug)]
 pub(super) struct Cache {
-    /// Listed are the hot ones that are not leaving, the one that was used last at the end.
+    /// The hot ones are listed by tier.
     slots: Shelf<Slot>,
-    bytes: usize,
+    bytes: Tiers<usize>,
     bytes_max: usize,
-    /// Bytes of those that leave as soon as their fold is stored.
-    bytes_leaving: usize,
+    /// Where the one is that was used last, unless it has left.
+    last: Option<usize>,
+    /// Where the last one is that was given in turn.
+    in_turn: usize,
     /// Aggregates that somebody waits for together with others, and how many do.
     pinned: BTreeMap<AggregateId, usize>,
     /// Aggregates whose fold is to be stored with the next group.
     due: BTreeSet<AggregateId>,
     /// What folding for the sake of storing came to, until somebody looks.
-    folded: Vec<(AggregateId, FoldOutcome)>,
+    folded: Vec<Folded>,
     /// What had no state when it was last folded, in memory or not.
     unresolved: BTreeMap<AggregateId, Unresolved>,
     more_unresolved: bool,
@@ -60,10 +69,26 @@ struct Hot {
     unsaved: u64,
     /// As many of them as the fold holds that is being stored.
     saving: u64,
-    /// It goes once its fold is stored, unless it is used before.
-    leaving: bool,
+    tier: Tier,
     /// The first event that was integrated since the last fold.
     unfolded: Option<EventId>,
+}
+
+impl Hot {
+    /// Counts it anew, in a tier.
+    fn count(&mut self, tier: Tier, bytes: &mut Tiers<usize>) {
+        *bytes.of_mut(self.tier) -= self.bytes;
+        (self.tier, self.bytes) = (tier, self.timeline.bytes());
+        *bytes.of_mut(tier) += self.bytes;
+    }
+}
+
+/// What folding an aggregate came to though nobody asked for its state.
+#[derive(Debug)]
+pub(super) struct Folded {
+    pub(super) aggregate: AggregateId,
+    pub(super) outcome: FoldOutcome,
+    pub(super) has_rule: bool,
 }
 
 /// How an aggregate is folded: whoever watches it is told more of it.
@@ -82,9 +107,10 @@ impl Cache {
     pub(super) fn new(bytes_max: usize, seed: u64) -> Self {
         Self {
             slots: Shelf::seeded(seed),
-            bytes: 0,
+            bytes: Tiers::default(),
             bytes_max,
-            bytes_leaving: 0,
+            last: None,
+            in_turn: 0,
             pinned: BTreeMap::new(),
             due: BTreeSet::new(),
             folded: Vec::new(),
@@ -121,21 +147,29 @@ impl Cache {
     pub(super) fn loaded(&mut self, timeline: Timeline, unsaved: u64, unfolded: Option<EventId>) {
         let aggregate = timeline.aggregate().clone();
         self.forget(&aggregate);
-        let bytes = timeline.bytes();
-        self.bytes += bytes;
+        let tier = Tier::of(&timeline);
         let hot = Hot {
             timeline,
-            bytes,
+            bytes: 0,
             unsaved,
             saving: 0,
-            leaving: false,
+            tier,
             unfolded,
         };
         if hot.unsaved >= threshold() {
             self.due.insert(aggregate.clone());
         }
         let at = self.slots.insert(aggregate, Slot::Hot(Box::new(hot)));
-        self.slots.used(at);
+        self.put(at, tier);
+        self.last = Some(at);
+    }
+
+    /// Puts a hot one into a tier, as the one there that was used last.
+    fn put(&mut self, at: usize, tier: Tier) {
+        if let Some(Slot::Hot(hot)) = self.slots.at_mut(at) {
+            hot.count(tier, &mut self.bytes);
+            self.slots.list(at, tier);
+        }
     }
 
     /// Lends the timeline of a hot aggregate and counts the use; `events` of them are new in it.
@@ -164,13 +198,9 @@ impl Cache {
         if hot.unsaved >= threshold() {
             self.due.insert(aggregate.clone());
         }
-        if core::mem::take(&mut hot.leaving) {
-            self.bytes_leaving -= hot.bytes;
-        }
-        let bytes = hot.timeline.bytes();
-        self.bytes = self.bytes - hot.bytes + bytes;
-        hot.bytes = bytes;
-        self.slots.used(at);
+        let tier = Tier::of(&hot.timeline);
+        self.put(at, tier);
+        self.last = Some(at);
         Some(result)
     }
 
@@ -260,112 +290,18 @@ impl Cache {
     }
 
     pub(super) fn forget(&mut self, aggregate: &AggregateId) {
+        let at = self.slots.find(aggregate);
         if let Some(Slot::Hot(hot)) = self.slots.remove(aggregate) {
             self.has_let_go = true;
-            self.bytes -= hot.bytes;
-            if hot.leaving {
-                self.bytes_leaving -= hot.bytes;
-            }
+            *self.bytes.of_mut(hot.tier) -= hot.bytes;
+            self.last = self.last.filter(|_| self.last != at);
         }
         self.due.remove(aggregate);
-    }
-
-    /// Lets the coldest go, but for the last one used. One with unsaved events is stored first and
-    /// goes when that is done. Cost: what leaves.
-    pub(super) fn shrink(&mut self) {
-        let staying = self.bytes - self.bytes_leaving;
-        let surplus = staying.checked_sub(self.bytes_max);
-        let Some(mut surplus) = surplus.filter(|_| !mutant!("cache-never-shrinks")) else {
-            return;
-        };
-        let last = self.slots.list_back().next();
-        let cold: Vec<usize> = self
-            .unpinned(self.slots.list())
-            .map_while(|(at, hot)| {
-                let is_wanted = surplus > 0 && Some(at) != last;
-                surplus = surplus.saturating_sub(hot.bytes);
-                is_wanted.then_some(at)
-            })
-            .collect();
-        for at in cold {
-            let Some(Slot::Hot(hot)) = self.slots.at_mut(at) else {
-                continue;
-            };
-            let aggregate = hot.timeline.aggregate().clone();
-            if hot.unsaved > 0 {
-                hot.leaving = true;
-                self.bytes_leaving += hot.bytes;
-                self.due.insert(aggregate);
-                self.slots.unlist(at);
-            } else {
-                self.forget(&aggregate);
-            }
-        }
     }
 
     /// Whether something that was in memory has left it since the start.
     pub(super) fn has_let_go(&self) -> bool {
         self.has_let_go
-    }
-
-    /// Those of some hot aggregates that nobody waits for.
-    fn unpinned(&self, list: impl Iterator<Item = usize>) -> impl Iterator<Item = (usize, &Hot)> {
-        let hot = list.filter_map(|at| match self.slots.at(at)? {
-            Slot::Hot(hot) => Some((at, &**hot)),
-            Slot::Loading { .. } => None,
-        });
-        hot.filter(|(_, hot)| {
-            self.pinned.is_empty() || !self.pinned.contains_key(hot.timeline.aggregate())
-        })
-    }
-
-    pub(super) fn wants_saving(&self) -> bool {
-        !self.due.is_empty()
-    }
-
-    /// Every fold that is unsaved now is due at once.
-    pub(super) fn settle(&mut self) {
-        for (aggregate, slot) in self.slots.iter() {
-            if matches!(slot, Slot::Hot(hot) if hot.unsaved > 0) {
-                self.due.insert(aggregate.clone());
-            }
-        }
-    }
-
-    /// Folds and encodes what is due. An aggregate that has no state is not stored.
-    pub(super) fn folds_to_save(
-        &mut self,
-        guard: &dyn Guard,
-        fold: impl Fn(&AggregateId) -> HowToFold,
-    ) -> Vec<(AggregateId, Vec<u8>)> {
-        let due = core::mem::take(&mut self.due);
-        let mut folds = Vec::new();
-        for aggregate in due {
-            let Some(Slot::Hot(hot)) = self.slots.named_mut(&aggregate) else {
-                continue;
-            };
-            let outcome = fold(&aggregate)(&mut hot.timeline, guard);
-            hot.unfolded = None;
-            if hot.timeline.has_placed() {
-                self.placed.insert(aggregate.clone());
-            }
-            self.folded.push((aggregate.clone(), outcome));
-            let condition = hot.timeline.condition().cloned();
-            let mut fold = None;
-            let encoded = guard.run(&mut || fold = hot.timeline.to_fold().map(|f| f.encode()));
-            if let (Ok(()), Some(bytes)) = (encoded, fold) {
-                hot.saving = hot.unsaved;
-                folds.push((aggregate.clone(), bytes));
-            } else {
-                // Nothing worth storing: it is rebuilt from its events when it is touched again.
-                hot.unsaved = 0;
-                if hot.leaving {
-                    self.forget(&aggregate);
-                }
-            }
-            self.note_condition(&aggregate, condition);
-        }
-        folds
     }
 
     /// Aggregates in which late events were applied where they came since this was last asked, so
@@ -375,159 +311,34 @@ impl Cache {
         names.take(most).collect()
     }
 
-    /// The hot aggregate behind one in the order of names, the first one behind the last.
-    pub(super) fn next_hot(&self, after: Option<&AggregateId>) -> Option<AggregateId> {
-        let is_hot = |(_, slot): &(&AggregateId, &Slot)| matches!(slot, Slot::Hot(_));
-        let behind = after.and_then(|after| self.slots.behind(after).find(is_hot));
-        let next = behind.or_else(|| self.slots.iter().find(is_hot));
-        next.map(|(name, _)| name.clone())
+    /// Another hot aggregate each time, all of them in turn.
+    pub(super) fn next_hot(&mut self) -> Option<AggregateId> {
+        let mut slots = self.slots.iter_behind(self.in_turn);
+        let (at, name) = slots.find_map(|(at, slot)| match slot {
+            Slot::Hot(hot) => Some((at, hot.timeline.aggregate().clone())),
+            Slot::Loading { .. } => None,
+        })?;
+        self.in_turn = at;
+        Some(name)
     }
 
-    /// The fold of a hot aggregate is due at once.
-    pub(super) fn save_soon(&mut self, aggregate: &AggregateId) {
-        if let Some(Slot::Hot(hot)) = self.slots.named_mut(aggregate) {
-            hot.unsaved = hot.unsaved.max(1);
-            self.due.insert(aggregate.clone());
-        }
-    }
-
-    /// What folding for the sake of storing came to.
-    pub(super) fn take_folded(&mut self) -> Vec<(AggregateId, FoldOutcome)> {
-        core::mem::take(&mut self.folded)
-    }
-
-    /// A fold was stored.
-    pub(super) fn saved(&mut self, aggregate: &AggregateId) {
-        if let Some(Slot::Hot(hot)) = self.slots.named_mut(aggregate) {
-            hot.unsaved = hot.unsaved.saturating_sub(core::mem::take(&mut hot.saving));
-            match (hot.leaving, hot.unsaved) {
-                (true, 0) => self.forget(aggregate),
-                (true, _) => drop(self.due.insert(aggregate.clone())),
-                (false, _) => {}
-            }
-        }
-    }
-
-    /// Every hot timeline, in the order of ids.
+    /// Every hot timeline, in the order of ids. Costs a sort.
     pub(super) fn hot(&self) -> impl Iterator<Item = &Timeline> {
-        self.slots.iter().filter_map(|(_, slot)| match slot {
+        let slots = self.slots.iter();
+        let hot = slots.filter_map(|slot| match slot {
             Slot::Hot(hot) => Some(&hot.timeline),
             Slot::Loading { .. } => None,
-        })
-    }
-
-    /// Bytes of what stays, the bound, and bytes of what was used last.
-    pub(super) fn staying(&self) -> (usize, usize, usize) {
-        let last = self.unpinned(self.slots.list_back()).next();
-        let last = last.map(|(_, hot)| hot.bytes);
-        let staying = self.bytes - self.bytes_leaving;
-        (staying, self.bytes_max, last.unwrap_or_default())
+        });
+        let mut sorted: Vec<&Timeline> = hot.collect();
+        sorted.sort_unstable_by_key(|timeline| timeline.aggregate());
+        sorted.into_iter()
     }
 
     /// How many aggregates somebody waits for.
     pub(super) fn pinned(&self) -> usize {
         self.pinned.len()
     }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-}
-
-fn threshold() -> u64 {
-    u64::try_from(FOLD_EVENTS_MAX).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use alloc::format;
-    use alloc::vec::Vec;
-
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::event::{
-        CommitSpan, EventParts, Heads, Metadata, Payload, ReplicaId, Seq, Timestamp,
-    };
-
-    /// Against a list in the order of use, of which each pin is looked up.
-    #[test]
-    fn the_coldest_that_nobody_waits_for_leaves_first() {
-        let names: Vec<AggregateId> = (0..12)
-            .map(|at| AggregateId::new(&format!("a/{at}")).unwrap())
-            .collect();
-        let one = Timeline::new(names[0].clone(), None).bytes();
-        let mut cache = Cache::new(4 * one, 0);
-        let mut twin: Vec<usize> = Vec::new();
-        let mut pins = [0usize; 12];
-        let mut random = 7u64;
-        for _ in 0..4_000 {
-            random = random
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            let at = usize::try_from((random >> 33) % 12).unwrap();
-            let name = &names[at];
-            match random >> 61 {
-                0 | 1 if cache.timeline(name).is_none() => {
-                    cache.loaded(Timeline::new(name.clone(), None), 0, None);
-                    twin.push(at);
-                }
-                0..=4 if cache.with(name, |_| ((), 0)).is_some() => {
-                    twin.retain(|other| *other != at);
-                    twin.push(at);
-                }
-                5 if pins[at] < 2 => {
-                    cache.pin(name);
-                    pins[at] += 1;
-                }
-                6 if pins[at] > 0 => {
-                    cache.unpin(name);
-                    pins[at] -= 1;
-                }
-                7 => {
-                    cache.shrink();
-                    let mut surplus = twin.len().saturating_sub(4);
-                    let last = twin.last().copied();
-                    twin.retain(|other| {
-                        let leaves = surplus > 0 && pins[*other] == 0 && Some(*other) != last;
-                        surplus -= usize::from(leaves);
-                        !leaves
-                    });
-                }
-                _ => {}
-            }
-            let mut here = twin.clone();
-            here.sort_by_key(|at| &names[*at]);
-            let hot: Vec<&AggregateId> = cache.hot().map(Timeline::aggregate).collect();
-            assert_eq!(hot, here.iter().map(|at| &names[*at]).collect::<Vec<_>>());
-        }
-    }
-
-    /// A frame is up to a mebibyte, an event a hundred bytes: a cold aggregate's one would keep all of it,
-    /// and the bound of the cache would count a hundred.
-    #[test]
-    fn what_is_kept_in_memory_keeps_nothing_of_the_frame_that_it_came_in() {
-        let frame = Bytes::from(alloc::vec![0x40; 4_096]);
-        let id = EventId::new(ReplicaId::new(1, 1), Seq::FIRST);
-        let event = Event::assemble(EventParts {
-            id,
-            commit: CommitSpan::new(id.seq, 1).unwrap(),
-            timestamp: Timestamp::at_millis(1),
-            written_ms: 1,
-            aggregate: "a/1".parse().unwrap(),
-            event_type: "set".parse().unwrap(),
-            heads: Heads::default(),
-            replaces: None,
-            metadata: Metadata::new(),
-            payload: Payload::from_bytes(frame.slice(7..107)).unwrap(),
-        });
-        let event = event.unwrap();
-        let mut cache = Cache::new(1 << 20, 0);
-        cache.loaded(Timeline::new(event.aggregate().clone(), None), 0, None);
-        cache.integrate(&event, None);
-        let kept = cache.timeline(event.aggregate()).unwrap().event(id);
-        assert_eq!(kept, Some(&event));
-        drop(event);
-        assert!(frame.is_unique());
-    }
-}
+mod tests;

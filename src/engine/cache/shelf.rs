@@ -1,31 +1,35 @@
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::ops::Bound;
 
+use super::tier::{Tier, Tiers};
 use crate::event::AggregateId;
 use crate::merge::NameTable;
 
-/// What is kept per aggregate: found by its name, and listed in the order of use.
+/// What is kept per aggregate: found by its name, and listed by tier in the order of use.
 ///
 /// Finding one costs a hash of its name, using one two changes to a list, whatever the number of
-/// others. The order of names, which is asked for now and then, is kept beside.
+/// others.
 #[derive(Debug)]
 pub(super) struct Shelf<T> {
     places: Vec<Place<T>>,
     free: Vec<usize>,
     found: NameTable<usize>,
-    by_name: BTreeMap<AggregateId, usize>,
-    first: Option<usize>,
-    last: Option<usize>,
+    lists: Tiers<List>,
 }
 
 #[derive(Debug)]
 struct Place<T> {
     kept: Option<T>,
-    /// Whether it is in the list, between which others.
-    listed: bool,
+    /// In which list it is, between which others.
+    listed: Option<Tier>,
     before: Option<usize>,
     behind: Option<usize>,
+}
+
+/// The ends of a list.
+#[derive(Debug, Default)]
+struct List {
+    first: Option<usize>,
+    last: Option<usize>,
 }
 
 impl<T> Shelf<T> {
@@ -35,9 +39,7 @@ impl<T> Shelf<T> {
             places: Vec::new(),
             free: Vec::new(),
             found: NameTable::seeded(seed),
-            by_name: BTreeMap::new(),
-            first: None,
-            last: None,
+            lists: Tiers::default(),
         }
     }
 
@@ -68,7 +70,7 @@ impl<T> Shelf<T> {
         let at = self.free.pop().unwrap_or(self.places.len());
         let place = Place {
             kept: Some(kept),
-            listed: false,
+            listed: None,
             before: None,
             behind: None,
         };
@@ -76,95 +78,94 @@ impl<T> Shelf<T> {
             Some(free) => *free = place,
             None => self.places.push(place),
         }
-        self.found.insert(name.clone(), at);
-        self.by_name.insert(name, at);
+        self.found.insert(name, at);
         at
     }
 
     pub(super) fn remove(&mut self, name: &AggregateId) -> Option<T> {
         let at = self.found.remove(name)?;
-        self.by_name.remove(name);
         self.unlist(at);
         self.free.push(at);
         self.places.get_mut(at)?.kept.take()
     }
 
-    /// Puts it at the end of the list.
-    pub(super) fn used(&mut self, at: usize) {
-        if self.last == Some(at) {
+    /// Puts it at the end of a list, and into no other one.
+    pub(super) fn list(&mut self, at: usize, tier: Tier) {
+        let listed = self.places.get(at).and_then(|place| place.listed);
+        if listed == Some(tier) && self.lists.of(tier).last == Some(at) {
             return;
         }
         self.unlist(at);
-        let before = self.last.replace(at);
-        if let Some(place) = self.places.get_mut(at) {
-            (place.listed, place.before) = (true, before);
+        let list = self.lists.of_mut(tier);
+        let before = list.last.replace(at);
+        if before.is_none() {
+            list.first = Some(at);
         }
-        match before.and_then(|before| self.places.get_mut(before)) {
-            Some(before) => before.behind = Some(at),
-            None => self.first = Some(at),
+        if let Some(place) = self.places.get_mut(at) {
+            (place.listed, place.before) = (Some(tier), before);
+        }
+        if let Some(before) = before.and_then(|before| self.places.get_mut(before)) {
+            before.behind = Some(at);
         }
     }
 
-    /// Takes it out of the list.
-    pub(super) fn unlist(&mut self, at: usize) {
-        let Some(place) = self.places.get_mut(at).filter(|place| place.listed) else {
+    /// Takes it out of its list.
+    fn unlist(&mut self, at: usize) {
+        let Some(place) = self.places.get_mut(at) else {
             return;
         };
-        place.listed = false;
+        let Some(tier) = place.listed.take() else {
+            return;
+        };
         let (before, behind) = (place.before.take(), place.behind.take());
         match before.and_then(|before| self.places.get_mut(before)) {
             Some(before) => before.behind = behind,
-            None => self.first = behind,
+            None => self.lists.of_mut(tier).first = behind,
         }
         match behind.and_then(|behind| self.places.get_mut(behind)) {
             Some(behind) => behind.before = before,
-            None => self.last = before,
+            None => self.lists.of_mut(tier).last = before,
         }
     }
 
-    /// What is listed, the one that was used last at the end.
-    pub(super) fn list(&self) -> impl Iterator<Item = usize> {
-        let behind = |at: &usize| self.places.get(*at)?.behind;
-        core::iter::successors(self.first, behind)
+    /// The one in a list that was used longest ago.
+    pub(super) fn coldest(&self, tier: Tier) -> Option<usize> {
+        self.lists.of(tier).first
     }
 
-    /// The same, backwards.
-    pub(super) fn list_back(&self) -> impl Iterator<Item = usize> {
-        let before = |at: &usize| self.places.get(*at)?.before;
-        core::iter::successors(self.last, before)
+    /// The one behind another in its list, used after it.
+    pub(super) fn behind(&self, at: usize) -> Option<usize> {
+        self.places.get(at)?.behind
     }
 
-    /// What is here, in the order of names.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&AggregateId, &T)> {
-        self.kept(self.by_name.iter())
+    /// What is here, in no order that means anything.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.places.iter().filter_map(|place| place.kept.as_ref())
     }
 
-    /// What is here behind a name.
-    pub(super) fn behind(&self, name: &AggregateId) -> impl Iterator<Item = (&AggregateId, &T)> {
-        let behind = (Bound::Excluded(name), Bound::Unbounded);
-        self.kept(self.by_name.range::<AggregateId, _>(behind))
-    }
-
-    fn kept<'a>(
-        &'a self,
-        places: impl Iterator<Item = (&'a AggregateId, &'a usize)>,
-    ) -> impl Iterator<Item = (&'a AggregateId, &'a T)> {
-        places.filter_map(|(name, at)| Some((name, self.at(*at)?)))
+    /// What is here with its places, each once, beginning behind a place.
+    pub(super) fn iter_behind(&self, at: usize) -> impl Iterator<Item = (usize, &T)> {
+        let (before, behind) = self.places.split_at((at + 1).min(self.places.len()));
+        let all = (at + 1..).zip(behind).chain((0..).zip(before));
+        all.filter_map(|(at, place)| Some((at, place.kept.as_ref()?)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::collections::BTreeMap;
     use alloc::format;
 
     use super::*;
 
-    /// Against a tree of what is kept and a list of who was used when.
+    /// Against a tree of what is kept and lists of who was used when.
     #[test]
-    fn a_shelf_finds_and_lists_what_a_tree_and_a_plain_list_do() {
+    fn a_shelf_finds_and_lists_what_a_tree_and_plain_lists_do() {
+        let tiers = [Tier::Full, Tier::Lean, Tier::Leaving];
         let name = |at: u64| AggregateId::new(&format!("a/{at}")).unwrap();
         let mut shelf = Shelf::seeded(3);
-        let (mut kept, mut list) = (BTreeMap::new(), Vec::new());
+        let mut kept = BTreeMap::new();
+        let mut lists = [const { Vec::new() }; 3];
         let mut random = 7u64;
         for step in 0..6_000u64 {
             random = random
@@ -180,33 +181,39 @@ mod tests {
                 }
                 (2, Some(_)) => {
                     assert_eq!(shelf.remove(&name), kept.remove(&name));
-                    list.retain(|other| *other != name);
+                    for list in &mut lists {
+                        list.retain(|other| *other != name);
+                    }
                 }
-                (3, Some(at)) => {
-                    shelf.unlist(at);
-                    list.retain(|other| *other != name);
-                }
-                (4.., Some(at)) => {
-                    shelf.used(at);
-                    list.retain(|other| *other != name);
-                    list.push(name);
+                (3.., Some(at)) => {
+                    let tier = usize::try_from((random >> 50) % 3).unwrap();
+                    shelf.list(at, tiers[tier]);
+                    for list in &mut lists {
+                        list.retain(|other| *other != name);
+                    }
+                    lists[tier].push(name);
                 }
                 _ => {}
             }
-            let named: Vec<u64> = list.iter().map(|name| kept[name]).collect();
-            let listed: Vec<u64> = shelf.list().map(|at| *shelf.at(at).unwrap()).collect();
-            assert_eq!(listed, named);
-            let mut back: Vec<u64> = shelf.list_back().map(|at| *shelf.at(at).unwrap()).collect();
-            back.reverse();
-            assert_eq!(back, named);
-            assert!(shelf.iter().eq(kept.iter()));
+            for (tier, list) in tiers.into_iter().zip(&lists) {
+                let places = core::iter::successors(shelf.coldest(tier), |at| shelf.behind(*at));
+                let listed: Vec<u64> = places.map(|at| *shelf.at(at).unwrap()).collect();
+                let named: Vec<u64> = list.iter().map(|name| kept[name]).collect();
+                assert_eq!(listed, named);
+            }
+            let mut here: Vec<u64> = shelf.iter().copied().collect();
+            let from = usize::try_from(step % 50).unwrap();
+            let mut in_turn: Vec<(usize, u64)> = shelf
+                .iter_behind(from)
+                .map(|(at, kept)| (at, *kept))
+                .collect();
+            assert!(in_turn.is_sorted_by_key(|(at, _)| (*at <= from, *at)));
+            in_turn.sort_unstable();
+            assert!(in_turn.iter().map(|(_, kept)| kept).eq(&here));
+            here.sort_unstable();
+            let mut all: Vec<u64> = kept.values().copied().collect();
+            all.sort_unstable();
+            assert_eq!(here, all);
         }
-        let middle = name(20);
-        let behind = (Bound::Excluded(&middle), Bound::Unbounded);
-        assert!(
-            shelf
-                .behind(&middle)
-                .eq(kept.range::<AggregateId, _>(behind))
-        );
     }
 }

@@ -42,6 +42,12 @@ absent!(
 );
 
 impl Fold {
+    /// Roughly how much memory it takes, in bytes, the state of an aggregate with its history apart.
+    pub(super) fn bytes(&self) -> usize {
+        let prefix = self.prefix.as_deref();
+        self.state_bytes + prefix.map_or(0, Prefix::own_bytes)
+    }
+
     fn set_condition(&mut self, condition: Option<Unresolved>) {
         if condition.is_some() || self.odd.condition.is_some() {
             self.odd.condition = condition;

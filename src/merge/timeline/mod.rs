@@ -363,12 +363,18 @@ impl Timeline {
     /// or as its stored form.
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
-            + self.rows.bytes()
+            + OVERHEAD
+            + self.rows.writers().bytes()
+            + self.rows.payload_bytes()
+            + self.fold.bytes()
+            + self.history_bytes()
+    }
+
+    /// As many of these as go with its history.
+    pub(crate) fn history_bytes(&self) -> usize {
+        self.rows.bytes()
             + self.rows.len() * EVENT_OVERHEAD
             + self.rows.event_bytes()
-            + self.rows.payload_bytes()
-            + OVERHEAD
-            + self.fold.state_bytes
             + self.checkpoints.bytes()
             + self.index.bytes()
     }

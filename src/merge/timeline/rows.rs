@@ -230,8 +230,8 @@ impl Rows {
         self.payload_bytes
     }
 
-    /// Roughly how much memory it takes, in bytes, without the events.
+    /// How much memory it takes, in bytes, without the events and what is known of writers.
     pub(super) fn bytes(&self) -> usize {
-        self.arrived.capacity() * size_of::<Row>() + self.writers.bytes()
+        self.arrived.capacity() * size_of::<Row>()
     }
 }

@@ -74,14 +74,12 @@ impl Timeline {
     /// with more than 1,024 heads, or one whose tag is not known. Encodes the state, outside any
     /// guard.
     pub fn to_fold(&self) -> Option<StoredFold> {
-        if !self.is_storable() || self.avoided.has(Shortcut::StoredFold) {
+        if self.avoided.has(Shortcut::StoredFold) {
             return None;
         }
-        let route = self.route.as_ref()?;
-        let state = self.state().ok()?;
         Some(StoredFold {
-            fingerprint: route.fingerprint(),
-            state: route.resolver().encode_state(state).ok()?,
+            state: self.storable_state()?,
+            fingerprint: self.route.as_ref()?.fingerprint(),
             heads: self.heads(),
             last: self.last,
             seen: self.vector(),
@@ -95,13 +93,14 @@ impl Timeline {
     }
 
     /// Keeps only the fold in memory. Returns whether that was possible: not while something is not
-    /// folded, and not where [`to_fold`](Self::to_fold) gives nothing.
+    /// folded, and not where [`to_fold`](Self::to_fold) gives nothing for another reason than that
+    /// it is to be avoided. Encodes the state, to know how much that is, outside any guard.
     pub fn drop_history(&mut self) -> bool {
-        if !self.is_storable() {
+        let Some(state) = self.storable_state() else {
             return false;
-        }
+        };
         if self.complete {
-            self.fold.state_bytes = self.rows.payload_bytes();
+            self.fold.state_bytes = state.len();
             let absent = self.absent();
             if !absent.is_empty() {
                 *self.replaced_absent = absent.into_iter().collect();
@@ -118,6 +117,13 @@ impl Timeline {
             self.forget();
         }
         true
+    }
+
+    /// The state takes so many bytes when it is encoded.
+    pub(crate) fn state_measured(&mut self, bytes: usize) {
+        if !self.complete {
+            self.fold.state_bytes = bytes;
+        }
     }
 
     /// Digest of the encoded state; nothing while there is no current state. Encodes the state,
@@ -153,11 +159,14 @@ impl Timeline {
         self.news.arrived_from = 0;
     }
 
-    fn is_storable(&self) -> bool {
-        self.state().is_ok()
-            && self.news.noted.invalid.is_empty()
-            && self.rows.writers().heads_len() <= HEADS_MAX
-            && self.heads().len() == self.rows.writers().heads_len()
+    /// The encoded state, where it can be gone on from together with what else is kept of a fold.
+    fn storable_state(&self) -> Option<Vec<u8>> {
+        let state = self.state().ok()?;
+        let heads = self.rows.writers().heads_len();
+        let is_storable =
+            self.news.noted.invalid.is_empty() && heads <= HEADS_MAX && self.heads().len() == heads;
+        let resolver = self.route.as_ref().filter(|_| is_storable)?.resolver();
+        resolver.encode_state(state).ok()
     }
 
     fn absent(&self) -> Vec<crate::event::EventId> {
