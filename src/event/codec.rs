@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 use super::fact::{Fields, Rare, UNKNOWN};
 use super::input::Input;
 use super::output::{number_len, put_number};
-use super::scratch::{Output, Scratch};
+use super::scratch::{Output, Pen, Scratch};
 use super::{
     AggregateId, ChainTag, CodecError, Commit, CommitError, CommitSpan, Digest, Event, EventError,
     EventId, EventType, Head, Heads, Metadata, Payload, ReplicaId, Timestamp,
@@ -101,9 +101,9 @@ pub(super) struct CanonicalBytes {
 /// The digest of an event. What is in `scratch` is lost.
 #[inline]
 pub(super) fn digest(fields: &Fields, scratch: &mut Scratch) -> (Digest, CanonicalBytes) {
-    scratch.clear();
-    let bytes = put_digested(fields, scratch, Scratch::len);
-    match scratch.written() {
+    let mut pen = scratch.pen();
+    let bytes = put_digested(fields, &mut pen, Pen::len);
+    match pen.written() {
         Some(digested) => (Digest::of(digested), bytes),
         None => digest_of_many_bytes(fields),
     }

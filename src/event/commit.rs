@@ -74,17 +74,20 @@ impl CommitSpan {
 /// own aggregate. At least one event, at most 8,192, at most 8 MiB of canonical bytes. Cloning
 /// shares the events.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Commit {
-    events: Events,
-    bytes: usize,
-}
+pub struct Commit(Events);
 
 /// One event needs no list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Events {
-    One(Event),
-    /// Two or more.
-    Many(Arc<[Event]>),
+    One { event: Event, bytes: u32 },
+    Many(Arc<Many>),
+}
+
+/// Two events or more.
+#[derive(Debug, PartialEq, Eq)]
+struct Many {
+    events: Vec<Event>,
+    bytes: usize,
 }
 
 impl Commit {
@@ -99,24 +102,31 @@ impl Commit {
 
     pub(super) fn with_bytes(mut events: Vec<Event>, bytes: usize) -> Result<Self, CommitError> {
         check(&events, bytes)?;
-        let events = match events.pop() {
-            Some(event) if events.is_empty() => Events::One(event),
+        match events.pop() {
+            Some(event) if events.is_empty() => Self::one(event, bytes),
             last => {
                 events.extend(last);
-                Events::Many(events.into())
+                events.shrink_to_fit();
+                Ok(Self(Events::Many(Arc::new(Many { events, bytes }))))
             }
-        };
-        Ok(Self { events, bytes })
+        }
     }
 
     /// The commit of an event that was written alone, which the caller knows.
     pub(super) fn of_one(event: Event, bytes: usize) -> Result<Self, CommitError> {
         debug_assert_eq!(event.commit().len(), 1, "it was written alone");
-        if bytes > COMMIT_BYTES_MAX {
-            return Err(too_large(bytes));
+        Self::one(event, bytes)
+    }
+
+    #[inline]
+    fn one(event: Event, bytes: usize) -> Result<Self, CommitError> {
+        match u32::try_from(bytes) {
+            Ok(short) if bytes <= COMMIT_BYTES_MAX => {
+                let bytes = short;
+                Ok(Self(Events::One { event, bytes }))
+            }
+            _ => Err(too_large(bytes)),
         }
-        let events = Events::One(event);
-        Ok(Self { events, bytes })
     }
 
     /// The id of the first event, which names the commit.
@@ -141,15 +151,18 @@ impl Commit {
 
     /// The events in the order of seqs, never empty.
     pub fn events(&self) -> &[Event] {
-        match &self.events {
-            Events::One(event) => core::slice::from_ref(event),
-            Events::Many(events) => events,
+        match &self.0 {
+            Events::One { event, .. } => core::slice::from_ref(event),
+            Events::Many(many) => &many.events,
         }
     }
 
     /// Size of the encoded commit, in bytes.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        match &self.0 {
+            Events::One { bytes, .. } => usize::try_from(*bytes).unwrap_or(usize::MAX),
+            Events::Many(many) => many.bytes,
+        }
     }
 
     /// The chain value after this commit, given the one before it.
@@ -164,22 +177,26 @@ impl Commit {
     /// which it is a small part.
     #[cfg(feature = "fjall")]
     pub(crate) fn detached(&self) -> Self {
-        let events = match &self.events {
-            Events::One(event) => Events::One(event.detached()),
-            Events::Many(events) => Events::Many(events.iter().map(Event::detached).collect()),
-        };
-        let bytes = self.bytes;
-        Self { events, bytes }
+        Self(match &self.0 {
+            Events::One { event, bytes } => Events::One {
+                event: event.detached(),
+                bytes: *bytes,
+            },
+            Events::Many(many) => Events::Many(Arc::new(Many {
+                events: many.events.iter().map(Event::detached).collect(),
+                bytes: many.bytes,
+            })),
+        })
     }
 
     fn head(&self) -> &Event {
-        match &self.events {
-            Events::One(event) => event,
+        match &self.0 {
+            Events::One { event, .. } => event,
             #[expect(
                 clippy::indexing_slicing,
                 reason = "checked at construction: a commit is not empty"
             )]
-            Events::Many(events) => &events[0],
+            Events::Many(many) => &many.events[0],
         }
     }
 }
@@ -230,4 +247,14 @@ fn check(events: &[Event], bytes: usize) -> Result<(), CommitError> {
 fn too_large(bytes: usize) -> CommitError {
     let max = COMMIT_BYTES_MAX;
     CommitError::TooLarge { bytes, max }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_takes_little_beside_its_events() {
+        assert_eq!(size_of::<Commit>(), 16);
+    }
 }

@@ -157,7 +157,11 @@ impl Event {
     /// Digests the parts, and checks what they name; the caller knows that the event is one of its
     /// commit, and says whether the digest is that which it should be. Told as well is what the
     /// canonical form takes. What was in `scratch` is lost.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "the parts are large, and are not copied on their way here"
+    )]
+    #[inline(always)]
     pub(super) fn digested<E: From<EventError>>(
         mut fields: Fields,
         scratch: &mut Scratch,

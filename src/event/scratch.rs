@@ -56,9 +56,12 @@ impl Output for Vec<u8> {
     }
 }
 
-/// A place of fixed size, written from its beginning.
-pub(super) struct Scratch {
-    bytes: [u8; DIGEST_SCRATCH_BYTES],
+/// A place of fixed size.
+pub(super) struct Scratch([u8; DIGEST_SCRATCH_BYTES]);
+
+/// Writes to such a place, from its beginning.
+pub(super) struct Pen<'a> {
+    bytes: &'a mut [u8; DIGEST_SCRATCH_BYTES],
     at: usize,
 }
 
@@ -67,30 +70,32 @@ const FULL: usize = DIGEST_SCRATCH_BYTES + 1;
 
 impl Scratch {
     pub(super) const fn new() -> Self {
-        Self {
-            bytes: [0; DIGEST_SCRATCH_BYTES],
+        Self([0; DIGEST_SCRATCH_BYTES])
+    }
+
+    pub(super) const fn pen(&mut self) -> Pen<'_> {
+        Pen {
+            bytes: &mut self.0,
             at: 0,
         }
     }
+}
 
-    /// Begins anew.
-    pub(super) const fn clear(&mut self) {
-        self.at = 0;
-    }
-
+impl<'a> Pen<'a> {
     /// How many bytes were written, if all fit.
+    #[inline]
     pub(super) const fn len(&self) -> usize {
         self.at
     }
 
     /// What was written, unless something did not fit.
     #[inline]
-    pub(super) fn written(&self) -> Option<&[u8]> {
+    pub(super) fn written(self) -> Option<&'a [u8]> {
         self.bytes.get(..self.at)
     }
 }
 
-impl Output for Scratch {
+impl Output for Pen<'_> {
     #[inline]
     fn put<const N: usize>(&mut self, bytes: [u8; N]) {
         self.put_first(&bytes, N);
@@ -98,52 +103,64 @@ impl Output for Scratch {
 
     #[inline]
     fn put_first<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
-        let rest = self.bytes.get_mut(self.at..);
-        match rest.and_then(<[u8]>::first_chunk_mut) {
-            Some(to) => {
-                *to = *bytes;
-                self.at += len;
-            }
-            None => self.at = FULL,
-        }
+        self.at = write(self.bytes, self.at, bytes, len);
     }
 
     #[inline]
     fn put_all(&mut self, bytes: &[u8]) {
         let rest = self.bytes.get_mut(self.at..);
-        match rest.and_then(|rest| rest.get_mut(..bytes.len())) {
+        self.at = match rest.and_then(|rest| rest.get_mut(..bytes.len())) {
             Some(to) => {
                 to.copy_from_slice(bytes);
-                self.at += bytes.len();
+                self.at + bytes.len()
             }
-            None => self.at = FULL,
-        }
+            None => FULL,
+        };
     }
 
     #[inline]
     fn put_number(&mut self, number: u64) {
+        let [low, high, ..] = number.to_le_bytes();
         if number < 0x80 {
-            self.put([number.to_le_bytes()[0]]);
+            self.put([low]);
+        } else if number < 1 << 14 {
+            self.put([low | 0x80, high << 1 | low >> 7]);
         } else {
-            self.put_long_number(number);
+            self.at = write_long_number(self.bytes, self.at, number);
         }
     }
 }
 
-impl Scratch {
-    fn put_long_number(&mut self, number: u64) {
-        match word_of_number(number) {
-            Some((word, len)) => self.put_first(&word, len),
-            None => self.put_longest_number(number),
+/// Writes the first `len` of these bytes; where the next ones go.
+#[inline]
+fn write<const N: usize>(
+    to: &mut [u8; DIGEST_SCRATCH_BYTES],
+    at: usize,
+    bytes: &[u8; N],
+    len: usize,
+) -> usize {
+    match to.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+        Some(to) => {
+            *to = *bytes;
+            // No more than the place has.
+            at.wrapping_add(len)
         }
+        None => FULL,
     }
+}
 
-    #[cold]
-    fn put_longest_number(&mut self, number: u64) {
-        let mut bytes = Vec::new();
-        put_number(number, &mut bytes);
-        self.put_all(&bytes);
+/// Apart, and without the pen, which then stays in registers.
+#[inline(never)]
+fn write_long_number(to: &mut [u8; DIGEST_SCRATCH_BYTES], at: usize, mut number: u64) -> usize {
+    if let Some((word, len)) = word_of_number(number) {
+        return write(to, at, &word, len);
     }
+    let mut at = at;
+    while number >= 0x80 {
+        at = write(to, at, &[number.to_le_bytes()[0] | 0x80], 1);
+        number >>= 7;
+    }
+    write(to, at, &[number.to_le_bytes()[0]], 1)
 }
 
 #[cfg(test)]
@@ -186,16 +203,17 @@ mod tests {
             let (mut list, mut scratch) = (Vec::new(), Scratch::new());
             for _ in 0..2 {
                 list.clear();
-                scratch.clear();
+                let mut pen = scratch.pen();
                 for piece in &pieces {
                     put(piece, &mut list);
-                    put(piece, &mut scratch);
+                    put(piece, &mut pen);
                 }
-                match scratch.written() {
+                let written = pen.written();
+                match written {
                     Some(written) => prop_assert_eq!(written, &list[..]),
                     None => prop_assert!(list.len() + 38 > DIGEST_SCRATCH_BYTES),
                 }
-                prop_assert!(list.len() <= DIGEST_SCRATCH_BYTES || scratch.written().is_none());
+                prop_assert!(list.len() <= DIGEST_SCRATCH_BYTES || written.is_none());
             }
         }
     }

@@ -6,7 +6,7 @@ use alloc::collections::BTreeSet;
 pub(super) struct Met<T> {
     first: Option<T>,
     last: Option<T>,
-    others: BTreeSet<T>,
+    others: Option<BTreeSet<T>>,
 }
 
 impl<T: Copy + Ord> Met<T> {
@@ -14,7 +14,7 @@ impl<T: Copy + Ord> Met<T> {
         Self {
             first: None,
             last: None,
-            others: BTreeSet::new(),
+            others: None,
         }
     }
 
@@ -24,7 +24,8 @@ impl<T: Copy + Ord> Met<T> {
         let first = *self.first.get_or_insert(one);
         match before {
             None => true,
-            Some(before) => before != one && first != one && self.others.insert(one),
+            Some(before) if before == one || first == one => false,
+            Some(_) => self.others.get_or_insert_default().insert(one),
         }
     }
 }

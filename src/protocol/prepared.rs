@@ -182,8 +182,7 @@ impl Shared {
             tells: &[],
             marks: &marks,
         };
-        let none = BlockNames::new();
-        let names = names.map_or(&none, |names| &*names);
+        let names = names.map_or(BlockNames::NONE, |names| &*names);
         let (frame, block_bytes) = batch_frame_of(front, commits(), bytes, names).ok()?;
         Some(Self {
             frame,

@@ -31,7 +31,7 @@ use crate::limits::{
 /// [`CodecError`] names what is wrong with the bytes, an event or a commit; an event that was
 /// damaged is [named](CodecError::Checksum).
 pub fn decode_block(bytes: &Bytes) -> Result<Vec<Commit>, CodecError> {
-    decode_block_with(bytes, &BlockNames::new())
+    decode_block_with(bytes, BlockNames::NONE)
 }
 
 /// The same, where some replicas and event types may be told by numbers.

@@ -14,7 +14,7 @@ use crate::event::{Commit, Event, EventId, ReplicaId, Timestamp};
 /// [`BLOCK_BYTES_MAX`](crate::limits::BLOCK_BYTES_MAX) canonical bytes, which the caller sees to: a
 /// larger block is not read back. Cost: one look at each event, one copy of each payload.
 pub fn encode_block<'a>(commits: impl IntoIterator<Item = &'a Commit>, out: &mut Vec<u8>) {
-    encode_block_with(commits, &BlockNames::new(), out);
+    encode_block_with(commits, BlockNames::NONE, out);
 }
 
 /// The same; replicas and event types that have a number are told by it.
@@ -26,8 +26,7 @@ pub fn encode_block_with<'a>(
     let mut commits = commits.into_iter();
     let first_two = [commits.next(), commits.next()];
     if let [Some(commit), None] = first_two
-        && let [event] = commit.events()
-        && lone::put(event, names, out)
+        && lone::put(commit, names, out)
     {
         return;
     }

@@ -121,8 +121,11 @@ fn read_fields(
     Ok(Some((fields, seal)))
 }
 
-/// Appends the block of an event that was written alone, if it is a usual one. Whether it was.
-pub(super) fn put(event: &Event, names: &BlockNames, out: &mut Vec<u8>) -> bool {
+/// Appends the block of a commit, if it is a usual event that was written alone. Whether it was.
+pub(super) fn put(commit: &Commit, names: &BlockNames, out: &mut Vec<u8>) -> bool {
+    let [event] = commit.events() else {
+        return false;
+    };
     let fields = event.fields();
     if fields.rare.is_some() {
         return false;
@@ -135,7 +138,7 @@ pub(super) fn put(event: &Event, names: &BlockNames, out: &mut Vec<u8>) -> bool 
     columns.add_if(names.is_some(), Columns::NAMES);
     columns.add_if(wall != 0, Columns::WALLS);
     let (name, payload) = (fields.aggregate.as_bytes(), fields.payload.as_bytes());
-    out.reserve(name.len() + payload.len() + (fields.heads.len() + 1) * 32 + 64);
+    out.reserve(commit.bytes());
     put_number(columns.to_bits(), out);
     put_replica(writer, names, out);
     if columns.has(Columns::HEADS) {

@@ -7,7 +7,7 @@ use crate::limits::BLOCK_NAMES_MAX;
 ///
 /// At most [`BLOCK_NAMES_MAX`] of each. Whoever writes hands out the numbers, whoever reads is told
 /// of them; a block that needs none can be read by anybody.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct BlockNames {
     replicas: Both<ReplicaId>,
     types: Both<EventType>,
@@ -19,8 +19,8 @@ struct Both<T> {
     names: BTreeMap<u32, T>,
 }
 
-impl<T> Default for Both<T> {
-    fn default() -> Self {
+impl<T> Both<T> {
+    const fn new() -> Self {
         Self {
             numbers: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -50,10 +50,22 @@ impl<T: Clone + Ord> Both<T> {
     }
 }
 
+impl Default for BlockNames {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl BlockNames {
+    /// No numbers, for whoever tells everything in full.
+    pub(crate) const NONE: &'static Self = &Self::new();
+
     /// No numbers yet.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self {
+            replicas: Both::new(),
+            types: Both::new(),
+        }
     }
 
     /// Whether no number stands for anything.

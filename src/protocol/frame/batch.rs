@@ -109,7 +109,7 @@ pub(super) fn put_batch(batch: &Batch, out: &mut Writer) {
     };
     front.put(out);
     let commits = batch.commits.iter().map(|delivered| &delivered.commit);
-    encode_block_with(commits, &BlockNames::new(), out.buffer());
+    encode_block_with(commits, BlockNames::NONE, out.buffer());
 }
 
 pub(super) fn read_batch(
