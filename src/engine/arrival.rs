@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
 use super::io::{Failure, Ingested};
-use super::judging::Judgement;
+use super::judging::{Judgement, Taken};
 use super::link::LinkState;
 use super::looking::{Looked, Parked};
 use super::reading::Pending;
@@ -146,6 +146,7 @@ impl Engine {
         item: &mut WriteItem,
         looked: &Looked,
     ) -> bool {
+        let mut taken = Taken::default();
         for Delivered { commit, continues } in commits {
             let events = u64::from(commit.span().len());
             let first_hop = state.is_first_hop(&commit);
@@ -154,7 +155,8 @@ impl Engine {
             } else {
                 None
             };
-            match self.judge(&commit, continues, skew, looked) {
+            let before = (&mut taken, item.entries.as_slice());
+            match self.judge(&commit, continues, skew, looked, before) {
                 Judgement::Take => {
                     state.took(&commit);
                     self.accept_from(state.origin(), commit, item);
@@ -203,9 +205,11 @@ impl Engine {
         let mut ingested = Ingested::default();
         let mut forked = None;
         let mut accepted = Vec::new();
+        let mut taken = Taken::default();
         for commit in commits {
             let (id, events) = (commit.id(), u64::from(commit.span().len()));
-            match self.judge(&commit, None, None, looked) {
+            let before = (&mut taken, item.entries.as_slice());
+            match self.judge(&commit, None, None, looked, before) {
                 Judgement::Take | Judgement::Skewed { .. } => {
                     self.accept_from(None, commit, &mut item);
                     ingested.accepted += events;

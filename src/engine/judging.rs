@@ -1,10 +1,32 @@
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Engine;
 use super::looking::Looked;
 use crate::clock;
-use crate::event::{ChainMark, Commit, Event, EventId, Head, ReplicaId, Timestamp};
+use crate::event::{ChainMark, Commit, Digest, Event, EventId, Head, ReplicaId, Timestamp};
 use crate::log::{Entry, Track};
+
+/// What was taken of a batch so far, which no look into the store could tell of.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// Only where something comes twice in one batch are they needed.
+    digests: BTreeMap<EventId, Digest>,
+    /// How many entries are in them.
+    noted: usize,
+}
+
+impl Taken {
+    /// The digest of an event, if it is among what was taken.
+    fn digest(&mut self, id: EventId, entries: &[Entry]) -> Option<Digest> {
+        let news = entries.get(self.noted..).unwrap_or_default();
+        let events = news.iter().flat_map(|entry| entry.commit.events());
+        self.digests
+            .extend(events.map(|event| (event.id(), event.digest())));
+        self.noted = entries.len();
+        self.digests.get(&id).copied()
+    }
+}
 
 /// What is to be done with one commit of somebody else.
 pub(super) enum Judgement {
@@ -30,7 +52,8 @@ impl Engine {
             let replica = commit.replica();
             let known = writer.filter(|(latest, _)| *latest == replica);
             let (_, track) = *writer.insert(known.unwrap_or((replica, received.track(replica))));
-            if let Some(track) = track {
+            let first = Some(commit.span().first());
+            if let Some(track) = track.filter(|track| first <= track.ranges().last()) {
                 let here = |event: &&Event| track.ranges().contains(event.id().seq);
                 ids.extend(commit.events().iter().filter(here).map(Event::id));
             }
@@ -87,12 +110,15 @@ impl Engine {
         commits.find(holds).map(Commit::timestamp)
     }
 
+    /// What is to be done with a commit, given what was looked up and the entries of what was taken of
+    /// the same batch before it.
     pub(super) fn judge(
         &self,
         commit: &Commit,
         continues: Option<ChainMark>,
         skew: Option<u64>,
         looked: &Looked,
+        (taken, entries): (&mut Taken, &[Entry]),
     ) -> Judgement {
         let received = self.inbox.received();
         // Of the next one of its writer nothing is here.
@@ -109,13 +135,12 @@ impl Engine {
             .filter(|event| received.contains(event.id()))
             .count();
         if here > 0 && !mutant!("skip-dedupe") {
-            let differs = |event: &&Event| {
-                looked
-                    .get(&event.id())
-                    .is_some_and(|known| known.digest != event.digest() && !mutant!("fork-unseen"))
+            let mut differs = |event: &Event| {
+                let stored = looked.get(&event.id()).map(|known| known.digest);
+                let known = stored.or_else(|| taken.digest(event.id(), entries));
+                known.is_some_and(|digest| digest != event.digest()) && !mutant!("fork-unseen")
             };
-            let forked =
-                here < commit.events().len() || commit.events().iter().any(|e| differs(&e));
+            let forked = here < commit.events().len() || commit.events().iter().any(&mut differs);
             return if forked {
                 Judgement::Forked
             } else {

@@ -89,6 +89,9 @@ impl<N: Copy> NameTable<N> {
 
     /// Where a name is, if it is here.
     fn place(&self, name: &AggregateId) -> Option<usize> {
+        if self.len == 0 {
+            return None;
+        }
         let place = self.place_of(self.hash(name), name)?;
         self.places.get(place)?.is_some().then_some(place)
     }
