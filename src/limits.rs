@@ -96,6 +96,12 @@ pub const EPOCHS_MAX: usize = 1024;
 pub const PAGE_ENTRIES_MAX: usize = 512;
 /// Bytes of one page read from a store's log; it holds at least one entry. Local.
 pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
+/// Turns that the thread of a store gives to others before it falls asleep, where staying awake has
+/// paid. Local; 60 us, in which a core that sleeps would be woken.
+pub const AWAKE_TURNS_MAX: u32 = 200;
+/// Waits in which it falls asleep at once, after others in vain. Local; what is left of such waits
+/// is then one in 64.
+pub const VAIN_WAITS_MAX: u32 = 63;
 /// Bytes of timelines a replica keeps in memory before the coldest leave. Local.
 pub const CACHE_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of the commits that one group write gathers; a single larger commit is a group of its own.
@@ -145,9 +151,14 @@ pub const OFFER_ENTRIES: u64 = 128;
 pub const DIAL_MS: u64 = 10_000;
 /// Time the other end has to answer a goodbye, in milliseconds. Local.
 pub const GOODBYE_MS: u64 = 3_000;
-/// Bytes of the read and of the write buffer of one WebSocket. Local; the library's own default
-/// costs 134 KiB for an idle connection, this 6.
-pub const WEBSOCKET_BUFFER_BYTES: usize = 4 * 1024;
+/// Bytes of the read buffer that one WebSocket keeps; there may be two while a frame is in use. Local;
+/// the library's own default costs 134 KiB for an idle connection.
+pub const WEBSOCKET_READ_BYTES: usize = 1024;
+/// Bytes that are read at a time while that buffer does not hold what is there. Local; held until
+/// they were handed on.
+pub const WEBSOCKET_BITE_BYTES: usize = 32 * 1024;
+/// Bytes that a WebSocket gathers before it writes them. Local.
+pub const WEBSOCKET_GATHERED_BYTES: usize = 4 * 1024;
 /// Longer messages leave in fragments of this many bytes. Local; a write buffer never shrinks, so
 /// this is what a connection that once sent a large batch keeps.
 pub const WEBSOCKET_FRAGMENT_BYTES: usize = 16 * 1024;

@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri};
 
+use super::bites::Bites;
 use super::{PATH, SUBPROTOCOL, config, link};
 use crate::limits::{DIAL_MS, SAID_CHARS_MAX};
 use crate::transport::{Link, Transport, TransportError};
@@ -52,7 +53,7 @@ impl Dial<'_> {
         let attempt = async {
             let tcp = self.connect(request.uri()).await?;
             tcp.set_nodelay(true).map_err(|e| self.unreachable(&e))?;
-            let (stream, _) = client_async_with_config(request, tcp, Some(config()))
+            let (stream, _) = client_async_with_config(request, Bites::new(tcp), Some(config()))
                 .await
                 .map_err(|error| self.handshake(error))?;
             Ok(link::open(stream, self.address.to_owned()))

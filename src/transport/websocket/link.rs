@@ -12,7 +12,6 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 use futures::{Sink, SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
@@ -20,15 +19,16 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 
+use super::bites::Bites;
 use crate::limits::{
-    FRAME_BYTES_MAX, GOODBYE_MS, WEBSOCKET_BUFFER_BYTES, WEBSOCKET_FRAGMENT_BYTES,
+    FRAME_BYTES_MAX, GOODBYE_MS, WEBSOCKET_FRAGMENT_BYTES, WEBSOCKET_READ_BYTES,
     WEBSOCKET_REASON_BYTES_MAX,
 };
 use crate::protocol::CloseCode;
 use crate::transport::{Attempt, Incoming, Link, LinkReceiver, LinkSender, TransportError};
 
 /// Splits an upgraded connection.
-pub(super) fn open(stream: WebSocketStream<TcpStream>, peer: String) -> Link {
+pub(super) fn open(stream: Stream, peer: String) -> Link {
     let socket = Shared(Arc::new(Mutex::new(Socket {
         stream,
         end: None,
@@ -48,7 +48,7 @@ pub(super) fn open(stream: WebSocketStream<TcpStream>, peer: String) -> Link {
 #[derive(Clone)]
 struct Shared(Arc<Mutex<Socket>>);
 
-type Stream = WebSocketStream<TcpStream>;
+type Stream = WebSocketStream<Bites>;
 
 struct Socket {
     stream: Stream,
@@ -311,7 +311,7 @@ impl Receiver {
         if !drain {
             return Poll::Ready(());
         }
-        let mut bytes = [0; WEBSOCKET_BUFFER_BYTES];
+        let mut bytes = [0; WEBSOCKET_READ_BYTES];
         loop {
             let mut buffer = ReadBuf::new(&mut bytes);
             let read = ready!(Pin::new(socket.stream.get_mut()).poll_read(cx, &mut buffer));

@@ -5,6 +5,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
+use super::bites::Bites;
 use super::{SUBPROTOCOL, config, link};
 use crate::transport::{Link, TransportError};
 
@@ -111,6 +112,7 @@ pub async fn accept(
         .write_all(upgrade.response().as_bytes())
         .await
         .map_err(closed)?;
+    let stream = Bites::new(stream);
     let stream =
         WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config())).await;
     Ok(link::open(stream, peer))
