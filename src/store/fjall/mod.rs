@@ -19,6 +19,7 @@ mod loose;
 mod manifest;
 mod mark;
 mod pages;
+mod patience;
 mod reader;
 mod recent;
 mod recovery;
