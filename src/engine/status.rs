@@ -106,8 +106,8 @@ impl Engine {
         self.writer.failed.is_some()
     }
 
-    /// The replica as it stands. Cost: the waiting commits it lists, the aggregates in memory, the
-    /// connections.
+    /// The replica as it stands. Cost: the waiting commits it lists, the connections, and the aggregates
+    /// in memory, if any of them has had no state.
     pub fn status(&self) -> ReplicaStatus {
         let received = self.inbox.received();
         ReplicaStatus {
@@ -121,14 +121,7 @@ impl Engine {
             vector: received.version_vector(),
             waiting: self.inbox.waiting_len(),
             waiting_commits: listed_waiting(&self.inbox),
-            unresolved: self
-                .cache
-                .hot()
-                .filter_map(|timeline| match timeline.condition() {
-                    None | Some(Unresolved::NotFolded) => None,
-                    Some(why) => Some((timeline.aggregate().clone(), why.clone())),
-                })
-                .collect(),
+            unresolved: self.cache.unresolved_in_memory(),
             cache_bytes: self.cache.bytes(),
             peers: self.peers.cursors().collect(),
             links: self

@@ -130,7 +130,9 @@ impl Gathered {
 
     /// The notes that only the last item said.
     fn note(&mut self) {
-        let identity = self.identity.map(|identity| Key::Identity.put(&identity));
+        let identity = self
+            .identity
+            .map(|identity| Key::Identity.put_bytes(identity.encode().into()));
         self.group.notes.extend(identity);
         let cursors = self.cursors.0.iter();
         let cursors = cursors.map(|(peer, note)| Key::Peer(*peer).put_bytes(note.encode().into()));

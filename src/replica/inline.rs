@@ -28,16 +28,18 @@ impl<T: Send + 'static> Inline<T> {
         mut future: Pin<Box<dyn Future<Output = T> + Send>>,
         then: impl FnOnce(T) + Send + 'static,
     ) -> Option<T> {
-        let me = Arc::new(Self {
-            pending: Mutex::new(None),
-            woken: AtomicUsize::new(1),
-        });
-        let waker = Waker::from(me.clone());
-        if let Poll::Ready(result) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+        if let Poll::Ready(result) = future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
             return Some(result);
         }
-        *me.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some((future, Box::new(then)));
-        me.settle(1);
+        // Nobody is woken for that poll, so there is another one.
+        let me = Arc::new(Self {
+            pending: Mutex::new(Some((future, Box::new(then)))),
+            woken: AtomicUsize::new(1),
+        });
+        me.settle(0);
         None
     }
 
@@ -150,7 +152,8 @@ mod tests {
                 tell.send(result).unwrap();
             });
             assert!(known.is_none());
-            let waker = wakers.recv().unwrap();
+            // The first poll is on behalf of nobody.
+            let waker = wakers.iter().nth(1).unwrap();
             let others: Vec<_> = (0..3)
                 .map(|_| waker.clone())
                 .map(|waker| thread::spawn(move || waker.wake()))

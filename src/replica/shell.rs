@@ -288,7 +288,13 @@ impl Shell {
                     notify.notify_one();
                 }
             }
-            Effect::Appended { end } => drop(self.stored_end.send_replace(end)),
+            Effect::Appended { end } => {
+                // To look for somebody to be woken takes longer than the rest.
+                self.stored_end.send_if_modified(|stored_end| {
+                    *stored_end = end;
+                    self.stored_end.receiver_count() > 0
+                });
+            }
             Effect::LinkChanged(link) => {
                 if let Some(notify) = core.link_changes.get(&link) {
                     notify.notify_one();

@@ -107,7 +107,6 @@ struct Subscription {
 
 impl Subscription {
     async fn next(&mut self) -> Option<Change> {
-        let mut stopping = self.shell.stopping.subscribe();
         loop {
             match self.shell.with(|engine| engine.next_change(self.watch)) {
                 Watched::Change(change) => return Some(change),
@@ -117,10 +116,13 @@ impl Subscription {
                     self.shell
                         .with(|engine| engine.watch_page(self.watch, &page));
                 }
-                Watched::Idle => tokio::select! {
-                    () = self.notify.notified() => {}
-                    () = told(&mut stopping) => return None,
-                },
+                Watched::Idle => {
+                    let mut stopping = self.shell.stopping.subscribe();
+                    tokio::select! {
+                        () = self.notify.notified() => {}
+                        () = told(&mut stopping) => return None,
+                    }
+                }
             }
         }
     }

@@ -49,6 +49,8 @@ pub(super) struct Cache {
     /// What had no state when it was last folded, in memory or not.
     unresolved: BTreeMap<AggregateId, Unresolved>,
     more_unresolved: bool,
+    /// Something in memory was found to have no state.
+    has_met_unresolved: bool,
     /// Aggregates in which late events were applied where they came.
     placed: BTreeSet<AggregateId>,
     /// Something that was in memory is not there any more.
@@ -116,6 +118,7 @@ impl Cache {
             folded: Vec::new(),
             unresolved: BTreeMap::new(),
             more_unresolved: false,
+            has_met_unresolved: false,
             placed: BTreeSet::new(),
             has_let_go: false,
         }
@@ -168,6 +171,7 @@ impl Cache {
     fn put(&mut self, at: usize, tier: Tier) {
         if let Some(Slot::Hot(hot)) = self.slots.at_mut(at) {
             hot.count(tier, &mut self.bytes);
+            self.has_met_unresolved |= lacks_state(&hot.timeline);
             self.slots.list(at, tier);
         }
     }
@@ -322,6 +326,18 @@ impl Cache {
         Some(name)
     }
 
+    /// The hot ones that have no state though they were folded. Cost: what is in memory, once anything
+    /// was found to be so.
+    pub(super) fn unresolved_in_memory(&self) -> Vec<(AggregateId, Unresolved)> {
+        let hot = self.has_met_unresolved.then(|| self.hot());
+        let lacking = hot.into_iter().flatten();
+        let lacking = lacking.filter(|timeline| lacks_state(timeline));
+        let lacking = lacking.map(|timeline| (timeline.aggregate(), timeline.condition().cloned()));
+        lacking
+            .filter_map(|(aggregate, why)| Some((aggregate.clone(), why?)))
+            .collect()
+    }
+
     /// Every hot timeline, in the order of ids. Costs a sort.
     pub(super) fn hot(&self) -> impl Iterator<Item = &Timeline> {
         let slots = self.slots.iter();
@@ -338,6 +354,12 @@ impl Cache {
     pub(super) fn pinned(&self) -> usize {
         self.pinned.len()
     }
+}
+
+/// Whether it was folded and has no state.
+fn lacks_state(timeline: &Timeline) -> bool {
+    let condition = timeline.condition();
+    condition.is_some_and(|why| *why != Unresolved::NotFolded)
 }
 
 #[cfg(test)]

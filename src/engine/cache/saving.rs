@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
 use super::tier::Tier;
-use super::{Cache, Folded, HowToFold, Slot};
+use super::{Cache, Folded, HowToFold, Slot, lacks_state};
 use crate::event::AggregateId;
 use crate::limits::FOLD_EVENTS_MAX;
 use crate::merge::{Guard, Unresolved};
@@ -80,6 +80,7 @@ impl Cache {
             self.placed.insert(aggregate.clone());
         }
         hot.count(hot.tier, &mut self.bytes);
+        self.has_met_unresolved |= lacks_state(&hot.timeline);
         let condition = hot.timeline.condition().cloned();
         self.folded.push(Folded {
             aggregate: aggregate.clone(),

@@ -66,7 +66,7 @@ mod tests {
 
     /// Single entries that come one behind the other: how many are offered before one waits.
     fn offered(pace: &mut Pace, now_ms: u64) -> u32 {
-        (0..)
+        (0..1_000)
             .take_while(|_| pace.admits(1, now_ms))
             .count()
             .try_into()

@@ -118,33 +118,33 @@ mod tests {
     /// Whatever comes in pieces of whatever size, and whatever buffers it is read into.
     #[tokio::test]
     async fn what_is_read_is_what_was_sent() {
-        let sent: Vec<u8> = (0..600_000_u32).map(|at| (at % 251) as u8).collect();
+        let sent: Vec<u8> = (0..=250).cycle().take(600_000).collect();
         for (piece, buffer) in [(7, 14), (700, 1_024), (300_000, 14), (600_000, 1_024)] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let mut sender = TcpStream::connect(listener.local_addr().unwrap())
                 .await
                 .unwrap();
             let (receiver, _) = listener.accept().await.unwrap();
-            let bytes = if piece < 100 { 20_000 } else { sent.len() };
-            let pieces: Vec<Vec<u8>> = sent[..bytes].chunks(piece).map(<[u8]>::to_vec).collect();
+            let length = if piece < 100 { 20_000 } else { sent.len() };
+            let pieces: Vec<Vec<u8>> = sent[..length].chunks(piece).map(<[u8]>::to_vec).collect();
             let sending = tokio::spawn(async move {
                 for piece in pieces {
                     sender.write_all(&piece).await.unwrap();
                 }
             });
-            let mut bites = Bites::new(receiver);
-            let mut received = Vec::new();
+            let mut reading = Bites::new(receiver);
+            let mut got = Vec::new();
             let mut into = vec![0; buffer];
             loop {
-                let bytes = bites.read(&mut into).await.unwrap();
+                let bytes = reading.read(&mut into).await.unwrap();
                 if bytes == 0 {
                     break;
                 }
-                received.extend_from_slice(&into[..bytes]);
-                assert!(bites.ahead.len() < WEBSOCKET_BITE_BYTES);
+                got.extend_from_slice(&into[..bytes]);
+                assert!(reading.ahead.len() < WEBSOCKET_BITE_BYTES);
             }
             sending.await.unwrap();
-            assert!(received == sent[..bytes] && bites.ahead.is_empty());
+            assert!(got == sent[..length] && reading.ahead.is_empty());
         }
     }
 }
