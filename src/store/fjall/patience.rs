@@ -18,8 +18,7 @@ pub(super) struct Patience {
 impl Patience {
     /// The next of them; nothing once nobody is left who could send one.
     pub(super) fn wait<T>(&mut self, requests: &Receiver<T>) -> Option<T> {
-        if let Some(left) = self.left.checked_sub(1) {
-            self.left = left;
+        if !self.tries() {
             return requests.recv().ok();
         }
         for _ in 0..AWAKE_TURNS_MAX {
@@ -32,9 +31,19 @@ impl Patience {
                 Err(TryRecvError::Empty) => thread::yield_now(),
             }
         }
+        self.tried_in_vain();
+        requests.recv().ok()
+    }
+
+    fn tries(&mut self) -> bool {
+        let left = self.left.checked_sub(1);
+        self.left = left.unwrap_or_default();
+        left.is_none()
+    }
+
+    fn tried_in_vain(&mut self) {
         self.skipped = (2 * self.skipped + 1).min(VAIN_WAITS_MAX);
         self.left = self.skipped;
-        requests.recv().ok()
     }
 }
 
@@ -72,22 +81,19 @@ mod tests {
     }
 
     #[test]
-    fn who_waited_in_vain_falls_asleep_at_once_for_a_while() {
+    fn who_waited_in_vain_falls_asleep_at_once_for_a_while_and_each_time_for_longer() {
         let mut patience = Patience::default();
-        for skipped in [1, 3, 7] {
-            let (send, requests) = channel();
-            patience.left = 0;
-            let late = thread::spawn(move || {
-                thread::park_timeout(std::time::Duration::from_millis(20));
-                send.send(7).unwrap();
-            });
-            assert_eq!(patience.wait(&requests), Some(7));
-            late.join().unwrap();
-            assert_eq!((patience.left, patience.skipped), (skipped, skipped));
+        for skipped in [0, 1, 3, 7, 15, 31, 63, 63] {
+            for _ in 0..skipped {
+                assert!(!patience.tries());
+            }
+            assert!(patience.tries());
+            patience.tried_in_vain();
         }
+        while !patience.tries() {}
         let (send, requests) = channel();
         send.send(7).unwrap();
         assert_eq!(patience.wait(&requests), Some(7));
-        assert_eq!((patience.left, patience.skipped), (6, 7));
+        assert_eq!(patience.skipped, 0);
     }
 }
