@@ -10,7 +10,7 @@ use super::writer::{Then, WriteItem};
 use super::{Effect, Engine, LinkId, Ticket};
 use crate::event::{Commit, EventId, ReplicaId};
 use crate::log::{Durability, Entry, EntryKind};
-use crate::merge::{Integration, Ready, Receipt, tags};
+use crate::merge::{Integration, Ready, Receipt, Tags};
 use crate::protocol::{self, Delivered, Delivery, Reason, Remedy};
 
 impl Engine {
@@ -319,7 +319,8 @@ impl Engine {
     /// the store when they are touched.
     fn ready(&mut self, entry: &Entry, position: u64) {
         let commit = &entry.commit;
-        for (event, tag) in commit.events().iter().zip(tags(commit, entry.chain_before)) {
+        let mut tags = Tags::of(commit, entry.chain_before);
+        for (number, event) in commit.events().iter().enumerate() {
             if mutant!("commit-split") && event.id() != commit.id() {
                 break;
             }
@@ -328,9 +329,9 @@ impl Engine {
             if self.audit.links > 0 && self.registry.route(aggregate).is_some() {
                 self.audit.moved.note(aggregate);
             }
-            let mut integration = self.cache.integrate(event, tag);
+            let mut integration = self.cache.integrate(event, || tags.at(number));
             if integration.is_none() && watched && self.begin_new(aggregate) {
-                integration = self.cache.integrate(event, tag);
+                integration = self.cache.integrate(event, || tags.at(number));
             }
             // Whether or not it is being read: a read can fail, and nothing would tell of this event.
             self.holds_all &= integration.is_some();

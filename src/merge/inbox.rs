@@ -305,12 +305,40 @@ pub fn tags(
     commit: &Commit,
     chain_before: Option<Chain>,
 ) -> impl ExactSizeIterator<Item = Option<ChainTag>> {
-    let mut chain = chain_before;
-    let after = move |event: &Event| {
-        chain = chain.map(|chain| chain.extend(event.digest()));
-        chain.map(Chain::tag)
-    };
-    commit.events().iter().map(after)
+    let mut tags = Tags::of(commit, chain_before);
+    let events = commit.events().iter().enumerate();
+    events.map(move |(at, _)| tags.at(at))
+}
+
+/// The tags of a commit's events, worked out as far as somebody asks.
+pub(crate) struct Tags<'a> {
+    events: core::slice::Iter<'a, Event>,
+    /// The number of the next one of them.
+    next: usize,
+    /// The chain value before it.
+    chain: Option<Chain>,
+}
+
+impl<'a> Tags<'a> {
+    /// Given the chain value before the commit.
+    pub(crate) fn of(commit: &'a Commit, chain_before: Option<Chain>) -> Self {
+        Self {
+            events: commit.events().iter(),
+            next: 0,
+            chain: chain_before,
+        }
+    }
+
+    /// The tag of the event with this number, from 0, which is not before one that was asked for.
+    pub(crate) fn at(&mut self, number: usize) -> Option<ChainTag> {
+        while self.next <= number
+            && let Some(event) = self.events.next()
+        {
+            self.next += 1;
+            self.chain = self.chain.map(|chain| chain.extend(event.digest()));
+        }
+        self.chain.map(Chain::tag)
+    }
 }
 
 /// What a commit names outside itself.

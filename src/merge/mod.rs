@@ -29,6 +29,7 @@ pub use explanation::{
     RaceCursor, RacePage, RaceQuery, Side, Sources, WhichRaces,
 };
 pub use guard::{Guard, Panic, Unguarded};
+pub(crate) use inbox::Tags;
 pub use inbox::{Inbox, Ready, Receipt, tags};
 pub(crate) use name_table::NameTable;
 pub use sentence::Wording;

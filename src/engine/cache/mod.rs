@@ -208,15 +208,15 @@ impl Cache {
         Some(result)
     }
 
-    /// Hands an event to a hot aggregate.
+    /// Hands an event to a hot aggregate; its tag is asked for if there is one.
     pub(super) fn integrate(
         &mut self,
         event: &Event,
-        tag: Option<ChainTag>,
+        tag: impl FnOnce() -> Option<ChainTag>,
     ) -> Option<Integration> {
         self.with_hot(event.aggregate(), |hot| {
             // Its bytes may be a few of a whole frame's, which would stay in memory with it, uncounted.
-            let integration = hot.timeline.integrate(event.detached(), tag);
+            let integration = hot.timeline.integrate(event.detached(), tag());
             if matches!(integration, Integration::Added { .. }) {
                 hot.unsaved += 1;
                 hot.unfolded.get_or_insert(event.id());

@@ -74,7 +74,7 @@ fn what_is_kept_in_memory_keeps_nothing_of_the_frame_that_it_came_in() {
     );
     let mut cache = Cache::new(1 << 20, 0);
     cache.loaded(timeline, 0, None);
-    cache.integrate(&event, None);
+    cache.integrate(&event, || None);
     let kept = cache.timeline(event.aggregate()).unwrap().event(event.id());
     assert_eq!(kept, Some(&event));
     drop(event);
@@ -219,7 +219,7 @@ impl Pair {
         }
         let here = twin.here.as_mut().unwrap();
         let event = event(here, number, Payload::encode(&number).unwrap());
-        assert!(self.cache.integrate(&event, Some(tag())).is_some());
+        assert!(self.cache.integrate(&event, || Some(tag())).is_some());
         here.integrate(event.clone(), tag());
         twin.events.push(event);
         if is_folded {
