@@ -23,11 +23,11 @@ fn pool(steps: &[(usize, usize, usize)]) -> Vec<Commit> {
     let mut ends = [(0u64, Chain::START); WRITERS];
     let mut latest: [Option<Head>; WRITERS] = [None; WRITERS];
     let (mut commits, mut others) = (Vec::new(), Vec::new());
-    for (number, (writer, len, follows)) in steps.iter().enumerate() {
+    for (number, (writer, len, follows)) in (1_000..).zip(steps) {
         let (last, chain) = ends[*writer];
         let mut named: Vec<Head> = latest[*writer].iter().copied().collect();
         named.extend(latest[*follows].filter(|_| follows != writer));
-        let replica = ReplicaId::new(9, *writer as u64);
+        let replica = ReplicaId::new(9, u64::try_from(*writer).unwrap());
         let commit = |text: u8| {
             let first = Seq::new(last + 1).unwrap();
             let span = CommitSpan::new(first, *len).unwrap();
@@ -35,7 +35,7 @@ fn pool(steps: &[(usize, usize, usize)]) -> Vec<Commit> {
                 let event = Event::assemble(EventParts {
                     id: EventId::new(replica, Seq::new(seq).unwrap()),
                     commit: span,
-                    timestamp: Timestamp::at_millis(1_000 + number as u64),
+                    timestamp: Timestamp::at_millis(number),
                     written_ms: 1,
                     aggregate: format!("note/{seq}").parse().unwrap(),
                     event_type: "written".parse().unwrap(),

@@ -91,23 +91,9 @@ impl Engine {
         });
         let mut past = None;
         for head in outside {
-            past = past.max(Some(self.stamp_of(head, looked, before)?));
+            past = past.max(Some(stamp_of(head, looked, before)?));
         }
         self.skew(commit.timestamp(), past)
-    }
-
-    /// The stamp of what a head names, if that very event is here: in the store, or among what was
-    /// taken right before.
-    fn stamp_of(&self, head: &Head, looked: &Looked, before: &[Entry]) -> Option<Timestamp> {
-        if let Some(known) = looked.get(&head.id) {
-            let is_it = known.chain.is_some_and(|chain| chain.tag() == head.tag);
-            return is_it.then_some(known.timestamp);
-        }
-        let holds = |commit: &&Commit| {
-            commit.replica() == head.id.replica && commit.span().contains(head.id.seq)
-        };
-        let mut commits = before.iter().rev().map(|entry| &entry.commit);
-        commits.find(holds).map(Commit::timestamp)
     }
 
     /// What is to be done with a commit, given what was looked up and the entries of what was taken of
@@ -158,4 +144,18 @@ impl Engine {
             None => Judgement::Take,
         }
     }
+}
+
+/// The stamp of what a head names, if that very event is here: in the store, or among what was taken
+/// right before.
+fn stamp_of(head: &Head, looked: &Looked, before: &[Entry]) -> Option<Timestamp> {
+    if let Some(known) = looked.get(&head.id) {
+        let is_it = known.chain.is_some_and(|chain| chain.tag() == head.tag);
+        return is_it.then_some(known.timestamp);
+    }
+    let holds = |commit: &&Commit| {
+        commit.replica() == head.id.replica && commit.span().contains(head.id.seq)
+    };
+    let mut commits = before.iter().rev().map(|entry| &entry.commit);
+    commits.find(holds).map(Commit::timestamp)
 }

@@ -27,6 +27,13 @@ impl SeqRanges {
         if first > last {
             return;
         }
+        // Mostly it follows what came last.
+        if let Some((_, end)) = self.0.last_mut()
+            && end.checked_add(1) == Some(first)
+        {
+            *end = last;
+            return;
+        }
         let from = self
             .0
             .partition_point(|(_, end)| end.saturating_add(1) < first);

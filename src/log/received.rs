@@ -275,15 +275,13 @@ mod tests {
             }
             let here = |seq: &u64| twin.contains_key(&(replica, *seq));
             let (first, len) = (1 + draw(200), 1 + usize::try_from(draw(3)).unwrap());
-            let end = (1..).find(|seq| !here(seq)).unwrap();
+            let end = (1..u64::MAX).find(|seq| !here(seq)).unwrap();
             let commit = commit(replica, if draw(2) == 0 { end } else { first }, len);
             let (first, last) = (commit.span().first(), commit.span().last());
             let is_new = !(first.get()..=last.get()).any(|seq| here(&seq));
             let chain_at = |end: u64| {
-                let digests = (1..end).map(|seq| twin.get(&(replica, seq)));
-                digests.fold(Some(Chain::START), |chain, digest| {
-                    Some(chain?.extend(*digest?))
-                })
+                let mut digests = (1..end).map(|seq| twin.get(&(replica, seq)));
+                digests.try_fold(Chain::START, |chain, digest| Some(chain.extend(*digest?)))
             };
             // What is here behind the first gap is in ranges of its own.
             let is_next = end > 1
@@ -306,7 +304,7 @@ mod tests {
                     .map(|event| ((replica, event.id().seq.get()), event.digest()));
                 twin.extend(seqs);
             }
-            let end = (1..)
+            let end = (1..u64::MAX)
                 .find(|seq| !twin.contains_key(&(replica, *seq)))
                 .unwrap();
             let chain = (1..end).fold(Chain::START, |chain, seq| {

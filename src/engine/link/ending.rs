@@ -31,7 +31,9 @@ impl Engine {
         }
         if state.session.is_open() {
             let moved = self.moved_on(&mut state.audit);
-            state.touched.extend(moved);
+            for aggregate in &moved {
+                state.touched.note(aggregate);
+            }
         }
         while let Some(aggregate) = state.touched.pop_first() {
             if self.registry.route(&aggregate).is_none() {
@@ -41,7 +43,7 @@ impl Engine {
                 self.count_settled(state, &aggregate);
             } else {
                 state.settling = true;
-                state.touched.insert(aggregate.clone());
+                state.touched.note(&aggregate);
                 self.settling
                     .entry(aggregate.clone())
                     .or_default()

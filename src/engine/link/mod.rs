@@ -11,9 +11,10 @@ mod greeting;
 mod links;
 mod pace;
 mod supply;
+mod touched;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -21,6 +22,7 @@ use bytes::Bytes;
 
 pub(super) use self::links::Links;
 pub(super) use self::pace::Pace;
+use self::touched::Touched;
 use super::audit::LinkAudit;
 use super::io::LinkOptions;
 use super::reading::Pending;
@@ -28,7 +30,7 @@ use super::report::{RefusedCommit, SyncReport};
 use super::writer::{Then, WriteItem};
 use super::{Effect, Engine, LinkId};
 use crate::clock::Now;
-use crate::event::{AggregateId, Commit, Event, EventId, ReplicaId, SeqRanges};
+use crate::event::{Commit, Event, EventId, ReplicaId, SeqRanges};
 use crate::limits::{BATCH_BYTES_MAX, FORKS_LISTED_MAX};
 use crate::log::{Durability, IdRange, ReadLimit};
 use crate::protocol::{
@@ -79,7 +81,7 @@ pub(super) struct LinkState {
     /// Whether events flow from the peer to this replica.
     pub(super) receives: bool,
     pulled: BTreeMap<ReplicaId, SeqRanges>,
-    touched: BTreeSet<AggregateId>,
+    touched: Touched,
     settling: bool,
     pub(super) audit: LinkAudit,
     pub(super) ended: bool,
@@ -116,12 +118,9 @@ impl LinkState {
                 .entry(commit.replica())
                 .or_default()
                 .insert(seqs);
-            self.touched.extend(
-                commit
-                    .events()
-                    .iter()
-                    .map(|event| event.aggregate().clone()),
-            );
+            for event in commit.events() {
+                self.touched.note(event.aggregate());
+            }
         }
     }
 
@@ -205,7 +204,7 @@ impl Engine {
             lacking: None,
             receives: false,
             pulled: BTreeMap::new(),
-            touched: BTreeSet::new(),
+            touched: Touched::seeded(self.entropy),
             settling: false,
             audit: LinkAudit::new(self.audit.moved.end()),
             ended: false,
