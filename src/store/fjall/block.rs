@@ -75,6 +75,35 @@ impl Block {
         self.lines.get(usize::try_from(index).ok()?)
     }
 
+    /// Canonical bytes of all commits, if each of them stands here.
+    pub(super) fn commit_bytes(&self) -> Option<usize> {
+        let mut bytes = 0_usize;
+        for line in &self.lines {
+            match &line.content {
+                Content::Commit(commit) => bytes = bytes.saturating_add(commit.bytes()),
+                Content::Arrival(_) => return None,
+            }
+        }
+        Some(bytes)
+    }
+
+    /// The entries whose commits stand here, with their positions.
+    pub(super) fn into_entries(self) -> impl Iterator<Item = (u64, Entry)> {
+        let entry = |(position, line): (u64, Line)| match line.content {
+            Content::Commit(commit) => Some((
+                position,
+                Entry {
+                    commit,
+                    kind: line.kind,
+                    from: line.from,
+                    chain_before: line.chain_before,
+                },
+            )),
+            Content::Arrival(_) => None,
+        };
+        (self.first..).zip(self.lines).filter_map(entry)
+    }
+
     /// The row of some entries at consecutive positions.
     pub(super) fn row(first: u64, entries: &[&Stored]) -> Vec<u8> {
         let bytes: usize = entries.iter().map(|(entry, _)| entry.commit.bytes()).sum();

@@ -95,6 +95,10 @@ impl Reader {
             if block.first > filling.page.next {
                 break;
             }
+            if filling.takes_all_of(&block) {
+                filling.take(block);
+                continue;
+            }
             is_full = self.fill(filling, &block)?;
             if is_full && filling.page.next < block.end() {
                 self.recent.keep(&Arc::new(block));
@@ -180,6 +184,22 @@ impl Filling {
     fn left(&self) -> (usize, usize) {
         let entries = self.limit.entries.saturating_sub(self.page.entries.len());
         (entries, self.limit.bytes.saturating_sub(self.bytes))
+    }
+
+    /// Whether a block follows the page, holds every commit that it lists, and leaves room in it.
+    fn takes_all_of(&self, block: &Block) -> bool {
+        let (entries, bytes) = self.left();
+        block.first == self.page.next
+            && block.entries() < entries
+            && block.commit_bytes().is_some_and(|all| all < bytes)
+    }
+
+    /// Adds all of a block, of which nothing is copied.
+    fn take(&mut self, block: Block) {
+        self.page.entries.reserve(block.entries());
+        for (position, entry) in block.into_entries() {
+            self.push(position, entry);
+        }
     }
 
     /// Adds an entry. Tells whether the page is full.
