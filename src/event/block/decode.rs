@@ -154,7 +154,9 @@ impl Decoder<'_> {
         let first = Seq::new(first).ok_or(CodecError::OutOfRange { what: "first seq" })?;
         let span = CommitSpan::new(first, events)?;
         track.next = Some(span.last().get().wrapping_add(1));
-        let timestamp = stamp_after(self.stamp, &mut layout.stamps)?;
+        let stamp = layout.stamps.next();
+        let stamp = stamp.ok_or(CodecError::Truncated { what: "stamp" })?;
+        let timestamp = stamp.after(self.stamp)?;
         self.stamp = timestamp;
         let wall = layout.walls.number("wall time")?;
         Ok(Common {
@@ -312,26 +314,6 @@ impl Decoder<'_> {
             .take(size.ok_or(CodecError::OutOfRange { what })?, "payload")?;
         Ok(Payload::part_of(self.whole, taken).map_err(EventError::from)?)
     }
-}
-
-/// The stamp of the next commit, told from the one before.
-#[inline]
-pub(super) fn stamp_after(
-    before: Timestamp,
-    input: &mut Input<'_>,
-) -> Result<Timestamp, CodecError> {
-    let what = "stamp";
-    let number = input.number(what)?;
-    let millis = unzigzag(before.millis(), number / 3);
-    let logic = match number % 3 {
-        0 => 0,
-        1 => before.logic() + 1,
-        _ => input.number(what)?,
-    };
-    if millis >> 48 != 0 || logic >> 16 != 0 {
-        return Err(CodecError::OutOfRange { what });
-    }
-    Ok(Timestamp::from_bits((millis << 16) | logic))
 }
 
 /// An event of a replica of the block, told from the last one of it.

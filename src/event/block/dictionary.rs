@@ -109,6 +109,8 @@ fn place(hash: u64, len: usize) -> usize {
 
 /// Which entries of a dictionary are meant, one after the other.
 pub(super) struct References {
+    /// References to the first entry while there is no other one; they are noted down once there is.
+    alone: usize,
     /// Empty while all are zero, which takes no room for the many blocks of one event.
     bytes: Vec<u8>,
     zeros: usize,
@@ -121,6 +123,7 @@ pub(super) struct References {
 impl References {
     pub(super) const fn new() -> Self {
         Self {
+            alone: 0,
             bytes: Vec::new(),
             zeros: 0,
             introduced: 0,
@@ -130,7 +133,24 @@ impl References {
     }
 
     /// Notes down the next one. An entry's first reference comes before those to later entries.
+    #[inline]
     pub(super) fn push(&mut self, index: usize) {
+        if index == 0 && self.introduced == 0 {
+            self.alone += 1;
+        } else {
+            self.push_told(index);
+        }
+    }
+
+    #[inline(never)]
+    fn push_told(&mut self, index: usize) {
+        for _ in 0..core::mem::take(&mut self.alone) {
+            self.note(0);
+        }
+        self.note(index);
+    }
+
+    fn note(&mut self, index: usize) {
         if index >= self.introduced {
             self.introduced = index + 1;
             self.is_plain &= !self.repeats;

@@ -84,12 +84,18 @@ struct Sparse {
 }
 
 impl Sparse {
+    #[inline]
     fn push(&mut self, number: u64) {
         if number == 0 && self.bytes.is_empty() {
             self.zeros += 1;
         } else {
-            put_number(number, self.begun());
+            self.put(number);
         }
+    }
+
+    #[inline(never)]
+    fn put(&mut self, number: u64) {
+        put_number(number, self.begun());
     }
 
     /// The column with everything so far written.
@@ -114,6 +120,7 @@ struct Sizes {
 }
 
 impl Sizes {
+    #[inline]
     fn push(&mut self, size: usize) {
         if self.count == 0 {
             self.first = size;
@@ -371,7 +378,9 @@ impl<'a> Encoder<'a> {
         let mut sum = Sum::default();
         for event in commits.iter().flat_map(|commit| commit.events()) {
             let digest = event.digest();
-            out.extend(digest.to_bytes().iter().take(CHECKSUM_LEN));
+            if let Some(checksum) = digest.to_bytes().first_chunk::<CHECKSUM_LEN>() {
+                out.extend_from_slice(checksum);
+            }
             sum.add(digest);
         }
         out.extend_from_slice(sum.bytes(self.sizes.count));
@@ -407,7 +416,7 @@ fn put_names(names: &Dictionary<&[u8]>, out: &mut Vec<u8>) {
     let mut suffixes = Vec::new();
     let mut last: &[u8] = &[];
     for name in names.keys() {
-        let shared = last.iter().zip(name).take_while(|(a, b)| a == b).count();
+        let shared = shared_len(last, name);
         let suffix = name.get(shared..).unwrap_or_default();
         let mut byte = 0;
         for (shift, part) in [(4, shared), (0, suffix.len())] {
@@ -422,4 +431,37 @@ fn put_names(names: &Dictionary<&[u8]>, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(&rests);
     out.extend_from_slice(&suffixes);
+}
+
+/// How many bytes two names begin with that are the same. Looked at eight at a time.
+fn shared_len(a: &[u8], b: &[u8]) -> usize {
+    let (a_words, _) = a.as_chunks::<8>();
+    let (b_words, _) = b.as_chunks::<8>();
+    let words = a_words.iter().zip(b_words).take_while(|(a, b)| a == b);
+    let before = words.count() * 8;
+    let [a, b] = [a, b].map(|name| name.get(before..).unwrap_or_default());
+    before + a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_two_names_share_is_counted_to_the_byte() {
+        for len in 0..30 {
+            let name = alloc::vec![b'x'; len];
+            for at in 0..=len {
+                for other_len in at..30 {
+                    let mut other = alloc::vec![b'x'; other_len];
+                    if let Some(byte) = other.get_mut(at) {
+                        *byte = b'y';
+                    }
+                    let shared = at.min(other_len);
+                    assert_eq!(shared_len(&name, &other), shared);
+                    assert_eq!(shared_len(&other, &name), shared);
+                }
+            }
+        }
+    }
 }

@@ -1,16 +1,16 @@
-use alloc::vec::Vec;
+use alloc::vec::{IntoIter, Vec};
 
-use super::columns::{CHECKSUM_LEN, Columns, NIBBLE_FULL, Sum};
+use super::columns::{CHECKSUM_LEN, Columns, NIBBLE_FULL, Sum, unzigzag};
 use super::names::BlockNames;
 use crate::event::input::Input;
-use crate::event::{AggregateId, CodecError, EventError, EventId, EventType, ReplicaId};
+use crate::event::{AggregateId, CodecError, EventError, EventId, EventType, ReplicaId, Timestamp};
 use crate::limits::{
     AGGREGATE_ID_BYTES_MAX, BLOCK_BYTES_MAX, BLOCK_EVENTS_MAX, COMMIT_EVENTS_MAX,
     EVENT_TYPE_BYTES_MAX, HEADS_MAX,
 };
 
 /// Where each column of a block lies, and what its dictionaries hold. Nothing here is larger than
-/// the bytes that were there for it, names aside, which are bounded.
+/// the bytes that were there for it, names and stamps aside, which are bounded.
 pub(super) struct Layout<'a> {
     pub(super) commits: usize,
     pub(super) lengths: Column<'a>,
@@ -21,7 +21,7 @@ pub(super) struct Layout<'a> {
     pub(super) aggregates: Table<'a, Named>,
     pub(super) firsts: Input<'a>,
     pub(super) steps: Column<'a>,
-    pub(super) stamps: Input<'a>,
+    pub(super) stamps: IntoIter<ToldStamp>,
     pub(super) walls: Column<'a>,
     pub(super) head_counts: Column<'a>,
     pub(super) head_ids: Input<'a>,
@@ -297,16 +297,51 @@ fn heads(events: usize, counts: &Column<'_>) -> Result<(usize, usize), CodecErro
     Ok((heads, told))
 }
 
-/// Stamps are followed by their logic where it cannot be told.
-fn stamps<'a>(input: &mut Input<'a>, commits: usize) -> Result<Input<'a>, CodecError> {
-    let what = "stamp";
-    let mut ahead = *input;
-    for _ in 0..commits {
-        if ahead.number(what)? % 3 == 2 {
-            ahead.number(what)?;
+/// A stamp as it is told, and its logic where that cannot be told from the one before.
+pub(super) struct ToldStamp {
+    pub(super) number: u64,
+    pub(super) logic: u64,
+}
+
+impl ToldStamp {
+    /// What follows the number is its logic.
+    const WITH_LOGIC: u64 = 2;
+
+    #[inline]
+    pub(super) fn read(input: &mut Input<'_>) -> Result<Self, CodecError> {
+        let what = "stamp";
+        let number = input.number(what)?;
+        let mut logic = 0;
+        if number % 3 == Self::WITH_LOGIC {
+            logic = input.number(what)?;
         }
+        Ok(Self { number, logic })
     }
-    input.take(input.len() - ahead.len(), what).map(Input::new)
+
+    /// The stamp, told from the one before.
+    #[inline]
+    pub(super) fn after(&self, before: Timestamp) -> Result<Timestamp, CodecError> {
+        let millis = unzigzag(before.millis(), self.number / 3);
+        let logic = match self.number % 3 {
+            0 => 0,
+            1 => before.logic() + 1,
+            _ => self.logic,
+        };
+        if millis >> 48 != 0 || logic >> 16 != 0 {
+            return Err(CodecError::OutOfRange { what: "stamp" });
+        }
+        Ok(Timestamp::from_bits((millis << 16) | logic))
+    }
+}
+
+/// Where stamps end is told by nothing but themselves, so they are read once and kept, in a bounded
+/// number of times the bytes that are there for a commit.
+fn stamps(input: &mut Input<'_>, commits: usize) -> Result<IntoIter<ToldStamp>, CodecError> {
+    let mut stamps = Vec::with_capacity(commits);
+    for _ in 0..commits {
+        stamps.push(ToldStamp::read(input)?);
+    }
+    Ok(stamps.into_iter())
 }
 
 /// Number of entries, and whether references follow them.

@@ -9,9 +9,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::columns::{CHECKSUM_LEN, Columns, NIBBLE_FULL, STAMP_ORIGIN, Sum, unzigzag, zigzag};
-use super::decode::stamp_after;
 use super::encode::{put_known, put_stamp};
-use super::layout::{read_replica, read_type};
+use super::layout::{ToldStamp, read_replica, read_type};
 use super::names::BlockNames;
 use crate::event::fact::{Fields, UNKNOWN};
 use crate::event::input::Input;
@@ -87,7 +86,7 @@ fn read_fields(
     let Some(seq) = Seq::new(input.number("first seq")?) else {
         return Ok(None);
     };
-    let timestamp = stamp_after(Timestamp::at_millis(STAMP_ORIGIN), input)?;
+    let timestamp = ToldStamp::read(input)?.after(Timestamp::at_millis(STAMP_ORIGIN))?;
     let mut wall = 0;
     if columns.has(Columns::WALLS) {
         wall = input.number("wall time")?;
