@@ -5,7 +5,7 @@ use super::Engine;
 use super::looking::Looked;
 use crate::clock;
 use crate::event::{ChainMark, Commit, Digest, Event, EventId, Head, ReplicaId, Timestamp};
-use crate::log::{Entry, Track};
+use crate::log::Entry;
 
 /// What was taken of a batch so far, which no look into the store could tell of.
 #[derive(Debug, Default)]
@@ -47,13 +47,15 @@ impl Engine {
         let received = self.inbox.received();
         let mut ids = Vec::new();
         // Commits of one writer mostly come one after another.
-        let mut writer: Option<(ReplicaId, Option<&Track>)> = None;
+        let (mut writer, mut track) = (None, None);
         for commit in commits {
             let replica = commit.replica();
-            let known = writer.filter(|(latest, _)| *latest == replica);
-            let (_, track) = *writer.insert(known.unwrap_or((replica, received.track(replica))));
-            let first = Some(commit.span().first());
-            if let Some(track) = track.filter(|track| first <= track.ranges().last()) {
+            if writer != Some(replica) {
+                (writer, track) = (Some(replica), received.track(replica));
+            }
+            if let Some(track) = track
+                && Some(commit.span().first()) <= track.ranges().last()
+            {
                 let here = |event: &&Event| track.ranges().contains(event.id().seq);
                 ids.extend(commit.events().iter().filter(here).map(Event::id));
             }

@@ -3,6 +3,7 @@ use alloc::collections::VecDeque;
 use super::change::{Change, News};
 use super::watching::CameIn;
 use crate::event::AggregateId;
+use crate::limits::WATCH_CHANGES_MAX;
 use crate::merge::NameTable;
 
 /// The changes that one watch has not told yet, one for an aggregate, the one that began first in front.
@@ -14,6 +15,7 @@ pub(super) struct Untold {
     told: u64,
     /// The number of each aggregate's change.
     numbers: NameTable<u64>,
+    seed: u64,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,7 @@ impl Untold {
             queue: VecDeque::new(),
             told: 0,
             numbers: NameTable::seeded(seed),
+            seed,
         }
     }
 
@@ -105,6 +108,11 @@ impl Untold {
         first.settle(first.open.unwrap_or_default());
         self.numbers.remove(&first.change.aggregate);
         self.told += 1;
+        // Whoever fell behind is handed a page of the log at once, for which no room is kept.
+        if self.queue.is_empty() && self.queue.capacity() > 2 * WATCH_CHANGES_MAX {
+            self.queue = VecDeque::new();
+            self.numbers = NameTable::seeded(self.seed);
+        }
         Some((first.change, first.until))
     }
 
@@ -123,6 +131,32 @@ mod tests {
     use super::*;
     use crate::event::{EventId, ReplicaId, Seq};
     use crate::resolver::Footprint;
+
+    #[test]
+    fn no_room_is_kept_for_more_than_a_watch_holds_as_a_rule() {
+        let mut untold = Untold::seeded(3);
+        let names = (0..3 * WATCH_CHANGES_MAX).map(|at| format!("a/{at}").parse().unwrap());
+        let names: Vec<AggregateId> = names.collect();
+        for _ in 0..2 {
+            for (aggregate, until) in names.iter().zip(1..) {
+                let (late, raced, keys) = (true, true, Footprint::Everything);
+                let cause = None;
+                let news = News {
+                    aggregate,
+                    cause,
+                    keys,
+                    late,
+                    raced,
+                };
+                untold.take(news, until, None);
+            }
+            for name in &names {
+                let (change, _) = untold.pop().unwrap();
+                assert_eq!((&change.aggregate, change.events), (name, 0));
+            }
+            assert_eq!(untold.queue.capacity(), 0);
+        }
+    }
 
     /// Against a tree of what is to be told and a list of who is told when.
     #[test]
