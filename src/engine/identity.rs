@@ -42,7 +42,7 @@ impl Identity {
 
     /// As a note holds it: what serde makes of it, without its detours, since every write has one.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut note = Writer::new();
+        let mut note = Writer::with_capacity(ROOM);
         note.map(4);
         note.text("lineage");
         array(&mut note, self.lineage.to_bits().to_be_bytes());
@@ -67,11 +67,24 @@ impl Identity {
     }
 }
 
+/// Enough for two arrays of 16 numbers of one or two bytes, four names, and a number.
+const ROOM: usize = 128;
+
+/// Numbers, as serde tells bytes.
 fn array(note: &mut Writer, bytes: [u8; 16]) {
-    note.array(bytes.len());
+    let mut items = [0; 32];
+    let mut free = items.iter_mut();
+    let mut len = 0;
     for byte in bytes {
-        note.uint(byte.into());
+        // A number from 24 on has a byte of its own behind its head.
+        let head = if byte < 24 { None } else { Some(0x18) };
+        for (item, place) in head.into_iter().chain([byte]).zip(&mut free) {
+            *place = item;
+            len += 1;
+        }
     }
+    note.array(bytes.len());
+    note.raw(items.get(..len).unwrap_or_default());
 }
 
 #[cfg(test)]
@@ -89,7 +102,9 @@ mod tests {
                 lineage_shared: number.is_multiple_of(2),
                 clock_mark: Timestamp::from_bits(number),
             };
-            assert_eq!(identity.encode(), cbor::to_vec(&identity).unwrap());
+            let encoded = identity.encode();
+            assert_eq!(encoded, cbor::to_vec(&identity).unwrap());
+            assert!(encoded.len() <= ROOM);
         }
     }
 }

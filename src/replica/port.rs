@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::mem;
 use std::string::String;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
@@ -39,7 +40,7 @@ struct Queue {
     frames: VecDeque<Bytes>,
     /// Whether the carrier still holds some of an earlier frame.
     begun: bool,
-    closed: Option<Closed>,
+    closed: Option<Box<Closed>>,
     /// Away while the task uses it.
     carrier: Option<Box<dyn LinkSender>>,
 }
@@ -59,7 +60,7 @@ impl Queue {
 struct Work {
     carrier: Box<dyn LinkSender>,
     frames: Vec<Bytes>,
-    closed: Option<Closed>,
+    closed: Option<Box<Closed>>,
 }
 
 impl Port {
@@ -82,7 +83,7 @@ impl Port {
     }
 
     pub(super) fn close(&self, closed: Closed) {
-        self.lock().closed.get_or_insert(closed);
+        self.lock().closed.get_or_insert_with(|| Box::new(closed));
         self.wake.notify_one();
         self.done.notify_one();
     }
@@ -100,13 +101,13 @@ impl Port {
         queue.begun = false;
         Some(Work {
             carrier,
-            frames: queue.frames.drain(..).collect(),
+            frames: mem::take(&mut queue.frames).into(),
             closed: queue.closed.clone(),
         })
     }
 
     pub(super) fn closed(&self) -> Option<Closed> {
-        self.lock().closed.clone()
+        self.lock().closed.as_deref().cloned()
     }
 
     /// Carries frames out until the connection is to be closed, and closes it.
@@ -126,7 +127,8 @@ impl Port {
                 return;
             }
             if let Some(closed) = closed {
-                carrier.close(closed.code, closed.reason).await;
+                let Closed { code, reason, .. } = *closed;
+                carrier.close(code, reason).await;
                 return;
             }
             self.lock().carrier = Some(carrier);

@@ -33,7 +33,7 @@ impl Writer {
     }
 
     /// The same, with room for so many bytes.
-    pub(super) fn with_capacity(bytes: usize) -> Self {
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
         let bytes = Vec::with_capacity(bytes);
         Self { bytes }
     }

@@ -1,5 +1,6 @@
 //! The hellos: who is there, which log this is, and from where each direction goes on.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -159,7 +160,7 @@ impl Session {
             .local
             .staged
             .filter(|staged| staged.peer == hello.replica);
-        self.incoming.resumed = theirs.map(Assembly::resumed);
+        self.incoming.resumed = theirs.map(Assembly::resumed).map(Box::new);
         if let Some(cursor) = resumption.push {
             self.outgoing
                 .resume(cursor.position, self.is_two_way(), &mut self.out);

@@ -1,6 +1,7 @@
 //! The half of a session that receives: what it has handed out, what of that was taken, what the
 //! peer may still send, and which of the peer's cursors may be kept.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -71,8 +72,8 @@ pub(super) struct Incoming {
     pub(super) epoch: Epoch,
     caught_up: bool,
     /// Parts of a large commit that an earlier session staged.
-    pub(super) resumed: Option<Assembly>,
-    assembly: Option<Assembly>,
+    pub(super) resumed: Option<Box<Assembly>>,
+    assembly: Option<Box<Assembly>>,
     pub(super) received: Traffic,
     discarding: bool,
     /// Bytes that the peer may still send, and bytes to be granted again.
@@ -180,7 +181,8 @@ impl Incoming {
                 .resumed
                 .take()
                 .filter(|resumed| resumed.is_of(part.commit));
-            self.assembly = Some(Assembly::begin(&part, resumed));
+            let resumed = resumed.map(|resumed| *resumed);
+            self.assembly = Some(Box::new(Assembly::begin(&part, resumed)));
         }
         if let Some(assembly) = &mut self.assembly {
             assembly.add(&part, frame_bytes)?;

@@ -67,7 +67,12 @@ impl Outbox {
     }
 
     pub(super) fn pop(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if self.outputs.is_empty() {
+            // What held a handful of outputs is not kept for a connection that has nothing to say.
+            self.outputs = VecDeque::new();
+        }
+        output
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -1,6 +1,7 @@
 //! The half of a session that sends: what it has sent, what of it came back as acknowledged, and
 //! where it stands in the log. What it does with that is in [`streaming`](super::streaming).
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::vec::Vec;
@@ -83,7 +84,7 @@ pub(super) struct Outgoing {
     /// Once the peer has durably acknowledged everything up to here, it lacks nothing that it may
     /// once have had. Nothing when a cursor proved that from the start.
     whole_at: Option<u64>,
-    pub(super) large: Option<Large>,
+    pub(super) large: Option<Box<Large>>,
     pub(super) staged: Option<HelloStaged>,
     pub(super) credit: u64,
     pub(super) caught_up: bool,

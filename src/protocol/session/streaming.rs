@@ -3,6 +3,7 @@
 //! Nothing is queued here: what the credit does not cover is read again once it does. A page is
 //! asked for only when at least one whole frame may be sent.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -238,14 +239,14 @@ impl Outgoing {
                 0
             }
         });
-        self.large = Some(Large {
+        self.large = Some(Box::new(Large {
             commit: commit.id(),
             encoded: encoded.into(),
             index,
             events: commit.span().len().into(),
             continues: entry.chain_before,
             after,
-        });
+        }));
     }
 
     fn send_part(&mut self, out: &mut Outbox) -> Outcome {
