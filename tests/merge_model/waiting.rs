@@ -50,11 +50,11 @@ fn a_commit_waits_for_what_it_names_and_for_its_writers_earlier_events() {
     };
     let mut inbox = Inbox::new();
     assert_eq!(
-        arrived(inbox.receive(&third)),
+        arrived(inbox.receive(third)),
         (false, Some(Chain::START), vec![])
     );
     assert_eq!(inbox.missing(third), [second.id()]);
-    assert_eq!(arrived(inbox.receive(&second)), (false, None, vec![]));
+    assert_eq!(arrived(inbox.receive(second)), (false, None, vec![]));
     assert_eq!(inbox.missing(second), [first.id()]);
     assert_eq!(inbox.missing(third), []);
     let waiting: Vec<_> = inbox
@@ -71,7 +71,7 @@ fn a_commit_waits_for_what_it_names_and_for_its_writers_earlier_events() {
     assert!(inbox.received().contains(second.id()) && !inbox.is_ready(second.id()));
     let released = vec![second.id(), third.id()];
     assert_eq!(
-        arrived(inbox.receive(&first)),
+        arrived(inbox.receive(first)),
         (true, Some(Chain::START), released)
     );
     assert_eq!(inbox.waiting_len(), 0);
@@ -87,8 +87,8 @@ fn a_released_commit_brings_its_chain_value() {
         panic!()
     };
     let mut inbox = Inbox::new();
-    inbox.receive(&second);
-    let Receipt::Arrived { released, .. } = inbox.receive(&first) else {
+    inbox.receive(second);
+    let Receipt::Arrived { released, .. } = inbox.receive(first) else {
         panic!()
     };
     let after = first.chain_after(Chain::START);
