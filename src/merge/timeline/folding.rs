@@ -6,6 +6,7 @@ use super::prefix::{Extent, Prefix};
 use super::rarely::{Rarely, absent};
 use super::rows::Fate;
 use super::rule::Rule;
+use super::run::unknown;
 use super::view::FoldView;
 use super::{FoldOutcome, Timeline, Unresolved};
 use crate::event::{EventId, OrderKey};
@@ -200,8 +201,15 @@ impl Timeline {
             if until.is_some_and(|until| self.rows.key(slot) >= Some(until)) {
                 break;
             }
+            if self.folds_in_one_go() {
+                place = self.fold_run(place, until, rule, outcome)?;
+                continue;
+            }
             self.step(slot, rule, outcome)?;
-            self.lay_checkpoint(slot, rule);
+            let payload = self.rows.row(slot).map(|row| row.event.payload().len());
+            if self.pace.count(1, payload.unwrap_or_default()) {
+                self.lay_checkpoint(rule);
+            }
             place = next;
         }
         Ok(())
@@ -262,7 +270,7 @@ impl Timeline {
     /// Finds out which events the prefix holds, once the rule has asked for rivals: they are looked
     /// for among those before an event as far back as the last one that it is known to have seen with
     /// all before it. Costs a pass over the prefix, once.
-    fn find_extent(&mut self) {
+    pub(super) fn find_extent(&mut self) {
         if self.fold.odd.asker.is_none() {
             return;
         }
@@ -293,7 +301,7 @@ impl Timeline {
 
     /// Whether each writer's events came and lie in the order of seqs, all valid, none of them
     /// standing for another: then what an event saw shows in when it came.
-    fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         !self.rows.is_astray() && self.replacements.is_empty() && self.strays.is_empty()
     }
 
@@ -331,7 +339,7 @@ impl Timeline {
         };
         let doubtful = self.fold.odd.doubtful == Some(row.event.id());
         self.costs.applies += 1;
-        let result = try_event(&mut prefix.state, &view, doubtful, rule.guard);
+        let result = try_event(&mut prefix.state, &view, doubtful, rule);
         if view.asked.get() {
             self.fold.asked(Some(row.event.order_key()));
         }
@@ -403,13 +411,13 @@ fn try_event(
     state: &mut ErasedState,
     view: &FoldView<'_>,
     doubtful: bool,
-    guard: &dyn Guard,
+    rule: Rule<'_>,
 ) -> Result<Folded, Failure> {
-    let (resolver, event) = (view.resolver, view.event);
+    let (resolver, event) = (rule.resolver, view.event);
     let mut known = true;
     let mut folded = None;
     let mut copy = None;
-    let ran = guard.run(&mut || {
+    let ran = rule.guard.run(&mut || {
         known = resolver.knows(event.event_type());
         if !known {
             return;
@@ -437,11 +445,7 @@ fn try_event(
             Ok(folded)
         }
         None => Err(Failure {
-            why: Unresolved::UnknownEventType {
-                event: event.id(),
-                event_type: event.event_type().clone(),
-                resolver: resolver.id(),
-            },
+            why: unknown(event, rule),
             spoilt: false,
         }),
     }

@@ -25,6 +25,20 @@ impl Pace {
     pub(super) fn restart(&mut self) {
         (self.events, self.bytes) = (0, 0);
     }
+
+    /// Counts events that were folded. Whether a checkpoint may be due.
+    pub(super) fn count(&mut self, events: usize, payload_bytes: usize) -> bool {
+        let is_due = self.is_due_after(events, payload_bytes);
+        self.events += events;
+        self.bytes += payload_bytes + events * EVENT_WEIGHT;
+        is_due
+    }
+
+    /// Whether one may be due once so many have been folded.
+    pub(super) fn is_due_after(&self, events: usize, payload_bytes: usize) -> bool {
+        let bytes = self.bytes + payload_bytes + events * EVENT_WEIGHT;
+        self.events + events >= CHECKPOINT_EVENTS_MIN && bytes >= self.state_bytes
+    }
 }
 
 /// What folding one event costs whatever it holds, counted as bytes of a copied state.
@@ -205,20 +219,11 @@ impl Timeline {
         }
     }
 
-    /// Lays a checkpoint behind an event that was just folded, if what was folded since the last one
+    /// Lays a checkpoint behind the event that was just folded, if what was folded since the last one
     /// is worth a copy of the state.
-    pub(super) fn lay_checkpoint(&mut self, slot: usize, rule: Rule<'_>) {
+    pub(super) fn lay_checkpoint(&mut self, rule: Rule<'_>) {
         if !self.complete || self.avoided.has(Shortcut::Checkpoint) {
-            return;
-        }
-        let payload = self
-            .rows
-            .row(slot)
-            .map_or(0, |row| row.event.payload().len());
-        let pace = &mut self.pace;
-        pace.events += 1;
-        pace.bytes += payload + EVENT_WEIGHT;
-        if pace.events < CHECKPOINT_EVENTS_MIN || pace.bytes < pace.state_bytes {
+            self.pace.restart();
             return;
         }
         // Where events commute and none asks for its rivals, nothing ever goes back.

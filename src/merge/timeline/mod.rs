@@ -27,6 +27,7 @@ mod replacements;
 mod replay;
 mod rows;
 mod rule;
+mod run;
 mod skipping;
 mod standing;
 mod stored;

@@ -1,7 +1,8 @@
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use super::rows::Rows;
-use crate::event::OrderKey;
+use crate::event::{OrderKey, Timestamp};
 
 /// The slots of an aggregate's events in canonical order.
 ///
@@ -21,6 +22,9 @@ pub(super) struct Order {
 /// An aggregate's events in memory are fewer than 2^32 by far.
 type Slot = u32;
 
+/// A slot with the stamp of its event, so that only ties look further.
+type Stamped = (Timestamp, Slot);
+
 /// A place between two events of an order, as long as nothing is put into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
@@ -36,19 +40,13 @@ const MANY: usize = 8;
 impl Order {
     /// Puts slots in order that are distinct and whose events are known; no other one belongs to it.
     pub(super) fn sorted(slots: impl IntoIterator<Item = usize>, rows: &Rows) -> Self {
-        let with_key = |slot| Some((rows.key(slot)?, narrow(slot)));
-        let mut slots: Vec<_> = slots.into_iter().filter_map(with_key).collect();
-        slots.sort_unstable();
-        if mutant!("tie-broken-by-arrival") {
-            slots.sort_by_key(|(key, slot)| (key.timestamp, *slot));
-        }
+        let mut slots = stamped(slots, rows.len(), rows);
+        slots.sort_unstable_by(|one, other| compare(*one, *other, rows));
         let mut order = Self {
             settled: rows.len(),
             ..Self::default()
         };
-        for (_, slot) in slots {
-            order.push(slot);
-        }
+        order.append(&slots);
         order
     }
 
@@ -58,30 +56,44 @@ impl Order {
     }
 
     /// Puts in its place what has come, before anything else here is asked but the length. Costs a
-    /// search and the move of one run for each, or one sort where they are many.
+    /// search and the move of one run for each that is not at the end, or one sort where they are many.
     pub(super) fn settle(&mut self, rows: &Rows) {
         let new = core::mem::replace(&mut self.settled, rows.len())..rows.len();
-        let mut last = self.last().and_then(|slot| rows.key(slot));
-        let mut aside = Vec::new();
-        for slot in new.filter(|slot| rows.is_valid(*slot)) {
-            self.len -= 1;
-            let key = rows.key(slot);
-            let stamp = |key: Option<OrderKey>| key.map(|key| key.timestamp);
-            let is_tie = mutant!("tie-broken-by-arrival") && stamp(last) == stamp(key);
-            if last < key || is_tie {
-                self.push(narrow(slot));
-                last = key;
-            } else {
-                aside.push(slot);
-            }
-        }
-        if aside.len() > self.len / MANY {
-            let runs = core::mem::take(&mut self.runs).into_iter().flatten();
-            *self = Self::sorted(runs.map(widen).chain(aside), rows);
+        if new.is_empty() {
             return;
         }
-        for slot in aside {
-            self.put(narrow(slot), rows);
+        let last = self.last().and_then(|last| with_stamp(last, rows));
+        // Whoever looks after each event finds one, mostly at the end.
+        if new.len() == 1
+            && let Some(next) = with_stamp(new.start, rows)
+            && rows.is_valid(new.start)
+            && is_behind(next, last, rows)
+        {
+            self.len -= 1;
+            self.append(&[next]);
+            return;
+        }
+        let most = new.len();
+        let mut new = stamped(new.filter(|slot| rows.is_valid(*slot)), most, rows);
+        self.len -= new.len();
+        // Costs a look at each where they have come in order, as is usual.
+        new.sort_unstable_by(|one, other| compare(*one, *other, rows));
+        let behind = new.partition_point(|next| !is_behind(*next, last, rows));
+        let (aside, behind) = new.split_at(behind);
+        if aside.len() > (self.len + behind.len()) / MANY {
+            let most = self.len + new.len();
+            let runs = core::mem::take(&mut self.runs).into_iter().flatten();
+            let mut all = stamped(runs.map(widen), most, rows);
+            all.extend(&new);
+            // Two sorted pieces, which a stable sort merges.
+            all.sort_by(|one, other| compare(*one, *other, rows));
+            self.len = 0;
+            self.append(&all);
+            return;
+        }
+        self.append(behind);
+        for (_, slot) in aside {
+            self.put(*slot, rows);
         }
     }
 
@@ -99,17 +111,22 @@ impl Order {
         }
     }
 
-    fn push(&mut self, slot: Slot) {
-        self.len += 1;
-        match self.runs.last_mut() {
-            Some(run) if run.len() < RUN => run.push(slot),
-            _ => {
+    /// Adds slots behind all others.
+    fn append(&mut self, slots: &[Stamped]) {
+        self.len += slots.len();
+        let mut rest = slots;
+        while !rest.is_empty() {
+            let Some(run) = self.runs.last_mut().filter(|run| run.len() < RUN) else {
                 // Most orders are one run.
                 if self.runs.is_empty() {
                     self.runs.reserve_exact(1);
                 }
-                self.runs.push(Vec::from([slot]));
-            }
+                self.runs.push(Vec::new());
+                continue;
+            };
+            let (now, later) = rest.split_at(rest.len().min(RUN - run.len()));
+            run.extend(now.iter().map(|(_, slot)| *slot));
+            rest = later;
         }
     }
 
@@ -167,6 +184,34 @@ impl Order {
     }
 }
 
+fn with_stamp(slot: usize, rows: &Rows) -> Option<Stamped> {
+    Some((rows.row(slot)?.event.timestamp(), narrow(slot)))
+}
+
+/// Slots with their stamps, so many at most.
+fn stamped(slots: impl IntoIterator<Item = usize>, most: usize, rows: &Rows) -> Vec<Stamped> {
+    let mut stamped = Vec::with_capacity(most);
+    let slots = slots.into_iter();
+    stamped.extend(slots.filter_map(|slot| with_stamp(slot, rows)));
+    stamped
+}
+
+/// How two slots stand to each other in canonical order.
+fn compare(one: Stamped, other: Stamped, rows: &Rows) -> Ordering {
+    let key = |(_, slot)| rows.key(widen(slot));
+    one.0.cmp(&other.0).then_with(|| {
+        if mutant!("tie-broken-by-arrival") {
+            return one.1.cmp(&other.1);
+        }
+        key(one).cmp(&key(other))
+    })
+}
+
+/// Whether a slot lies behind what was the last one so far.
+fn is_behind(next: Stamped, last: Option<Stamped>, rows: &Rows) -> bool {
+    last.is_none_or(|last| compare(last, next, rows).is_lt())
+}
+
 fn narrow(slot: usize) -> Slot {
     Slot::try_from(slot).unwrap_or(Slot::MAX)
 }
@@ -181,7 +226,7 @@ mod tests {
     use super::*;
     use crate::event::{
         AggregateId, CommitSpan, Event, EventId, EventParts, EventType, Heads, Metadata, Payload,
-        ReplicaId, Seq, Timestamp,
+        ReplicaId, Seq,
     };
 
     fn event(number: u64, stamp: u64) -> Event {

@@ -71,6 +71,9 @@ impl Fate {
     }
 }
 
+/// Room for so many at first, and for as many more the second time.
+const ROWS: usize = 4;
+
 impl Rows {
     /// Takes an event that is not here, of the writer with this number if it has one, and returns its
     /// slot. A valid one is a head.
@@ -101,7 +104,7 @@ impl Rows {
         self.event_bytes += event.memory_bytes();
         // Most aggregates are small, and there are many of them.
         if slot == self.arrived.capacity() {
-            self.arrived.reserve_exact((slot / 2).max(2));
+            self.arrived.reserve_exact((slot / 2).max(ROWS));
         }
         self.arrived.push(Row {
             event,

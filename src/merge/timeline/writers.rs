@@ -109,6 +109,10 @@ impl Writers {
             return number;
         }
         let number = self.each.len();
+        // Most aggregates have no more.
+        if number == 0 {
+            self.each.reserve_exact(2);
+        }
         self.each.push(Writer {
             replica,
             newest: None,
