@@ -13,7 +13,7 @@ mod shelf;
 mod tier;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use self::saving::threshold;
@@ -51,8 +51,9 @@ pub(super) struct Cache {
     more_unresolved: bool,
     /// Something in memory was found to have no state.
     has_met_unresolved: bool,
-    /// Aggregates in which late events were applied where they came.
-    placed: BTreeSet<AggregateId>,
+    /// Aggregates in which late events were applied where they came, in the order in which that was
+    /// seen.
+    placed: VecDeque<AggregateId>,
     /// Something that was in memory is not there any more.
     has_let_go: bool,
 }
@@ -74,9 +75,16 @@ struct Hot {
     tier: Tier,
     /// The first event that was integrated since the last fold.
     unfolded: Option<EventId>,
+    /// It is among those in which late events were applied where they came.
+    is_placed: bool,
 }
 
 impl Hot {
+    /// Whether late events were applied where they came and that is not known of it yet.
+    fn is_newly_placed(&mut self) -> bool {
+        !core::mem::replace(&mut self.is_placed, self.timeline.has_placed()) && self.is_placed
+    }
+
     /// Counts it anew, in a tier.
     fn count(&mut self, tier: Tier, bytes: &mut Tiers<usize>) {
         *bytes.of_mut(self.tier) -= self.bytes;
@@ -119,7 +127,7 @@ impl Cache {
             unresolved: BTreeMap::new(),
             more_unresolved: false,
             has_met_unresolved: false,
-            placed: BTreeSet::new(),
+            placed: VecDeque::new(),
             has_let_go: false,
         }
     }
@@ -158,6 +166,7 @@ impl Cache {
             saving: 0,
             tier,
             unfolded,
+            is_placed: false,
         };
         if hot.unsaved >= threshold() {
             self.due.insert(aggregate.clone());
@@ -258,16 +267,15 @@ impl Cache {
         fold: HowToFold,
         report: impl FnOnce(&Timeline, FoldOutcome) -> R,
     ) -> Option<R> {
-        let (reported, condition, has_placed) = self.with_hot(aggregate, |hot| {
-            let timeline = &mut hot.timeline;
-            let outcome = fold(timeline, guard);
-            let condition = timeline.condition().cloned();
-            let has_placed = timeline.has_placed();
+        let (reported, condition, is_placed) = self.with_hot(aggregate, |hot| {
+            let outcome = fold(&mut hot.timeline, guard);
+            let condition = hot.timeline.condition().cloned();
             hot.unfolded = None;
-            (report(timeline, outcome), condition, has_placed)
+            let reported = report(&hot.timeline, outcome);
+            (reported, condition, hot.is_newly_placed())
         })?;
-        if has_placed {
-            self.placed.insert(aggregate.clone());
+        if is_placed {
+            self.placed.push_back(aggregate.clone());
         }
         self.note_condition(aggregate, condition);
         Some(reported)
@@ -311,8 +319,14 @@ impl Cache {
     /// Aggregates in which late events were applied where they came since this was last asked, so
     /// many at most.
     pub(super) fn take_placed(&mut self, most: usize) -> Vec<AggregateId> {
-        let names = core::iter::from_fn(|| self.placed.pop_first());
-        names.take(most).collect()
+        let most = most.min(self.placed.len());
+        let names: Vec<AggregateId> = self.placed.drain(..most).collect();
+        for name in &names {
+            if let Some(Slot::Hot(hot)) = self.slots.named_mut(name) {
+                hot.is_placed = false;
+            }
+        }
+        names
     }
 
     /// Another hot aggregate each time, all of them in turn.

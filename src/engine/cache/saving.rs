@@ -76,8 +76,8 @@ impl Cache {
         };
         let outcome = fold(&mut hot.timeline, guard);
         hot.unfolded = None;
-        if hot.timeline.has_placed() {
-            self.placed.insert(aggregate.clone());
+        if hot.is_newly_placed() {
+            self.placed.push_back(aggregate.clone());
         }
         hot.count(hot.tier, &mut self.bytes);
         self.has_met_unresolved |= lacks_state(&hot.timeline);

@@ -1,6 +1,5 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::Timeline;
@@ -158,15 +157,9 @@ impl Timeline {
     /// Whether an event shares keys with a concurrent one that was here before it. Most that do
     /// share them with a head.
     fn meets_another(&mut self, slot: usize, rule: Rule<'_>) -> Option<bool> {
-        let past = self.past.of(slot, &self.rows);
-        let unseen = |id: &EventId| !past.contains(*id);
-        let heads = self.rows.writers().heads().into_iter();
-        let heads = heads.map(|(id, _)| id).filter(unseen);
-        let heads = heads.filter_map(|id| self.rows.slot(id));
-        let heads = heads.filter(|head| *head < slot && self.is_in_order(*head));
-        let heads: Vec<usize> = heads.take(HEADS_LOOK).collect();
+        let heads = self.unseen_heads(slot);
         let footprint = self.footprint(slot, rule)?;
-        for head in heads {
+        for head in heads.into_iter().flatten() {
             if self.footprint(head, rule)?.overlaps(&footprint) {
                 return Some(true);
             }
@@ -174,6 +167,26 @@ impl Timeline {
         self.cover(slot, slot, rule)?;
         self.index.until = slot + 1;
         self.touch(slot, &footprint)
+    }
+
+    /// Slots of some heads that came before an event which has not seen them.
+    fn unseen_heads(&mut self, slot: usize) -> [Option<usize>; HEADS_LOOK] {
+        let is_plain = self.is_plain();
+        let (rows, past) = (&self.rows, &mut self.past);
+        let mut is_unseen = |id: EventId| {
+            let saw = rows.saw(slot, id, is_plain);
+            !saw.unwrap_or_else(|| past.of(slot, rows).contains(id))
+        };
+        let heads = rows.writers().heads_in_any_order();
+        let heads = heads.filter_map(|id| {
+            let head = rows.slot(id).filter(|head| *head < slot)?;
+            (rows.is_in_order(head) && is_unseen(id)).then_some(head)
+        });
+        let mut some = [None; HEADS_LOOK];
+        for (place, head) in some.iter_mut().zip(heads) {
+            *place = Some(head);
+        }
+        some
     }
 
     /// Whether the index takes notice of an event: of each that is folded, refused or not.
@@ -310,7 +323,6 @@ impl Timeline {
 
     /// Whether the event at a slot is one that is folded: valid and not skipped.
     pub(super) fn is_in_order(&self, slot: usize) -> bool {
-        let fate = self.rows.row(slot).map(|row| &row.fate);
-        fate.is_some_and(|fate| !matches!(fate, Fate::Invalid(_) | Fate::Replaced(_)))
+        self.rows.is_in_order(slot)
     }
 }

@@ -191,6 +191,12 @@ impl Rows {
         fate.is_some_and(|fate| !matches!(fate, Fate::Invalid(_)))
     }
 
+    /// Whether the event at a slot is one that is folded: valid and not skipped.
+    pub(super) fn is_in_order(&self, slot: usize) -> bool {
+        let fate = self.row(slot).map(|row| &row.fate);
+        fate.is_some_and(|fate| !matches!(fate, Fate::Invalid(_) | Fate::Replaced(_)))
+    }
+
     pub(super) fn iter(&self) -> core::slice::Iter<'_, Row> {
         self.arrived.iter()
     }

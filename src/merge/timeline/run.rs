@@ -180,7 +180,8 @@ pub(super) fn unknown(event: &Event, rule: Rule<'_>) -> Unresolved {
     }
 }
 
-#[cfg(all(test, feature = "std"))]
+#[cfg(test)]
+#[cfg(feature = "std")]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -246,12 +247,12 @@ mod tests {
             ReplicaId::new(u64::try_from(at).unwrap(), 0),
             Seq::new(n).unwrap(),
         );
-        let heads = if random >> 50 & 3 == 0 {
+        let heads = if (random >> 50).is_multiple_of(4) {
             (all.heads_for_write(id.replica), all.latest())
         } else {
             (seen[at].heads_for_write(id.replica), seen[at].latest())
         };
-        let millis = heads.1.map_or(0, |last| last.millis()) + 1 + (random >> 20) % 5;
+        let millis = heads.1.map_or(0, Timestamp::millis) + 1 + (random >> 20) % 5;
         let event = Event::assemble(EventParts {
             id,
             commit: CommitSpan::new(id.seq, 1).unwrap(),
@@ -267,7 +268,7 @@ mod tests {
         let event = event.unwrap();
         let tag = ChainTag::from_bits(1);
         // What it names may not be there alone: a writer's view is all of it then.
-        if random >> 50 & 3 == 0 {
+        if (random >> 50).is_multiple_of(4) {
             seen[at] = Timeline::with_history(
                 all.aggregate().clone(),
                 None,
@@ -301,7 +302,7 @@ mod tests {
                 let tag = ChainTag::from_bits(1);
                 let added = quick.integrate(event.clone(), tag);
                 assert_eq!(slow.integrate(event, tag), added);
-                if random >> 30 & 15 != 0 {
+                if !(random >> 30).is_multiple_of(16) {
                     continue;
                 }
                 slow.fold.odd.doubtful.get_or_insert(nobody);

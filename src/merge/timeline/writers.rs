@@ -245,15 +245,24 @@ impl Writers {
 
     /// The heads in the order of ids. Costs a sort.
     pub(super) fn heads(&self) -> Vec<(EventId, Known)> {
+        let mut heads: Vec<_> = self.each_head().collect();
+        heads.sort_unstable_by_key(|(id, _)| *id);
+        heads
+    }
+
+    /// The heads, in an order that must not show.
+    pub(super) fn heads_in_any_order(&self) -> impl Iterator<Item = EventId> {
+        self.each_head().map(|(id, _)| id)
+    }
+
+    fn each_head(&self) -> impl Iterator<Item = (EventId, Known)> {
         let heads = self.each.iter().filter(|writer| writer.last.is_head);
         let heads = heads.filter_map(|writer| {
             let id = EventId::new(writer.replica, writer.last.seq?);
             Some((id, writer.last.known))
         });
         let odd = self.odd.iter().flat_map(|odd| odd.heads.iter());
-        let mut heads: Vec<_> = heads.chain(odd.map(|(id, known)| (*id, *known))).collect();
-        heads.sort_unstable_by_key(|(id, _)| *id);
-        heads
+        heads.chain(odd.map(|(id, known)| (*id, *known)))
     }
 
     /// Whether an event is in the past of the heads, or one.
