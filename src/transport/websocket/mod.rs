@@ -2,9 +2,8 @@
 //!
 //! [`WebSocketTransport`] dials `ws://` addresses. A listener reads the head of the HTTP request
 //! itself, judges it with [`Upgrade::check`] and turns the connection into a link with [`accept`].
-//! Invariant: one connection buffers a few KiB while it is idle and a few more frames' worth of pieces while it
-//! is not, and one that breaks the
-//! protocol hears why (1002, 1003 or 1009) before it is closed.
+//! Invariant: one connection keeps a KiB or two while it is idle, and some tens of KiB while much
+//! comes (`Bites`); one that breaks the protocol hears why (1002, 1003 or 1009) before it is closed.
 //!
 //! Knows neither HTTP routes nor TLS, which a proxy in front terminates.
 
