@@ -72,12 +72,13 @@ pub(crate) fn frames(commits: &[Vec<&[u8]>], at_once: bool) -> Vec<Bytes> {
     let mut hub = Some(open(&far, 1, Registry::new()));
     let mut replica = open(&near, 2, Registry::new());
     let mut sent = Vec::new();
+    let mut outside = OUTSIDE;
     let mut give = |hub: &mut Engine, replica: &mut Engine, first: Option<Input>| {
         let mut inputs: VecDeque<(bool, Input)> = first.into_iter().map(|i| (true, i)).collect();
         loop {
             while let Some((to_hub, input)) = inputs.pop_front() {
                 let engine = if to_hub { &mut *hub } else { &mut *replica };
-                engine.handle(OUTSIDE, input);
+                engine.handle(outside, input);
             }
             while let Some(effect) = hub.poll_effect() {
                 if let Effect::Send { frame, .. } = &effect {
@@ -96,8 +97,12 @@ pub(crate) fn frames(commits: &[Vec<&[u8]>], at_once: bool) -> Vec<Bytes> {
                 }
             }
             if inputs.is_empty() {
-                let due = hub.deadline().filter(|due| *due == OUTSIDE.now.mono_ms);
-                let Some(_) = due else { break };
+                // What is gathered for a moment is sent in it; nothing else is due so soon.
+                let due = hub.deadline();
+                let Some(due) = due.filter(|due| *due <= outside.now.mono_ms + 1) else {
+                    break;
+                };
+                outside.now.mono_ms = due.max(outside.now.mono_ms);
                 inputs.push_back((true, Input::Tick));
             }
         }

@@ -40,6 +40,8 @@ pub(crate) struct Node {
     pub(crate) out: VecDeque<(LinkId, Bytes)>,
     answers: VecDeque<Input>,
     tickets: u64,
+    /// Its time.
+    mono_ms: u64,
 }
 
 /// One end of a connection.
@@ -93,13 +95,14 @@ impl Node {
             lineage: Lineage::from_bits(7),
         };
         let guard = Arc::new(Unguarded);
-        let engine = Engine::open(opening, &birth, registry, guard, CACHE_BYTES, outside());
+        let engine = Engine::open(opening, &birth, registry, guard, CACHE_BYTES, outside(0));
         let mut node = Self {
             engine,
             store,
             out: VecDeque::new(),
             answers: VecDeque::new(),
             tickets: 0,
+            mono_ms: 0,
         };
         node.carry_out();
         node
@@ -107,10 +110,10 @@ impl Node {
 
     /// Gives the engine an input and sees to it that everything that follows is done.
     pub(crate) fn give(&mut self, input: Input) {
-        self.engine.handle(outside(), input);
+        self.engine.handle(outside(self.mono_ms), input);
         self.carry_out();
         while let Some(answer) = self.next_answer() {
-            self.engine.handle(outside(), answer);
+            self.engine.handle(outside(self.mono_ms), answer);
             self.carry_out();
         }
     }
@@ -120,8 +123,10 @@ impl Node {
         let answer = self.answers.pop_front();
         answer.or_else(|| {
             let due = self.engine.deadline();
-            due.filter(|due| *due <= outside().now.mono_ms)
-                .map(|_| Input::Tick)
+            // What is gathered for a moment is sent in it; nothing else is due so soon.
+            let due = due.filter(|due| *due <= self.mono_ms + 1)?;
+            self.mono_ms = self.mono_ms.max(due);
+            Some(Input::Tick)
         })
     }
 
@@ -217,11 +222,11 @@ fn now<T>(answer: impl Future<Output = T>) -> Done<T> {
 }
 
 /// Time stands still, a while after everything was written.
-fn outside() -> Outside {
+fn outside(mono_ms: u64) -> Outside {
     Outside {
         now: Now {
             wall_ms: START_MS + 1_000_000_000,
-            mono_ms: 0,
+            mono_ms,
         },
         entropy: 1,
     }
