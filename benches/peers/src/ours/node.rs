@@ -221,7 +221,7 @@ fn now<T>(answer: impl Future<Output = T>) -> Done<T> {
         .ok_or_else(|| "the store in memory has to wait".into())
 }
 
-/// Time stands still, a while after everything was written.
+/// It is a while after everything was written.
 fn outside(mono_ms: u64) -> Outside {
     Outside {
         now: Now {
