@@ -7,11 +7,12 @@ use super::reading::Pending;
 use super::record::RecordWaiting;
 use super::writer::{Then, WriteItem};
 use super::{Effect, Engine, Failure, LinkId};
+use crate::clock;
 use crate::event::{
     Commit, CommitSpan, Event, EventId, EventParts, Head, Heads, Metadata, Seq, Timestamp,
 };
 use crate::log::{Durability, IdRange, Page, ReadLimit};
-use crate::protocol::Input;
+use crate::protocol::{Input, Reason};
 
 /// Refused commits that are about to be written again.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ struct Refusal {
     commit: EventId,
     /// The refusing end's wall clock.
     clock_ms: u64,
+    why: Reason,
 }
 
 /// A peer refuses this replica's commits from one on; they are written again under a new
@@ -45,11 +47,13 @@ impl Engine {
         state: &mut LinkState,
         commit: EventId,
         clock_ms: u64,
+        why: Reason,
     ) {
         let refusal = Refusal {
             link,
             commit,
             clock_ms,
+            why,
         };
         if self.peers.is_withdrawn(commit) {
             // Written again since it was sent.
@@ -131,10 +135,16 @@ impl Engine {
         let Some(restamping) = self.restamping.take() else {
             return;
         };
+        if restamping.refusal.is_final(page, looked) {
+            self.with_link(restamping.refusal.link, |_, state| state.stuck = true);
+            self.go_on_after_restamp(restamping);
+            return;
+        }
         let Refusal {
             link,
             commit,
             clock_ms,
+            ..
         } = restamping.refusal;
         self.renew_incarnation();
         let ahead = self.now.wall_ms.saturating_sub(clock_ms);
@@ -183,7 +193,13 @@ impl Engine {
         }
         for refusal in restamping.later {
             self.with_link(refusal.link, |engine, state| {
-                engine.on_refused(refusal.link, state, refusal.commit, refusal.clock_ms);
+                let Refusal {
+                    link,
+                    commit,
+                    clock_ms,
+                    why,
+                } = refusal;
+                engine.on_refused(link, state, commit, clock_ms, why);
             });
         }
     }
@@ -198,19 +214,7 @@ impl Engine {
     ) -> Option<Commit> {
         let (first, mut chain) = self.identity.next(self.inbox.received())?;
         let span = CommitSpan::new(first.seq, commit.events().len()).ok()?;
-        let named = commit
-            .events()
-            .iter()
-            .flat_map(|event| event.heads().iter());
-        // What it names of itself is stamped with it.
-        let inside = |id: EventId| id.replica == commit.replica() && commit.span().contains(id.seq);
-        let floor = named
-            .filter(|head| !inside(head.id))
-            .filter_map(|head| match renamed.get(&head.id) {
-                Some((_, timestamp)) => Some(*timestamp),
-                None => looked.get(&head.id).map(|known| known.timestamp),
-            })
-            .max();
+        let floor = floor(commit, renamed, looked);
         let wall = self.now.wall_ms.saturating_add_signed(self.clock_offset_ms);
         let timestamp = self.clock.tick(wall, floor).ok()?;
         let mut events = Vec::with_capacity(commit.events().len());
@@ -248,5 +252,112 @@ impl Engine {
             next = id.seq.next();
         }
         Commit::new(events).ok()
+    }
+}
+
+impl Refusal {
+    /// Whether the peer would have taken the commit, had it known of its past what is known here. It holds
+    /// another branch of that, whose tag is the same by chance, and what is written again would be
+    /// refused again, for ever.
+    fn is_final(&self, page: &Page, looked: &Looked) -> bool {
+        let mut commits = page.entries.iter().map(|(_, entry)| &entry.commit);
+        let refused = commits.find(|commit| commit.id() == self.commit);
+        let is_lifted = |commit: &Commit| {
+            let past = floor(commit, &BTreeMap::new(), looked);
+            clock::first_hop_skew(commit.timestamp(), self.clock_ms, past).is_none()
+        };
+        matches!(self.why, Reason::ClockSkew { .. }) && refused.is_some_and(is_lifted)
+    }
+}
+
+/// The latest stamp of what a commit names outside itself: what it names of itself is stamped with it.
+fn floor(
+    commit: &Commit,
+    renamed: &BTreeMap<EventId, (Head, Timestamp)>,
+    looked: &Looked,
+) -> Option<Timestamp> {
+    let heads = commit.events().iter().flat_map(Event::heads);
+    let inside = |id: EventId| id.replica == commit.replica() && commit.span().contains(id.seq);
+    let stamps =
+        heads
+            .filter(|head| !inside(head.id))
+            .filter_map(|head| match renamed.get(&head.id) {
+                Some((_, timestamp)) => Some(*timestamp),
+                None => looked.get(&head.id).map(|known| known.timestamp),
+            });
+    stamps.max()
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::event::{Chain, ChainTag, Digest, Payload, ReplicaId};
+    use crate::limits::DRIFT_MS_MAX;
+    use crate::log::{Entry, EntryKind, Known};
+
+    const FAR: u64 = 10 * DRIFT_MS_MAX;
+
+    fn id(writer: u64) -> EventId {
+        EventId::new(ReplicaId::new(writer, 1), Seq::FIRST)
+    }
+
+    /// A page with a commit of the second writer on an event of the first.
+    fn page(timestamp: Timestamp) -> Page {
+        let tag = ChainTag::from_bits(7);
+        let event = Event::assemble(EventParts {
+            id: id(2),
+            commit: CommitSpan::new(Seq::FIRST, 1).unwrap(),
+            timestamp,
+            written_ms: 1,
+            aggregate: "a/1".parse().unwrap(),
+            event_type: "set".parse().unwrap(),
+            heads: Heads::new(vec![Head { id: id(1), tag }]).unwrap(),
+            replaces: None,
+            metadata: Metadata::new(),
+            payload: Payload::from_bytes(vec![1].into()).unwrap(),
+        });
+        let entry = Entry {
+            commit: Commit::new(vec![event.unwrap()]).unwrap(),
+            kind: EntryKind::Ready,
+            from: None,
+            chain_before: Some(Chain::START),
+        };
+        Page {
+            entries: vec![(0, entry)],
+            next: 1,
+        }
+    }
+
+    fn is_final(why: Reason, past: Timestamp, stamped: Timestamp) -> bool {
+        let known = Known {
+            digest: Digest::of(b"past"),
+            chain: None,
+            timestamp: past,
+        };
+        let refusal = Refusal {
+            link: LinkId(1),
+            commit: id(2),
+            clock_ms: 0,
+            why,
+        };
+        refusal.is_final(&page(stamped), &Looked::from([(id(1), known)]))
+    }
+
+    #[test]
+    fn what_its_past_forces_to_a_stamp_is_not_written_again_for_it() {
+        let skewed = Reason::ClockSkew {
+            ahead_ms: FAR,
+            max_ms: DRIFT_MS_MAX,
+        };
+        let far = Timestamp::at_millis(FAR);
+        let lifted = far.next().unwrap();
+        assert!(is_final(skewed, far, lifted));
+        // A clock that was ahead gave it a later stamp, or its past lies behind: it can be lower.
+        assert!(!is_final(skewed, far, lifted.next().unwrap()));
+        assert!(!is_final(skewed, Timestamp::at_millis(1), lifted));
+        // Another name is what is wanted, not another stamp.
+        assert!(!is_final(Reason::Forked, far, lifted));
     }
 }

@@ -393,7 +393,7 @@ impl Engine {
                 });
                 // What was caught up with is to be sent anew.
                 state.caught_up = false;
-                self.on_refused(link, state, commit, clock_ms);
+                self.on_refused(link, state, commit, clock_ms, why);
             }
             Output::PeerCaughtUp => self.peer_caught_up(state),
             Output::CaughtUp => state.caught_up = true,

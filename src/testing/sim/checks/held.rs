@@ -50,14 +50,21 @@ impl World {
     }
 
     /// A large commit goes on behind the parts that the listener has stored. It tells of one commit, so
-    /// this holds where it has parts of no other.
-    pub(crate) fn check_parts(&self, connection: usize, from: usize, commit: EventId, index: u32) {
-        let ends = &self.connections[connection].ends;
-        let staged = &ends[1 - from].staged;
+    /// this holds where it has parts of no other, and as long as it is sent no other, for which these
+    /// would be let go.
+    pub(crate) fn check_parts(
+        &mut self,
+        connection: usize,
+        from: usize,
+        commit: EventId,
+        index: u32,
+    ) {
+        let ends = &mut self.connections[connection].ends;
         let sender = self.nodes[ends[from].node]
             .engine
             .as_ref()
             .map(Engine::replica);
+        let staged = &mut ends[1 - from].staged;
         let is_one = staged.iter().all(|(_, other, _)| *other == commit);
         let is_there = |(peer, _, part): &(ReplicaId, EventId, u32)| {
             Some(*peer) == sender && *part == index && index == 0
@@ -67,6 +74,7 @@ impl World {
             !again,
             "{commit} is sent from its beginning, but has parts there"
         );
+        staged.retain(|(peer, other, _)| Some(*peer) != sender || *other == commit);
     }
 
     /// Over how many connections of a replica summaries were told; nothing while there is such a one.
