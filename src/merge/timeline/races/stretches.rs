@@ -16,7 +16,8 @@ pub(super) struct Stretches {
     pub(super) order: Vec<usize>,
     /// For each place of the order: whether the event there saw everything before it.
     saw_all: Vec<bool>,
-    /// Whether a skipped event is [odd](is_odd).
+    /// Whether a skipped event is [odd](is_odd), or one that comes before its writer's previous one: it
+    /// may have seen everything before it and is odd all the same.
     pub(super) is_odd: bool,
     /// Where each stretch begins: no event in it or behind it is concurrent with one before it.
     begins: Vec<usize>,
@@ -110,6 +111,9 @@ impl Walk<'_> {
             *self.known.get_mut(slot)? = seen_to;
             return None;
         }
+        let previous = self.rows.previous(row.event.id());
+        let previous = previous.and_then(|id| self.rows.key(self.rows.slot(id)?));
+        self.is_odd |= previous.is_some_and(|key| key > row.event.order_key());
         if behind_skipped && !self.maximal.is_empty() {
             let (rows, past) = (self.rows, &mut *self.past);
             let vector = past.of(slot, rows);
