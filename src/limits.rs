@@ -96,12 +96,6 @@ pub const EPOCHS_MAX: usize = 1024;
 pub const PAGE_ENTRIES_MAX: usize = 512;
 /// Bytes of one page read from a store's log; it holds at least one entry. Local.
 pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
-/// Turns that the thread of a store gives to others before it falls asleep, where staying awake has
-/// paid. Local; 60 us, in which a core that sleeps would be woken.
-pub const AWAKE_TURNS_MAX: u32 = 200;
-/// Waits in which it falls asleep at once, after others in vain. Local; what is left of such waits
-/// is then one in 64.
-pub const VAIN_WAITS_MAX: u32 = 63;
 /// Bytes of timelines a replica keeps in memory before the coldest leave. Local.
 pub const CACHE_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of the commits that one group write gathers; a single larger commit is a group of its own.

@@ -19,7 +19,6 @@ mod loose;
 mod manifest;
 mod mark;
 mod pages;
-mod patience;
 mod reader;
 mod recent;
 mod recovery;

@@ -19,7 +19,6 @@ use super::folder::Folder;
 use super::fresh::{Drain, Fresh};
 use super::loose::Loose;
 use super::mark::Extent;
-use super::patience::Patience;
 use super::reader::{Reader, pair};
 use super::recovery::Recovered;
 use super::rows;
@@ -60,7 +59,6 @@ pub(super) struct Writer {
     fresh: Arc<RwLock<Fresh>>,
     drain: Drain,
     loose: Loose,
-    patience: Patience,
     begun: bool,
     poisoned: Option<String>,
     journal_bytes: u64,
@@ -98,7 +96,6 @@ impl Writer {
             fresh,
             drain: Drain::default(),
             loose: Loose::default(),
-            patience: Patience::default(),
             begun: false,
             poisoned: None,
             end,
@@ -144,7 +141,7 @@ impl Writer {
                 Err(mpsc::TryRecvError::Disconnected) => return None,
                 Err(mpsc::TryRecvError::Empty) => {
                     if !self.tidy() {
-                        return self.patience.wait(requests);
+                        return requests.recv().ok();
                     }
                 }
             }
