@@ -35,6 +35,8 @@ mod line;
 mod names;
 #[path = "session/packed.rs"]
 mod packed;
+#[path = "session/passing.rs"]
+mod passing;
 #[path = "session/refusal.rs"]
 mod refusal;
 #[path = "session/states.rs"]

@@ -8,7 +8,7 @@ use anabranch::engine::{
     Birth, Divergence, Effect, Engine, Finding, Input, LinkId, LinkOptions, Outside, Ticket,
 };
 use anabranch::event::{AggregateId, Digest, Draft};
-use anabranch::limits::{BATCH_EVENTS_MAX, CACHE_BYTES, DIGESTS_WAIT_MS};
+use anabranch::limits::{BATCH_EVENTS_MAX, CACHE_BYTES, DIGESTS_MS, DIGESTS_WAIT_MS};
 use anabranch::log::{Durability, Epoch};
 use anabranch::merge::{Shortcut, Shortcuts, Unguarded};
 use anabranch::protocol::{CloseCode, Direction, Lineage, Message, Role, decode_frame};
@@ -55,6 +55,10 @@ struct World {
     wires: BTreeMap<(usize, LinkId), (usize, LinkId)>,
     /// Nobody ever answers what states are.
     silent: bool,
+    /// Messages that told of states.
+    told: usize,
+    /// Which way events flow, as dialers want it.
+    direction: Direction,
     /// Inputs under way, in order for each node.
     under_way: Vec<VecDeque<Input>>,
 }
@@ -69,6 +73,8 @@ impl World {
             tickets: 0,
             wires: BTreeMap::new(),
             silent: false,
+            told: 0,
+            direction: BOTH,
             under_way: Vec::new(),
         };
         for number in 0..count {
@@ -130,6 +136,7 @@ impl World {
                 }
                 Effect::Send { frame, .. } if self.silent && is_about_states(&frame) => {}
                 Effect::Send { link, frame } => {
+                    self.told += usize::from(is_about_states(&frame));
                     let (to, link) = self.wires[&(number, link)];
                     self.under_way[to].push_back(Input::LinkFrame { link, frame });
                 }
@@ -153,7 +160,10 @@ impl World {
             (dialer, near, Role::Dialer),
         ] {
             let options = LinkOptions {
-                direction: BOTH,
+                direction: match role {
+                    Role::Dialer => self.direction,
+                    Role::Listener => BOTH,
+                },
                 batch_events: BATCH_EVENTS_MAX,
                 once: once && role == Role::Dialer,
                 address: None,
@@ -358,6 +368,28 @@ fn what_a_seed_finds_it_finds_again() {
     };
     let [one, other] = [0, 1].map(found);
     assert_eq!(one, other);
+}
+
+#[test]
+fn whoever_only_receives_tells_what_moved_all_the_same() {
+    let rule: fn() -> Registry = || Registry::new().with_default(FieldMerge);
+    let pull = Direction {
+        push: false,
+        pull: true,
+    };
+    for direction in [BOTH, pull] {
+        let mut world = World::new(3, 2, rule, CACHE_BYTES);
+        world.direction = direction;
+        world.connect(0, 1, false);
+        world.pass(3_000);
+        for write in 0..3 {
+            let told = world.told;
+            let edit = FieldEdit::new().set(["a"], &write).unwrap();
+            world.write(0, Draft::new("list/0", "tried", &edit).unwrap());
+            world.pass(DIGESTS_MS + 10);
+            assert!(world.told > told, "write {write}, {direction:?}");
+        }
+    }
 }
 
 #[test]

@@ -60,6 +60,10 @@ pub(crate) struct Pair {
     pub(crate) now: Now,
     /// Frames carried so far.
     pub(crate) carried: usize,
+    /// What was taken and is not for the peer is passed, if it may be.
+    pub(crate) passes: bool,
+    /// How often it was.
+    pub(crate) passed: usize,
 }
 
 impl Pair {
@@ -85,6 +89,8 @@ impl Pair {
             ends,
             now,
             carried: 0,
+            passes: false,
+            passed: 0,
         }
     }
 
@@ -98,7 +104,14 @@ impl Pair {
                 return;
             };
             for prepared in appended {
-                end.session.handle(now, Input::Appended(prepared));
+                let (from, next) = (prepared.from(), prepared.next());
+                let entries = prepared.entries().iter().map(|(at, entry)| (*at, entry));
+                if self.passes && !end.session.wants(entries) && end.session.may_pass(from, next) {
+                    end.session.pass(now, next);
+                    self.passed += 1;
+                } else {
+                    end.session.handle(now, Input::Appended(prepared));
+                }
             }
         }
         panic!("end {at} never rests");

@@ -135,6 +135,19 @@ impl Engine {
         }
     }
 
+    /// Whether a look at a connection would lead to nothing: it is no one-time sync, which may be done,
+    /// nothing is to be answered, and it tells nothing now and has its time for that if it needs one.
+    pub(in crate::engine) fn has_nothing_to_add(&self, state: &LinkState) -> bool {
+        let audit = &state.audit;
+        if state.options.once || audit.has_to_answer() {
+            return false;
+        }
+        match audit.due_ms {
+            Some(due) => state.is_live() && due > self.now.mono_ms,
+            None => !state.is_live() || !self.has_to_tell(audit),
+        }
+    }
+
     fn has_to_tell(&self, link: &LinkAudit) -> bool {
         !link.ready.is_empty()
             || !link.read.is_empty()

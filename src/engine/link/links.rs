@@ -3,6 +3,7 @@ use alloc::collections::BTreeMap;
 use core::ops::Bound;
 
 use super::LinkState;
+use crate::clock::Now;
 use crate::engine::LinkId;
 
 /// All connections. One that is worked on keeps its place, where nobody finds it meanwhile.
@@ -41,6 +42,13 @@ impl Links {
 
     pub(in crate::engine) fn lent(&mut self, link: LinkId) -> Option<&mut LinkState> {
         self.0.get_mut(&link)?.as_deref_mut()
+    }
+
+    /// Every connection goes on behind the log up to a position.
+    pub(super) fn pass(&mut self, now: Now, next: u64) {
+        for state in self.0.values_mut().flatten() {
+            state.session.pass(now, next);
+        }
     }
 
     /// All that nobody works on.

@@ -247,7 +247,7 @@ impl Engine {
         work(self, &mut state);
         self.drain(link, &mut state);
         if state.session.all_acked() {
-            state.report.pushed = state.session.status().sent.events;
+            state.report.pushed = state.session.sent_events();
         }
         if state.lacking.is_none()
             && let Some(theirs) = state.session.peer_summary()

@@ -114,7 +114,7 @@ impl Engine {
     }
 
     /// Offers what has become sendable to every connection, encoded once for all, as often as the
-    /// [pace](super::Pace) allows.
+    /// [pace](super::Pace) allows. What nobody is to be sent is passed at once.
     pub(in crate::engine) fn broadcast(&mut self) {
         if self.links.is_empty() {
             self.pace.begin();
@@ -124,11 +124,17 @@ impl Engine {
         let Some(epoch) = self.log.epochs.current() else {
             return;
         };
-        while let Some((from, next)) = self.log.to_offer()
-            && self
-                .pace
-                .admits(next.saturating_sub(from), self.now.mono_ms)
-        {
+        while let Some((from, next)) = self.log.to_offer() {
+            // What is gathered begins with something that somebody is to be sent.
+            if self.pace.due().is_none() && self.may_pass(from, next) {
+                self.links.pass(self.now, next);
+                self.log.offered();
+                continue;
+            }
+            let entries = next.saturating_sub(from);
+            if !self.pace.admits(entries, self.now.mono_ms) {
+                break;
+            }
             let prepared = Arc::new(self.prepared(epoch, from, next));
             self.log.offered();
             let mut link = self.links.next(None);
@@ -137,6 +143,16 @@ impl Engine {
                 link = self.links.next(Some(at));
             }
         }
+    }
+
+    /// Whether no connection has anything to send, ask or tell because of these positions.
+    fn may_pass(&self, from: u64, next: u64) -> bool {
+        let offered = self.log.kept_between(from, next);
+        self.links.iter().all(|state| {
+            state.session.may_pass(from, next)
+                && self.has_nothing_to_add(state)
+                && !state.session.wants(offered.clone())
+        })
     }
 
     /// Offers what was held back for a moment, so that nothing of it is missed by what comes now.

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::Traffic;
 use super::assembly::Assembly;
 use super::outbox::{Ending, Outbox, Outcome};
-use crate::event::EventId;
+use crate::event::{Commit, EventId};
 use crate::limits::{CREDIT_BYTES, UNTOLD_BATCHES_MAX};
 use crate::log::{Cursor, Epoch};
 use crate::protocol::{Batch, Delivered, Delivery, Message, Output, Part, Reason, Refusal, Remedy};
@@ -56,11 +56,18 @@ struct Pending {
     batch: Option<u64>,
     /// Credit to be given back.
     credit: u64,
-    /// Its commits, until it is taken.
-    ids: Vec<EventId>,
+    /// Its commits, until it is taken; mostly there is one.
+    first: Option<EventId>,
+    others: Vec<EventId>,
     taken: bool,
     durable: bool,
     refused: bool,
+}
+
+impl Pending {
+    fn names(&self, commit: EventId) -> bool {
+        self.first == Some(commit) || self.others.contains(&commit)
+    }
 }
 
 /// State of the receiving half.
@@ -260,7 +267,7 @@ impl Incoming {
         {
             if !core::mem::replace(&mut pending.taken, true) {
                 self.owed += pending.credit;
-                pending.ids = Vec::new();
+                (pending.first, pending.others) = (None, Vec::new());
             }
             pending.durable |= durable;
             if let Some(batch) = pending.batch.filter(|_| !pending.refused) {
@@ -305,7 +312,7 @@ impl Incoming {
                 .enumerate()
                 .filter(|(_, pending)| !pending.taken)
         };
-        let named = open().find(|(_, pending)| pending.ids.contains(&commit));
+        let named = open().find(|(_, pending)| pending.names(commit));
         let from = named
             .or_else(|| open().next())
             .map_or(self.pending.len(), |(at, _)| at);
@@ -374,20 +381,16 @@ impl Incoming {
     ) {
         delivery.number = self.deliveries;
         self.deliveries += 1;
-        let events = delivery
-            .commits
-            .iter()
-            .map(|d| u64::from(d.commit.span().len()));
+        let commits = delivery.commits.iter().map(|delivered| &delivered.commit);
+        let events = commits.clone().map(|commit| u64::from(commit.span().len()));
         self.received.events = self.received.events.saturating_add(events.sum());
+        let mut ids = commits.map(Commit::id);
         self.pending.push_back(Pending {
             number: delivery.number,
             batch,
             credit,
-            ids: delivery
-                .commits
-                .iter()
-                .map(|delivered| delivered.commit.id())
-                .collect(),
+            first: ids.next(),
+            others: ids.collect(),
             taken: false,
             durable: false,
             refused: false,

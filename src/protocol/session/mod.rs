@@ -117,19 +117,13 @@ impl Session {
             return;
         }
         self.clock_ms = now.wall_ms;
-        let outcome = self
-            .on_input(now, input)
-            .and_then(|()| self.watch_time(now))
-            .and_then(|()| {
-                if self.phase == Phase::Open {
-                    self.proceed()
-                } else {
-                    Ok(())
-                }
-            });
-        if let Err(ending) = outcome {
+        if let Err(ending) = self.go_on(now, input) {
             self.end(ending);
         }
+        self.note_sent(now);
+    }
+
+    fn note_sent(&mut self, now: Now) {
         if self.out.take_has_sent() {
             self.pulse.sent(now.mono_ms);
             if mutant!("half-open-for-ever") {
@@ -167,6 +161,11 @@ impl Session {
         }
     }
 
+    /// How many events were sent.
+    pub fn sent_events(&self) -> u64 {
+        self.out.sent.events
+    }
+
     /// Whether each end has sent everything it had, so that what follows is live.
     pub fn is_live(&self) -> bool {
         self.phase == Phase::Open && self.outgoing.is_live() && self.incoming.is_live()
@@ -188,6 +187,20 @@ impl Session {
         self.outgoing.active && !entries.all(|(at, entry)| self.outgoing.skips(at, entry))
     }
 
+    /// Whether entries of the log that were appended from a position on, up to `next`, and of which the
+    /// peer [wants](Self::wants) none, are no reason to ask or tell anything: then it is enough to
+    /// [pass](Self::pass) them, where [`Input::Appended`] would change nothing else.
+    pub fn may_pass(&self, from: u64, next: u64) -> bool {
+        self.phase == Phase::Open && self.outgoing.may_pass(from, next)
+    }
+
+    /// Goes on behind entries of the log up to `next`, which it [may pass](Self::may_pass).
+    pub fn pass(&mut self, now: Now, next: u64) {
+        self.clock_ms = now.wall_ms;
+        self.outgoing.pass(next);
+        self.note_sent(now);
+    }
+
     /// Whether both ends have introduced themselves, and neither has ended it.
     pub fn is_open(&self) -> bool {
         self.phase == Phase::Open
@@ -202,6 +215,20 @@ impl Session {
     /// numbers are to be ignored.
     pub fn next_delivery(&self) -> u64 {
         self.incoming.next_delivery()
+    }
+
+    fn go_on(&mut self, now: Now, input: Input) -> Outcome {
+        if let Input::Taken { delivery, durable } = input {
+            // What that leads to is gathered until it is polled.
+            self.incoming.taken(delivery, durable);
+            return Ok(());
+        }
+        self.on_input(now, input)?;
+        self.watch_time(now)?;
+        if self.phase == Phase::Open {
+            self.outgoing.pump(&mut self.out)?;
+        }
+        Ok(())
     }
 
     fn on_input(&mut self, now: Now, input: Input) -> Outcome {
@@ -220,7 +247,6 @@ impl Session {
                 return self.outgoing.located(positions, end, two_way, out);
             }
             Input::Appended(prepared) => return self.outgoing.appended(&prepared, out),
-            Input::Taken { delivery, durable } => self.incoming.taken(delivery, durable),
             Input::Staged { commit, index } => self.incoming.staged(commit, index),
             Input::Refuse {
                 commit,
@@ -236,7 +262,7 @@ impl Session {
                 }
             }
             Input::Close { code, reason } => return Err(Ending::new(code, reason)),
-            Input::Tick => {}
+            Input::Taken { .. } | Input::Tick => {}
         }
         Ok(())
     }
@@ -366,10 +392,6 @@ impl Session {
                 .map(|_| ()),
             None => Ok(()),
         }
-    }
-
-    fn proceed(&mut self) -> Outcome {
-        self.outgoing.pump(&mut self.out)
     }
 
     fn is_two_way(&self) -> bool {

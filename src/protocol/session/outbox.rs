@@ -54,7 +54,10 @@ pub(super) type Outcome = Result<(), Ending>;
 /// What waits to be polled, and what has been sent so far.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    outputs: VecDeque<Output>,
+    /// Mostly there is one: what comes first needs no room of its own.
+    first: Option<Output>,
+    /// What comes after it, never without it.
+    others: VecDeque<Output>,
     pub(super) sent: Traffic,
     has_sent: bool,
     /// What the peer undoes.
@@ -63,20 +66,28 @@ pub(super) struct Outbox {
 
 impl Outbox {
     pub(super) fn push(&mut self, output: Output) {
-        self.outputs.push_back(output);
+        if self.first.is_none() {
+            self.first = Some(output);
+        } else {
+            self.others.push_back(output);
+        }
     }
 
     pub(super) fn pop(&mut self) -> Option<Output> {
-        let output = self.outputs.pop_front();
-        if self.outputs.is_empty() {
-            // What held a handful of outputs is not kept for a connection that has nothing to say.
-            self.outputs = VecDeque::new();
+        self.first.as_ref()?;
+        let output = self.first.take();
+        if self.others.capacity() > 0 {
+            self.first = self.others.pop_front();
+            if self.others.is_empty() {
+                // What held a handful of outputs is not kept for a connection that has nothing to say.
+                self.others = VecDeque::new();
+            }
         }
         output
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.outputs.is_empty()
+        self.first.is_none()
     }
 
     /// Sends a message and returns the bytes of its frame, as credit counts them.
@@ -98,7 +109,7 @@ impl Outbox {
         self.sent.bytes = self.sent.bytes.saturating_add(bytes);
         self.has_sent = true;
         let plain = u64::try_from(plain_bytes(&frame)).unwrap_or(u64::MAX);
-        self.outputs.push_back(Output::Send(frame));
+        self.push(Output::Send(frame));
         plain
     }
 

@@ -132,6 +132,25 @@ impl Outgoing {
         Ok(())
     }
 
+    /// Whether nothing is to be done about appended entries that the peer is not to be sent, but to go on
+    /// behind them.
+    pub(super) fn may_pass(&self, from: u64, next: u64) -> bool {
+        if !self.active {
+            return true;
+        }
+        let follows = self.next == Progress::Log(from) && self.end <= next;
+        let is_at_end = follows && !self.is_reading && self.large.is_none() && self.may_send();
+        is_at_end && self.caught_up && !self.is_untold(next)
+    }
+
+    /// Goes on behind entries that it [may pass](Self::may_pass).
+    pub(super) fn pass(&mut self, next: u64) {
+        self.end = self.end.max(next);
+        if self.active {
+            self.next = Progress::Log(next);
+        }
+    }
+
     /// Those of the entries that the peer is to be sent.
     fn wanted<'a>(&self, prepared: &'a Prepared) -> impl Iterator<Item = &'a Entry> + Clone {
         prepared
@@ -190,12 +209,16 @@ impl Outgoing {
         Ok(())
     }
 
-    fn reached_end(&mut self, position: u64, out: &mut Outbox) -> Outcome {
-        let untold = self.told.is_none_or(|told| {
+    /// Whether the peer is to be told now that there is nothing for it before a position.
+    fn is_untold(&self, position: u64) -> bool {
+        self.told.is_none_or(|told| {
             let untold = position.saturating_sub(told);
             untold >= UNTOLD_ENTRIES_MAX || (untold > 0 && !self.caught_up)
-        });
-        if untold {
+        })
+    }
+
+    fn reached_end(&mut self, position: u64, out: &mut Outbox) -> Outcome {
+        if self.is_untold(position) {
             let batch = Batch {
                 position: Self::position(self.next),
                 commits: Vec::new(),
