@@ -98,26 +98,26 @@ impl<N: Copy> NameTable<N> {
 
     /// Where a name of that hash is, or would be.
     fn place_of(&self, hash: u64, name: &AggregateId) -> Option<usize> {
-        let is_it = |entry: &Entry<N>| entry.hash == hash && entry.name == *name;
-        let mut probed = self.probe(hash);
-        let (place, _) = probed.find(|(_, entry)| entry.as_ref().is_none_or(is_it))?;
-        Some(place)
+        self.probe(hash, |entry| entry.hash == hash && entry.name == *name)
     }
 
-    /// Places and what is in them, from where a hash belongs on.
-    fn probe(&self, hash: u64) -> impl Iterator<Item = (usize, &Option<Entry<N>>)> {
-        let home = self.home(hash);
-        let (before, behind) = self.places.split_at(home.min(self.places.len()));
-        let behind = behind.iter().zip(home..);
-        let all = behind.chain(before.iter().zip(0..));
-        all.map(|(entry, place)| (place, entry))
+    /// The first place from where a hash belongs on that is free, or has what is looked for.
+    #[inline]
+    fn probe(&self, hash: u64, is_it: impl Fn(&Entry<N>) -> bool) -> Option<usize> {
+        let mask = self.places.len().checked_sub(1)?;
+        let mut at = self.home(hash);
+        for _ in &self.places {
+            match self.places.get(at)? {
+                Some(entry) if !is_it(entry) => at = (at + 1) & mask,
+                _ => return Some(at),
+            }
+        }
+        None
     }
 
     fn put(&mut self, entry: Entry<N>) {
-        let free = self.probe(entry.hash).find(|(_, place)| place.is_none());
-        if let Some((free, _)) = free
-            && let Some(place) = self.places.get_mut(free)
-        {
+        let free = self.probe(entry.hash, |_| false);
+        if let Some(place) = free.and_then(|free| self.places.get_mut(free)) {
             *place = Some(entry);
         }
     }

@@ -1,4 +1,5 @@
 use alloc::vec::Vec;
+use core::fmt;
 
 use bytes::Bytes;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
@@ -9,9 +10,16 @@ use crate::event::{Payload, PayloadError, cbor};
 
 /// A payload that may be any value: what it says, in canonical CBOR.
 ///
-/// Shares the bytes of the payload if these are canonical.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Value(Bytes);
+/// Shares the bytes of the payload if these are canonical, or copies them if they are few.
+#[derive(Clone)]
+pub struct Value(Held);
+
+#[derive(Clone)]
+enum Held {
+    /// A payload that was canonical, which may lie in place.
+    Payload(Payload),
+    Bytes(Bytes),
+}
 
 impl Value {
     /// Writes any serializable value.
@@ -19,17 +27,20 @@ impl Value {
     /// # Errors
     /// [`PayloadError`] when it cannot be written as CBOR.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, PayloadError> {
-        cbor::to_vec(value).map(|bytes| Self(bytes.into()))
+        cbor::to_vec(value).map(Self::of_canonical)
     }
 
     /// The canonical bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Held::Payload(payload) => payload.as_bytes(),
+            Held::Bytes(bytes) => bytes,
+        }
     }
 
     /// Whether it is null, by which most rules understand that nothing is to be there.
     pub fn is_null(&self) -> bool {
-        self.0 == NULL
+        self.as_bytes() == NULL
     }
 
     /// The value, decoded.
@@ -37,33 +48,54 @@ impl Value {
     /// # Errors
     /// [`PayloadError`] when it is not a `T`.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
-        cbor::from_slice(&self.0)
+        cbor::from_slice(self.as_bytes())
     }
 
     /// Reads a payload whose value is shown so many levels inside a state. What could not be read
     /// there is refused here.
     pub(super) fn read(payload: &Payload, levels: usize) -> Result<Self, PayloadError> {
-        let bytes = canonical(payload)?;
+        let value = if cbor::is_canonical(payload.as_bytes()) {
+            Self(Held::Payload(payload.clone()))
+        } else {
+            Self(Held::Bytes(canonical(payload)?))
+        };
         if levels > 0 {
-            cbor::check_below(&bytes, levels)?;
+            cbor::check_below(value.as_bytes(), levels)?;
         }
-        Ok(Self(bytes))
+        Ok(value)
     }
 
     /// Takes bytes that are canonical already.
     pub(super) fn of_canonical(bytes: Vec<u8>) -> Self {
-        Self(bytes.into())
+        Self(Held::Bytes(bytes.into()))
     }
 
     /// One item of a canonical payload.
     pub(super) fn of_item(payload: &Bytes, item: &[u8]) -> Self {
-        Self(payload.slice_ref(item))
+        Self(Held::Bytes(payload.slice_ref(item)))
     }
 }
 
 impl From<Value> for Bytes {
     fn from(value: Value) -> Self {
-        value.0
+        match value.0 {
+            Held::Payload(payload) => payload.to_bytes(),
+            Held::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Value {}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Value").field(&self.as_bytes()).finish()
     }
 }
 
@@ -78,7 +110,7 @@ impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = ciborium::Value::deserialize(deserializer)?;
         let bytes: Vec<u8> = cbor::to_vec(&value).map_err(D::Error::custom)?;
-        Ok(Self(bytes.into()))
+        Ok(Self::of_canonical(bytes))
     }
 }
 
