@@ -118,7 +118,8 @@ fn measured_fold(aggregates: &mut Aggregates) {
 fn run(plan: Plan, workload: &Workload, part: Part) -> Option<Duration> {
     let batches = match part {
         Part::Single if plan.causal => workload.one_by_one(),
-        Part::Single | Part::Live if !plan.causal => return None,
+        Part::Live if !plan.is_live() => return None,
+        Part::Single if !plan.causal => return None,
         Part::Small | Part::Often if plan.causal => return None,
         Part::Small | Part::Often => workload.in_turns(BATCH),
         Part::Live => workload.one_by_one(),

@@ -42,7 +42,7 @@ pub(crate) struct Plan {
     pub(crate) causal: bool,
 }
 
-pub(crate) const PLANS: [Plan; 8] = [
+pub(crate) const PLANS: [Plan; 9] = [
     plan("W1 claimed", Rule::Claimed, 16, 10_000, false),
     plan("W1a replayed", Rule::Replayed, 16, 10_000, false),
     plan("W1a fields", Rule::Fields, 16, 10_000, false),
@@ -51,7 +51,15 @@ pub(crate) const PLANS: [Plan; 8] = [
     plan("W13 counters", Rule::Steps, 16, 10_000, false),
     plan("W13 sets", Rule::Elements, 16, 10_000, false),
     plan("W3 live", Rule::Replayed, 16, 10_000, true),
+    plan("W3 apart", Rule::Replayed, 16, 10_000, false),
 ];
+
+impl Plan {
+    /// Whether it is about what comes one by one.
+    pub(crate) fn is_live(&self) -> bool {
+        self.name.starts_with("W3")
+    }
+}
 
 const fn plan(name: &'static str, rule: Rule, writers: u64, keys: u64, causal: bool) -> Plan {
     Plan {
