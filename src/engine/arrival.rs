@@ -5,7 +5,7 @@ use super::judging::{Judgement, Taken};
 use super::link::LinkState;
 use super::looking::{Looked, Parked};
 use super::reading::Pending;
-use super::watching::CameIn;
+use super::watching::{CameIn, keys_of};
 use super::writer::{Then, WriteItem};
 use super::{Effect, Engine, LinkId, Ticket};
 use crate::event::{Commit, EventId, ReplicaId};
@@ -326,9 +326,13 @@ impl Engine {
             }
             let aggregate = event.aggregate();
             let watched = self.watches.wants(aggregate);
-            if self.audit.links > 0 && self.registry.route(aggregate).is_some() {
+            let is_told = self.audit.links > 0;
+            let route = (watched || is_told).then(|| self.registry.route(aggregate));
+            let route = route.flatten();
+            if is_told && route.is_some() {
                 self.audit.moved.note(aggregate);
             }
+            let keys = watched.then(|| keys_of(event, route, &*self.guard));
             let mut integration = self.cache.integrate(event, || tags.at(number));
             if integration.is_none() && watched && self.begin_new(aggregate) {
                 integration = self.cache.integrate(event, || tags.at(number));
@@ -336,8 +340,10 @@ impl Engine {
             // Whether or not it is being read: a read can fail, and nothing would tell of this event.
             self.holds_all &= integration.is_some();
             match integration {
-                Some(Integration::Added { late, raced }) if watched => {
-                    self.changed(event, CameIn { late, raced }, position);
+                Some(Integration::Added { late, raced }) => {
+                    if let Some(keys) = keys {
+                        self.changed(event, keys, CameIn { late, raced }, position);
+                    }
                 }
                 Some(Integration::HistoryMissing) if watched => {
                     self.watches.expect(event, position);
@@ -350,7 +356,7 @@ impl Engine {
                     self.watches.expect(event, position);
                     self.want(aggregate, false);
                 }
-                None | Some(_) => {}
+                None | Some(Integration::Duplicate) => {}
             }
         }
     }

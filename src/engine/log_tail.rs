@@ -111,7 +111,7 @@ impl LogTail {
         while self.kept_from < keep_from && self.kept.pop_front().is_some() {
             self.kept_from += 1;
         }
-        if self.kept_from >= self.touching.until {
+        if self.kept_from >= self.touching.until && !self.touching.positions.is_empty() {
             self.touching.positions.clear();
         }
     }

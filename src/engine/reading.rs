@@ -281,13 +281,12 @@ impl Engine {
 
     /// Folds an aggregate that is in memory and takes note of what that says.
     pub(super) fn fold(&mut self, aggregate: &AggregateId) {
-        let guard = self.guard.clone();
         let looked = |timeline: &Timeline, outcome| {
             let has_rule = timeline.condition() != Some(&Unresolved::NoResolver);
             (outcome, has_rule, timeline.wants_history())
         };
         let fold = self.watches.fold(aggregate);
-        let folded = self.cache.fold(aggregate, &*guard, fold, looked);
+        let folded = self.cache.fold(aggregate, &*self.guard, fold, looked);
         let Some((outcome, has_rule, is_stuck)) = folded else {
             return;
         };
@@ -306,6 +305,9 @@ impl Engine {
 
     /// Takes note of what was folded though nobody asked.
     pub(super) fn note_folded(&mut self) {
+        if !self.cache.has_folded() {
+            return;
+        }
         for folded in self.cache.take_folded() {
             self.take_note(&folded.aggregate, &folded.outcome, folded.has_rule);
         }

@@ -8,7 +8,7 @@ use crate::event::{AggregateId, Event, EventId};
 use crate::limits::WATCH_CHANGES_MAX;
 use crate::log::{EntryKind, Page};
 use crate::merge::{Guard, Timeline};
-use crate::resolver::{Footprint, Registry};
+use crate::resolver::{Footprint, Route};
 
 /// All subscriptions to changes.
 #[derive(Debug, Default)]
@@ -210,7 +210,8 @@ impl Engine {
             for event in entry.commit.events() {
                 let passes = watch.filter.passes(event.aggregate());
                 if passes || mutant!("filter-forgotten-behind") {
-                    let keys = keys_of(event, &self.registry, &*self.guard);
+                    let route = self.registry.route(event.aggregate());
+                    let keys = keys_of(event, route, &*self.guard);
                     let (late, raced) = (true, true);
                     let news = News::of(event, keys, CameIn { late, raced });
                     watch.changes.take(news, position + 1, None);
@@ -224,8 +225,13 @@ impl Engine {
     }
 
     /// An event came into an aggregate in memory, which has not been folded with it yet.
-    pub(super) fn changed(&mut self, event: &Event, at_most: CameIn, position: u64) {
-        let keys = keys_of(event, &self.registry, &*self.guard);
+    pub(super) fn changed(
+        &mut self,
+        event: &Event,
+        keys: Footprint,
+        at_most: CameIn,
+        position: u64,
+    ) {
         // How it came in is settled when it is folded.
         let news = News::of(event, keys, CameIn::default());
         self.tell(news, position, Some(at_most));
@@ -246,7 +252,9 @@ impl Engine {
         let told = self.effects.len();
         for (event, at_most) in news {
             if let Some(position) = expected.get(&event.id()) {
-                self.changed(event, *at_most, *position);
+                let route = self.registry.route(aggregate);
+                let keys = keys_of(event, route, &*self.guard);
+                self.changed(event, keys, *at_most, *position);
             }
         }
         if mutant!("lost-wake-up") {
@@ -271,8 +279,7 @@ impl Engine {
 }
 
 /// Which places of the state an event touches, as far as its rule says.
-fn keys_of(event: &Event, registry: &Registry, guard: &dyn Guard) -> Footprint {
-    let route = registry.route(event.aggregate());
+pub(super) fn keys_of(event: &Event, route: Option<&Route>, guard: &dyn Guard) -> Footprint {
     route.map_or(Footprint::Everything, |route| {
         let mut keys = Footprint::Everything;
         let footprint = &mut || keys = route.resolver().footprint(event.payload());

@@ -73,21 +73,43 @@ struct InFlight {
 
 /// The last value of each key, in the order of keys; mostly there is one.
 #[derive(Debug)]
-struct Latest<K, V>(Vec<(K, V)>);
+struct Latest<K, V> {
+    only: Option<(K, V)>,
+    /// All, where there are several.
+    all: Vec<(K, V)>,
+}
 
 impl<K, V> Default for Latest<K, V> {
     fn default() -> Self {
-        Self(Vec::new())
+        let (only, all) = (None, Vec::new());
+        Self { only, all }
     }
 }
 
 impl<K: Ord, V> Latest<K, V> {
     fn set(&mut self, key: K, value: V) {
-        let at = self.0.partition_point(|(other, _)| *other < key);
-        match self.0.get_mut(at) {
-            Some((other, last)) if *other == key => *last = value,
-            _ => self.0.insert(at, (key, value)),
+        if self.all.is_empty() && self.only.as_ref().is_none_or(|(only, _)| *only == key) {
+            self.only = Some((key, value));
+            return;
         }
+        self.all.extend(self.only.take());
+        let at = self.all.partition_point(|(other, _)| *other < key);
+        match self.all.get_mut(at) {
+            Some((other, last)) if *other == key => *last = value,
+            _ => self.all.insert(at, (key, value)),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.only.is_none() && self.all.is_empty()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &(K, V)> {
+        self.only.iter().chain(&self.all)
+    }
+
+    fn into_iter(self) -> impl Iterator<Item = (K, V)> {
+        self.only.into_iter().chain(self.all)
     }
 }
 
@@ -134,8 +156,8 @@ impl Gathered {
             .identity
             .map(|identity| Key::Identity.put_bytes(identity.encode().into()));
         self.group.notes.extend(identity);
-        let cursors = self.cursors.0.iter();
-        let cursors = cursors.map(|(peer, note)| Key::Peer(*peer).put_bytes(note.encode().into()));
+        let cursors = self.cursors.iter();
+        let cursors = cursors.map(|(peer, note)| Key::Peer(*peer).put_bytes(note.encode()));
         if !mutant!("cursor-not-stored") {
             self.group.notes.extend(cursors);
         }
@@ -148,7 +170,7 @@ impl Gathered {
             states,
             durability,
         } = &self.group;
-        let says_nothing = self.then.is_empty() && self.delivered.0.is_empty();
+        let says_nothing = self.then.is_empty() && self.delivered.is_empty();
         let holds_nothing = entries.is_empty() && notes.is_empty() && states.is_empty();
         says_nothing && holds_nothing && *durability == Durability::Buffered
     }
@@ -268,13 +290,13 @@ impl Engine {
         if !durable || !mutant!("tail-not-woken") {
             self.effects.push_back(Effect::Appended { end: done.end });
         }
-        for (peer, note) in done.cursors.0 {
+        for (peer, note) in done.cursors.into_iter() {
             self.peers.keep(peer, note.cursor);
         }
         for then in done.then {
             self.carry_on(then);
         }
-        for (link, delivery) in done.delivered.0 {
+        for (link, delivery) in done.delivered.into_iter() {
             self.tell_session(link, protocol::Input::Taken { delivery, durable });
         }
     }

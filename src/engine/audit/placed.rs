@@ -12,6 +12,9 @@ impl Engine {
     /// times for a rule, then one in 64, and never more than a twentieth of all folding, the first
     /// 1,024 events apart.
     pub(super) fn audit_placed(&mut self) {
+        if !self.cache.has_placed() {
+            return;
+        }
         for aggregate in self.cache.take_placed(AUDITED_ANEW_MAX) {
             self.audit_placed_in(&aggregate);
         }

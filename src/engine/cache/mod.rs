@@ -316,6 +316,11 @@ impl Cache {
         self.has_let_go
     }
 
+    /// Whether late events were applied where they came since it was [taken](Self::take_placed).
+    pub(super) fn has_placed(&self) -> bool {
+        !self.placed.is_empty()
+    }
+
     /// Aggregates in which late events were applied where they came since this was last asked, so
     /// many at most.
     pub(super) fn take_placed(&mut self, most: usize) -> Vec<AggregateId> {

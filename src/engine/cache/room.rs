@@ -18,6 +18,9 @@ impl Cache {
         guard: &dyn Guard,
         fold: impl Fn(&AggregateId) -> HowToFold,
     ) {
+        if !self.is_too_large() {
+            return;
+        }
         let share = self.bytes_max / LEAN_SHARE;
         for (tier, spared) in [(Tier::Lean, share), (Tier::Full, 0), (Tier::Lean, 0)] {
             let mut next = self.slots.coldest(tier);

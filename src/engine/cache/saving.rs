@@ -36,8 +36,11 @@ impl Cache {
         guard: &dyn Guard,
         fold: impl Fn(&AggregateId) -> HowToFold,
     ) -> Vec<(AggregateId, Vec<u8>)> {
-        let due = core::mem::take(&mut self.due);
         let mut folds = Vec::new();
+        if self.due.is_empty() {
+            return folds;
+        }
+        let due = core::mem::take(&mut self.due);
         for aggregate in due {
             self.fold_for_itself(&aggregate, guard, fold(&aggregate));
             let Some(Slot::Hot(hot)) = self.slots.named_mut(&aggregate) else {
@@ -88,6 +91,11 @@ impl Cache {
             has_rule: condition != Some(Unresolved::NoResolver),
         });
         self.note_condition(aggregate, condition);
+    }
+
+    /// Whether there was such folding since it was [taken](Self::take_folded).
+    pub(in crate::engine) fn has_folded(&self) -> bool {
+        !self.folded.is_empty()
     }
 
     /// What such folding came to since this was last asked.
