@@ -234,6 +234,7 @@ impl Engine {
         if mutant!("load-misses-unstored") {
             unstored.clear();
         }
+        timeline.expect(stored.len() + unstored.len());
         for entry in stored.chain(unstored) {
             let tags = tags(&entry.commit, entry.chain_before);
             for (event, tag) in entry.commit.events().iter().zip(tags) {

@@ -36,7 +36,7 @@ pub struct EventParts {
 /// An immutable fact. Cloning shares it.
 ///
 /// Well formed by construction; equal when all its parts are, which its [digest](Self::digest)
-/// stands for. It takes one allocation of 192 bytes, a name of more than 22, a payload of more than 38,
+/// stands for. It takes one allocation of 184 bytes, a name of more than 22, a payload of more than 38,
 /// several heads, and what few events have, aside.
 #[derive(Clone)]
 pub struct Event(Arc<Fields>);
@@ -328,8 +328,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_takes_192_bytes() {
-        // Two counters are before it.
-        assert!(size_of::<Fields>() + 16 <= 192, "{}", size_of::<Fields>());
+    fn an_event_takes_184_bytes() {
+        // Two counters are before it, and an allocator that keeps eight bytes of its own has room for
+        // these in 192.
+        assert!(size_of::<Fields>() + 16 <= 184, "{}", size_of::<Fields>());
     }
 }

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::borrow::Borrow;
@@ -131,7 +132,7 @@ fn has_segments(name: &[u8]) -> bool {
 /// no control characters. Cloning shares the text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct EventType(Arc<str>);
+pub struct EventType(Arc<Box<str>>);
 
 impl EventType {
     /// Checks and takes a name.
@@ -151,7 +152,7 @@ impl EventType {
         if has_control(text) {
             return Err(NameError::ControlCharacter { what: "event type" });
         }
-        Ok(Self(text.into()))
+        Ok(Self(Arc::new(text.into())))
     }
 
     /// The name.
@@ -294,6 +295,11 @@ mod tests {
                 assert_eq!(has_control(&text), character.is_control(), "{text:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_type_takes_a_pointer_in_an_event() {
+        assert_eq!(size_of::<EventType>(), size_of::<usize>());
     }
 
     #[test]

@@ -9,10 +9,12 @@ mod cursor;
 mod entry;
 mod group;
 mod history;
+mod list;
 mod received;
 
 pub use cursor::{Cursor, Epoch, Epochs};
 pub use entry::{Entry, EntryKind, Page};
 pub use group::{Durability, Group, Known, Note, Opening, StateRow};
 pub use history::{History, HistoryFrom, ReadLimit};
+pub use list::{EntryList, EntryRef};
 pub use received::{IdRange, Received, Track};

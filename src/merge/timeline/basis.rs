@@ -67,7 +67,7 @@ impl Timeline {
         for head in seen {
             let event = head.id;
             let row = self.rows.find_valid(event);
-            let row = row.filter(|row| row.tag.is_none_or(|tag| tag == head.tag));
+            let row = row.filter(|row| row.tag().is_none_or(|tag| tag == head.tag));
             let Some(row) = row else {
                 return Err(BasisError::Unknown { event });
             };

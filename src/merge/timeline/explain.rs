@@ -2,7 +2,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Timeline;
-use super::rows::{Fate, Row};
+use super::rows::{Fate, Row, Rows};
 use super::rule::Rule;
 use crate::event::EventId;
 use crate::limits::{PIECES_MAX, REFUSED_MAX, SOURCE_LOOKS_MAX, SOURCES_MAX};
@@ -38,8 +38,8 @@ impl Timeline {
             heads: self.heads().iter().map(|(head, _)| head.id).collect(),
             pieces,
             more_pieces,
-            refused: last(&order, refused),
-            replaced: last(&order, replaced),
+            refused: last(&order, |row| refused(row, &self.rows)),
+            replaced: last(&order, |row| replaced(row, &self.rows)),
             races: page.races,
             next: page.next,
         }
@@ -48,13 +48,12 @@ impl Timeline {
     /// All events in memory in canonical order, invalid ones behind the others.
     fn parties_order(&self) -> Vec<&Row> {
         let mut order: Vec<&Row> = self.rows.iter().collect();
-        let is_invalid = |row: &Row| matches!(row.fate, Fate::Invalid(_));
-        order.sort_by_key(|row| (is_invalid(row), row.event.order_key()));
+        order.sort_by_key(|row| (!row.is_valid(), row.event.order_key()));
         order
     }
 
     fn explained(&self, pieces: Vec<Piece>, order: &[&Row], rule: Rule<'_>) -> Vec<ExplainedPiece> {
-        let mut touches = last_touches(&pieces, order, rule);
+        let mut touches = last_touches(&pieces, order, &self.rows, rule);
         let explained = |(at, piece): (usize, Piece)| ExplainedPiece {
             rule: rule.name(&piece.key),
             from: if piece.from.is_empty() {
@@ -73,7 +72,7 @@ impl Timeline {
         let mut rows: Vec<&Row> = from.iter().filter_map(|id| self.rows.find(*id)).collect();
         rows.sort_by_key(|row| row.event.order_key());
         let parties = rows.iter().rev().take(SOURCES_MAX).rev();
-        let parties: Vec<Party> = parties.map(|row| row.party()).collect();
+        let parties: Vec<Party> = parties.map(|row| self.rows.party(row)).collect();
         let more = from.len().saturating_sub(parties.len());
         Sources::Told {
             parties,
@@ -101,7 +100,12 @@ impl Touches {
 
 /// By the number of the piece: the last events that touched those pieces of which the rule does not
 /// tell where they come from.
-fn last_touches(pieces: &[Piece], order: &[&Row], rule: Rule<'_>) -> BTreeMap<usize, Touches> {
+fn last_touches(
+    pieces: &[Piece],
+    order: &[&Row],
+    rows: &Rows,
+    rule: Rule<'_>,
+) -> BTreeMap<usize, Touches> {
     let mut places: Places<Vec<usize>> = Places::default();
     let mut touches: BTreeMap<usize, Touches> = BTreeMap::new();
     for (at, piece) in pieces.iter().enumerate() {
@@ -112,7 +116,7 @@ fn last_touches(pieces: &[Piece], order: &[&Row], rule: Rule<'_>) -> BTreeMap<us
     }
     let mut open = touches.len();
     let mut looks = SOURCE_LOOKS_MAX;
-    let applied = |row: &&&Row| row.fate == Fate::Applied;
+    let applied = |row: &&&Row| row.fate() == Fate::Applied;
     for row in order.iter().rev().filter(applied) {
         if open == 0 {
             break;
@@ -130,7 +134,7 @@ fn last_touches(pieces: &[Piece], order: &[&Row], rule: Rule<'_>) -> BTreeMap<us
                     let Some(touches) = touches.get_mut(at) else {
                         continue;
                     };
-                    open -= usize::from(touches.add(row));
+                    open -= usize::from(touches.add(row, rows));
                 }
                 true
             });
@@ -141,7 +145,7 @@ fn last_touches(pieces: &[Piece], order: &[&Row], rule: Rule<'_>) -> BTreeMap<us
 
 impl Touches {
     /// Adds an earlier event than those before. Returns whether it is now known that there are more.
-    fn add(&mut self, row: &Row) -> bool {
+    fn add(&mut self, row: &Row, rows: &Rows) -> bool {
         let is_listed = self
             .parties
             .last()
@@ -151,7 +155,7 @@ impl Touches {
         }
         self.more = self.parties.len() == SOURCES_MAX;
         if !self.more {
-            self.parties.push(row.party());
+            self.parties.push(rows.party(row));
         }
         self.more
     }
@@ -171,16 +175,12 @@ fn last<T>(order: &[&Row], tell: impl Fn(&Row) -> Option<T>) -> Vec<T> {
     told
 }
 
-fn refused(row: &Row) -> Option<(Party, Rejection)> {
-    match &row.fate {
-        Fate::Rejected(why) | Fate::Invalid(why) => Some((row.party(), Rejection::clone(why))),
-        _ => None,
-    }
+fn refused(row: &Row, rows: &Rows) -> Option<(Party, Rejection)> {
+    let why = rows.refused(row)?.clone();
+    Some((rows.party(row), why))
 }
 
-fn replaced(row: &Row) -> Option<(Party, EventId)> {
-    match &row.fate {
-        Fate::Replaced(by) => Some((row.party(), **by)),
-        _ => None,
-    }
+fn replaced(row: &Row, rows: &Rows) -> Option<(Party, EventId)> {
+    let by = rows.replaced_by(row)?;
+    Some((rows.party(row), by))
 }

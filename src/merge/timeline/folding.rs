@@ -8,10 +8,10 @@ use super::rows::Fate;
 use super::rule::Rule;
 use super::run::unknown;
 use super::view::FoldView;
-use super::{FoldOutcome, Timeline, Unresolved};
+use super::{FoldOutcome, Outcome, Timeline, Unresolved};
 use crate::event::{EventId, OrderKey};
 use crate::merge::{Guard, Panic};
-use crate::resolver::{ErasedState, Folded, Footprint, Rejection, Route};
+use crate::resolver::{ErasedState, Folded, Footprint, Route};
 
 /// How far the fold has come.
 #[derive(Debug, Default)]
@@ -123,9 +123,9 @@ impl Timeline {
         }
         for slot in self.news.take_invalid() {
             if let Some(row) = self.rows.row(slot)
-                && let Fate::Invalid(rejection) = &row.fate
+                && let Some(rejection) = self.rows.refused(row)
             {
-                let rejection = Rejection::clone(rejection);
+                let rejection = rejection.clone();
                 outcome.rejected.push((row.event.id(), rejection));
             }
         }
@@ -242,7 +242,7 @@ impl Timeline {
         let (Some(mut prefix), Some(row)) = (self.fold.prefix.take(), self.rows.row(slot)) else {
             return Ok(());
         };
-        let first_time = row.fate == Fate::Pending;
+        let first_time = row.fate() == Fate::Pending;
         if let Some(extent) = &mut prefix.extent {
             extent.look_behind_skipped(&row.event, &mut self.past, &self.rows);
         }
@@ -254,14 +254,15 @@ impl Timeline {
             }
             return Err(why);
         }
-        if let Some(row) = self.rows.row_mut(slot) {
+        if let Some(row) = self.rows.row(slot) {
             prefix.take(&row.event);
-            row.cut = cut.then(|| self.cuts.found()).flatten();
         }
+        let found = cut.then(|| self.cuts.found()).flatten();
+        self.rows.note_cut(slot, found);
         self.fold.prefix = Some(prefix);
         self.news.stepped(slot, first_time);
-        if let Ok(fate) = attempt.map(Fate::from) {
-            self.settle(slot, fate, outcome);
+        if let Ok(folded) = attempt {
+            self.settle(slot, folded.into(), outcome);
         }
         self.find_extent();
         Ok(())
@@ -286,15 +287,14 @@ impl Timeline {
                 break;
             }
             // It has come late and is still to be applied.
-            if row.fate == Fate::Pending {
+            if row.fate() == Fate::Pending {
                 continue;
             }
             extent.look_behind_skipped(&row.event, &mut self.past, &self.rows);
             let cut = extent.is_seen_by(&row.event);
             extent.take(&row.event);
-            if let Some(row) = self.rows.row_mut(slot) {
-                row.cut = cut.then(|| self.cuts.found()).flatten();
-            }
+            let found = cut.then(|| self.cuts.found()).flatten();
+            self.rows.note_cut(slot, found);
         }
         prefix.extent = Some(Box::new(extent));
     }
@@ -347,28 +347,30 @@ impl Timeline {
     }
 
     /// Notes what became of an event.
-    pub(super) fn settle(&mut self, slot: usize, fate: Fate, outcome: &mut FoldOutcome) {
-        let Some(row) = self.rows.row_mut(slot) else {
+    pub(super) fn settle(&mut self, slot: usize, outcome: Outcome, told: &mut FoldOutcome) {
+        let Some(row) = self.rows.row(slot) else {
             return;
         };
-        if fate == Fate::Applied {
-            outcome.applied += 1;
+        let before = row.fate();
+        if outcome == Outcome::Applied {
+            told.applied += 1;
             if !self.complete {
                 self.fold.state_bytes += row.event.payload().len();
             }
         }
-        if row.fate == fate {
+        if !self.rows.settle(slot, outcome) {
             return;
         }
-        if let Fate::Rejected(rejection) = &fate {
-            let rejection = Rejection::clone(rejection);
-            outcome.rejected.push((row.event.id(), rejection));
+        if let Some(row) = self.rows.row(slot)
+            && row.fate() == Fate::Rejected
+            && let Some(rejection) = self.rows.refused(row)
+        {
+            told.rejected.push((row.event.id(), rejection.clone()));
             self.rejections += 1;
         }
-        if matches!(row.fate, Fate::Rejected(_)) {
+        if before == Fate::Rejected {
             self.rejections = self.rejections.saturating_sub(1);
         }
-        row.fate = fate;
     }
 
     /// After a panic: the state as it was before the event, if the events before it are here.
@@ -398,11 +400,11 @@ pub(super) struct Failure {
     pub(super) spoilt: bool,
 }
 
-impl From<Folded> for Fate {
+impl From<Folded> for Outcome {
     fn from(folded: Folded) -> Self {
         match folded {
             Folded::Applied => Self::Applied,
-            Folded::Rejected(rejection) => Self::Rejected(Box::new(rejection)),
+            Folded::Rejected(rejection) => Self::Rejected(rejection),
         }
     }
 }

@@ -75,7 +75,7 @@ impl Timeline {
         let row = self.rows.valid_before(own, None)?;
         let head = Head {
             id: row.event.id(),
-            tag: row.tag?,
+            tag: row.tag()?,
         };
         Some((head, row.event.timestamp()))
     }

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::Timeline;
 use super::rarely::absent;
-use super::rows::Fate;
+use super::rows::{Fate, Row};
 use super::rule::Rule;
 use super::touched::Touched;
 use crate::event::{Causality, EventId, OrderKey, VersionVector};
@@ -148,7 +148,7 @@ impl Timeline {
     pub(super) fn find_races(&mut self, rule: Rule<'_>) -> bool {
         let arrived = self.news.arrived_from..self.rows.len();
         arrived.into_iter().any(|slot| {
-            let knew_all = self.rows.row(slot).is_some_and(|row| row.knew_all);
+            let knew_all = self.rows.row(slot).is_some_and(Row::knew_all);
             // What a rule that panics would have said cannot be told.
             !knew_all && self.is_in_order(slot) && self.meets_another(slot, rule).unwrap_or(true)
         })
@@ -191,8 +191,8 @@ impl Timeline {
 
     /// Whether the index takes notice of an event: of each that is folded, refused or not.
     fn touches(&self, slot: usize) -> bool {
-        let fate = self.rows.row(slot).map(|row| &row.fate);
-        let is_refused = matches!(fate, Some(Fate::Rejected(_)));
+        let fate = self.rows.row(slot).map(Row::fate);
+        let is_refused = fate == Some(Fate::Rejected);
         self.is_in_order(slot) && !(is_refused && mutant!("refused-touches-nothing"))
     }
 
@@ -276,7 +276,7 @@ impl Timeline {
         past: &VersionVector,
     ) -> Option<(usize, Horizon)> {
         for at in slots.rev() {
-            let row = self.rows.row(at).filter(|row| row.knew_all);
+            let row = self.rows.row(at).filter(|row| row.knew_all());
             if let Some(row) = row.filter(|row| past.contains(row.event.id())) {
                 let (key_there, seen) = (row.event.order_key(), self.past.of(at, &self.rows));
                 let horizon = Horizon {
@@ -318,7 +318,7 @@ impl Timeline {
                 .contains(id)
         };
         let touched = self.index.touched.get_or_insert_default();
-        Some(touched.observe(row.event.order_key(), footprint, row.knew_all, &mut saw))
+        Some(touched.observe(row.event.order_key(), footprint, row.knew_all(), &mut saw))
     }
 
     /// Whether the event at a slot is one that is folded: valid and not skipped.

@@ -4,9 +4,8 @@ use alloc::vec::Vec;
 use super::checkpoints::Checkpoint;
 use super::folding::Failure;
 use super::prefix::Prefix;
-use super::rows::Fate;
 use super::rule::Rule;
-use super::{FoldOutcome, Timeline};
+use super::{FoldOutcome, Outcome, Timeline};
 use crate::event::OrderKey;
 use crate::limits::CHECKPOINT_EVENTS_MIN;
 use crate::merge::Shortcut;
@@ -151,7 +150,7 @@ impl Timeline {
         let attempt = self.take_in(slot, &mut prefix, rule);
         let wanted_rivals = self.fold.odd.asker.is_some();
         self.fold.asked(asker);
-        let Ok(fate) = attempt else {
+        let Ok(became) = attempt else {
             return false;
         };
         let end = prefix.len;
@@ -161,7 +160,7 @@ impl Timeline {
         }
         self.costs.in_place += 1;
         self.cuts.insert(key);
-        self.settle(slot, fate, outcome);
+        self.settle(slot, became, outcome);
         self.news.put_in_place(slot);
         self.was_placed(slot, key, shortcut);
         if self.checkpoints.len() == 0 {
@@ -181,15 +180,15 @@ impl Timeline {
         slot: usize,
         prefix: &mut Prefix,
         rule: Rule<'_>,
-    ) -> Result<Fate, Failure> {
+    ) -> Result<Outcome, Failure> {
         let folded = self.attempt(slot, prefix, false, rule)?;
         if let (Some(extent), Some(row)) = (&mut prefix.extent, self.rows.row(slot)) {
             extent.look_behind_skipped(&row.event, &mut self.past, &self.rows);
         }
-        if let Some(row) = self.rows.row_mut(slot) {
+        if let Some(row) = self.rows.row(slot) {
             prefix.take(&row.event);
-            row.cut = None;
         }
+        self.rows.note_cut(slot, None);
         Ok(folded.into())
     }
 

@@ -58,7 +58,7 @@ use self::order::Order;
 use self::past::Past;
 use self::rarely::{Rarely, absent};
 use self::replacements::Replacements;
-use self::rows::{Fate, Rows};
+use self::rows::Rows;
 use self::validity::{Named, invalid};
 use crate::event::{
     AggregateId, ChainTag, Digest, Event, EventId, OrderKey, ReplicaId, SetHash, VersionVector,
@@ -155,11 +155,18 @@ impl Timeline {
         history: impl IntoIterator<Item = (Event, Option<ChainTag>)>,
     ) -> Self {
         let mut timeline = Self::new(aggregate, route);
+        let history = history.into_iter();
+        timeline.expect(history.size_hint().0);
         for (event, tag) in history {
             timeline.integrate(event, tag);
         }
         timeline.news.forget_concurrency(timeline.rows.len());
         timeline
+    }
+
+    /// Makes room for so many more events, and no more than that.
+    pub(crate) fn expect(&mut self, more: usize) {
+        self.rows.expect(more);
     }
 
     /// Whether an event can only be taken once the history is here. Never in the full form. In the
@@ -205,8 +212,8 @@ impl Timeline {
         if let Some(rejection) = invalid(&event, |id| self.named_by(id, by)) {
             self.strays.observe(event.id());
             self.rejections += 1;
-            let fate = Fate::Invalid(Box::new(rejection));
-            let slot = self.rows.push(own, event, tag, fate);
+            let invalid = Some(Box::new(rejection));
+            let slot = self.rows.push(own, event, tag, invalid);
             self.news.noted.invalid.push(slot);
             return Integration::Added {
                 late: false,
@@ -236,9 +243,9 @@ impl Timeline {
         if self.complete && knew_all && !skips && self.past.wants(self.rows.len()) {
             self.past.note(self.rows.len(), self.rows.writers().seen());
         }
-        let slot = self.rows.push(by.number, event, tag, Fate::Pending);
-        if let Some(row) = self.rows.row_mut(slot) {
-            row.knew_all = knew_all;
+        let slot = self.rows.push(by.number, event, tag, None);
+        if knew_all && let Some(row) = self.rows.row_mut(slot) {
+            row.note_knew_all();
         }
         self.news.arrived(knew_all);
         let mut late = self.last > Some(key);
@@ -281,8 +288,8 @@ impl Timeline {
         let row = self.rows.row(self.rows.slot_of(writer, id)?)?;
         Some(Named {
             timestamp: row.event.timestamp(),
-            tag: row.tag,
-            valid: !matches!(row.fate, Fate::Invalid(_)),
+            tag: row.tag(),
+            valid: row.is_valid(),
         })
     }
 
@@ -313,15 +320,14 @@ impl Timeline {
     /// What became of an event, as of the last fold; nothing where it is not in memory, or not
     /// folded yet.
     pub fn outcome(&self, id: EventId) -> Option<Outcome> {
-        self.rows.find(id)?.fate.outcome()
+        self.rows.outcome(self.rows.find(id)?)
     }
 
     /// The events in memory, in canonical order; invalid ones, which have no place in it, follow.
     /// Costs a sort.
     pub fn events(&self) -> impl Iterator<Item = &Event> {
-        let is_invalid = |row: &rows::Row| matches!(row.fate, Fate::Invalid(_));
         let mut order: Vec<&rows::Row> = self.rows.iter().collect();
-        order.sort_by_key(|row| (is_invalid(row), row.event.order_key()));
+        order.sort_by_key(|row| (!row.is_valid(), row.event.order_key()));
         order.into_iter().map(|row| &row.event)
     }
 

@@ -222,7 +222,6 @@ fn widen(slot: Slot) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rows::Fate;
     use super::*;
     use crate::event::{
         AggregateId, CommitSpan, Event, EventId, EventParts, EventType, Heads, Metadata, Payload,
@@ -263,7 +262,7 @@ mod tests {
                 1_000..2_000 => 5_000 + number,
                 _ => random >> 44,
             };
-            let slot = rows.push(None, event(number, stamp), None, Fate::Pending);
+            let slot = rows.push(None, event(number, stamp), None, None);
             let entry = (rows.key(slot), slot);
             order.came();
             twin.insert(twin.partition_point(|other| *other < entry), entry);

@@ -2,7 +2,7 @@ use alloc::boxed::Box;
 use core::mem::size_of;
 
 use super::past::Past;
-use super::rows::{Fate, Rows};
+use super::rows::{Fate, Row, Rows};
 use crate::event::{Event, EventId, OrderKey, SortedMap, VersionVector};
 use crate::resolver::{ErasedResolver, ErasedState};
 
@@ -96,8 +96,8 @@ impl Extent {
             let Some(slot) = rows.slot(head.id) else {
                 continue;
             };
-            let fate = rows.row(slot).map(|row| &row.fate);
-            if matches!(fate, Some(Fate::Replaced(_))) {
+            let fate = rows.row(slot).map(Row::fate);
+            if fate == Some(Fate::Replaced) {
                 self.seen.join(&past.of(slot, rows));
                 self.seen.observe(head.id);
             }

@@ -1,6 +1,5 @@
 use alloc::vec::Vec;
 
-use super::rows::Row;
 use super::{Timeline, Unresolved};
 use crate::event::{Digest, EventId, SetHash};
 use crate::merge::{Guard, Shortcuts};
@@ -41,8 +40,8 @@ impl Timeline {
         let mut aside = Self::new(self.aggregate.clone(), self.route.clone());
         aside.avoided = Shortcuts::ALL;
         let wanted = usize::try_from(events).unwrap_or(usize::MAX);
-        for Row { event, tag, .. } in self.rows.iter().take(wanted) {
-            aside.integrate(event.clone(), *tag);
+        for row in self.rows.iter().take(wanted) {
+            aside.integrate(row.event.clone(), row.tag());
         }
         aside.news.forget_concurrency(aside.rows.len());
         aside.fold(guard);
@@ -72,7 +71,7 @@ impl Timeline {
         let mut rejected: Vec<_> = self
             .rows
             .iter()
-            .filter_map(|row| Some((row.event.id(), row.fate.refused()?.clone())))
+            .filter_map(|row| Some((row.event.id(), self.rows.refused(row)?.clone())))
             .collect();
         rejected.sort_unstable_by_key(|(id, _)| *id);
         rejected

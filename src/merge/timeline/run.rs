@@ -149,12 +149,12 @@ impl Timeline {
                 break;
             };
             place = next;
-            let Some(row) = self.rows.row_mut(slot) else {
+            let Some(row) = self.rows.row(slot) else {
                 continue;
             };
-            let first_time = row.fate == Fate::Pending;
+            let first_time = row.fate() == Fate::Pending;
             prefix.take(&row.event);
-            row.cut = None;
+            self.rows.note_cut(slot, None);
             self.news.stepped(slot, first_time);
             let folded = match refused.next_if(|(refused, _)| *refused == slot) {
                 Some((_, rejection)) => Folded::Rejected(rejection),
@@ -272,7 +272,7 @@ mod tests {
             seen[at] = Timeline::with_history(
                 all.aggregate().clone(),
                 None,
-                all.rows.iter().map(|row| (row.event.clone(), row.tag)),
+                all.rows.iter().map(|row| (row.event.clone(), row.tag())),
             );
         }
         seen[at].integrate(event.clone(), tag);

@@ -1,12 +1,11 @@
-use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::heads::Known;
 use super::order::Order;
 use super::rarely::Rarely;
-use super::rows::Fate;
-use super::{FoldOutcome, Timeline};
+use super::rows::{Fate, Row};
+use super::{FoldOutcome, Outcome, Timeline};
 use crate::event::{OrderKey, VersionVector};
 
 impl Timeline {
@@ -26,7 +25,7 @@ impl Timeline {
         // Whatever names an event came after it.
         for (slot, row) in self.rows.iter().enumerate().rev() {
             let (event, id) = (&row.event, row.event.id());
-            if matches!(row.fate, Fate::Invalid(_)) {
+            if !row.is_valid() {
                 strays.observe(id);
                 continue;
             }
@@ -41,7 +40,7 @@ impl Timeline {
             }
             if !is_named {
                 let timestamp = event.timestamp();
-                let tag = row.tag;
+                let tag = row.tag();
                 heads.push((id, Known { tag, timestamp }));
             }
             named.extend(event.heads().iter().map(|head| head.id));
@@ -55,7 +54,7 @@ impl Timeline {
         self.rows.writers_mut().set_seen(heads, &seen);
         *self.strays = strays;
         for (slot, by) in skipped {
-            self.settle(slot, Fate::Replaced(Box::new(by)), outcome);
+            self.settle(slot, Outcome::Replaced(by), outcome);
         }
         changed
     }
@@ -64,8 +63,8 @@ impl Timeline {
     /// were never folded.
     fn first_difference(&self, other: &Order) -> Option<OrderKey> {
         let is_known = |slot: &usize| {
-            let fate = self.rows.row(*slot).map(|row| &row.fate);
-            fate.is_some_and(|fate| *fate != Fate::Pending)
+            let fate = self.rows.row(*slot).map(Row::fate);
+            fate.is_some_and(|fate| fate != Fate::Pending)
         };
         let mut ours = self.order.iter().filter(is_known);
         let mut theirs = other.iter().filter(is_known);

@@ -118,7 +118,7 @@ impl Timeline {
                 continue;
             };
             open.extend(row.event.heads().iter().map(|head| head.id));
-            if !matches!(row.fate, Fate::Replaced(_)) {
+            if row.fate() != Fate::Replaced {
                 unseen.push(row.event.clone());
             }
         }
@@ -131,7 +131,7 @@ impl Timeline {
         if self.state().is_err() {
             return Ok(());
         }
-        let history = self.rows.iter().map(|row| (row.event.clone(), row.tag));
+        let history = self.rows.iter().map(|row| (row.event.clone(), row.tag()));
         let new = events.iter().map(|event| (event.clone(), None));
         let (aggregate, route) = (self.aggregate.clone(), self.route.clone());
         let mut stage = Self::with_history(aggregate, route, history.chain(new));

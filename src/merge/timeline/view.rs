@@ -36,7 +36,7 @@ impl FoldView<'_> {
 
     /// Whether everything before a seen event is seen as well.
     fn covers(&self, slot: usize, row: &Row) -> bool {
-        self.cuts.holds(row.cut, row.event.order_key()) && {
+        self.cuts.holds(self.rows.cut(slot), row.event.order_key()) && {
             let vector = self.past.borrow_mut().of(slot, self.rows);
             matches!(
                 vector.compare(self.vector()),

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::event::{AggregateId, Chain, EventId};
 use crate::log::{
-    Durability, Entry, EntryKind, Epoch, Epochs, Group, IdRange, Known, Opening, Page,
+    Durability, Entry, EntryKind, EntryList, EntryRef, Epoch, Epochs, Group, IdRange, Known,
+    Opening, Page,
 };
 use crate::store::ledger::Ledger;
 use crate::store::verify::{PAGE, Walk, entry_name};
@@ -16,7 +17,7 @@ use crate::store::{History, HistoryFrom, Inspection, ReadLimit, StoreError, Veri
 #[derive(Clone, Debug, Default)]
 pub(super) struct Image {
     ledger: Ledger,
-    log: Vec<Entry>,
+    log: EntryList,
     arrivals: BTreeMap<EventId, u64>,
     aggregates: BTreeMap<AggregateId, Vec<u64>>,
     folds: BTreeMap<AggregateId, (u64, Bytes)>,
@@ -62,7 +63,7 @@ impl Image {
             waiting: waiting
                 .iter()
                 .filter_map(|at| self.entry(*at))
-                .cloned()
+                .map(EntryRef::to_entry)
                 .collect(),
             notes: self
                 .notes
@@ -150,19 +151,18 @@ impl Image {
                 Undo::Fold(aggregate, None) => drop(self.folds.remove(&aggregate)),
             }
         }
-        let mut kept = std::mem::take(&mut self.log);
-        kept.truncate(self.durable);
+        let all = std::mem::take(&mut self.log);
         self.ledger = Ledger::default();
         self.arrivals.clear();
         self.aggregates.clear();
-        for entry in &kept {
-            self.push(entry);
+        for entry in all.iter_from(0).take(self.durable) {
+            self.push(&entry.to_entry());
         }
         self.open = false;
         self.clean = false;
     }
 
-    fn entry(&self, position: u64) -> Option<&Entry> {
+    fn entry(&self, position: u64) -> Option<EntryRef<'_>> {
         self.log.get(usize::try_from(position).ok()?)
     }
 
@@ -188,7 +188,7 @@ impl Image {
                 break;
             };
             bytes = bytes.saturating_add(entry.commit.bytes());
-            page.entries.push((position, entry.clone()));
+            page.entries.push((position, entry.to_entry()));
             page.next = position + 1;
             if page.entries.len() >= limit.entries || bytes >= limit.bytes {
                 break;
@@ -197,7 +197,7 @@ impl Image {
         page
     }
 
-    fn arrival(&self, id: EventId) -> Option<(u64, &Entry)> {
+    fn arrival(&self, id: EventId) -> Option<(u64, EntryRef<'_>)> {
         let first = EventId::new(id.replica, crate::event::Seq::FIRST);
         let (_, position) = self.arrivals.range(first..=id).next_back()?;
         let entry = self.entry(*position)?;
@@ -261,7 +261,7 @@ impl Image {
         History {
             fold: fold.map(|(_, bytes)| bytes.clone()),
             entries: entries
-                .filter_map(|p| Some((*p, self.entry(*p)?.clone())))
+                .filter_map(|p| Some((*p, self.entry(*p)?.to_entry())))
                 .collect(),
         }
     }
@@ -288,9 +288,10 @@ impl Image {
     pub(super) fn verify(&self, inspection: Inspection) -> VerifyReport {
         let mut walk = Walk::new(inspection);
         let mut anew = Self::new();
-        for (position, entry) in (0..).zip(&self.log) {
-            walk.entry(position, entry);
-            anew.push(entry);
+        for (position, entry) in (0..).zip(self.log.iter_from(0)) {
+            let entry = entry.to_entry();
+            walk.entry(position, &entry);
+            anew.push(&entry);
             if (position + 1) % u64::try_from(PAGE.entries).unwrap_or(u64::MAX) == 0 {
                 walk.tell();
             }

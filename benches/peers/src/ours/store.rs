@@ -5,13 +5,13 @@
 use std::collections::HashMap;
 
 use anabranch::event::AggregateId;
-use anabranch::log::{Entry, EntryKind, Group, History, HistoryFrom};
+use anabranch::log::{EntryKind, EntryList, Group, History, HistoryFrom};
 use bytes::Bytes;
 
 /// The log, with an index that is made when somebody asks.
 #[derive(Default)]
 pub(crate) struct KeptLog {
-    entries: Vec<Entry>,
+    entries: EntryList,
     folds: HashMap<AggregateId, (usize, Bytes)>,
     places: HashMap<AggregateId, Vec<u32>, foldhash::fast::RandomState>,
     /// Entries that the index holds.
@@ -40,13 +40,13 @@ impl KeptLog {
         History {
             fold: fold.map(|(_, bytes)| bytes.clone()),
             entries: entries
-                .map(|place| (place as u64, self.entries[place].clone()))
+                .filter_map(|place| Some((place as u64, self.entries.get(place)?.to_entry())))
                 .collect(),
         }
     }
 
     fn index(&mut self) {
-        for (place, entry) in self.entries.iter().enumerate().skip(self.indexed) {
+        for (place, entry) in (self.indexed..).zip(self.entries.iter_from(self.indexed)) {
             if entry.kind == EntryKind::Waiting {
                 continue;
             }

@@ -16,7 +16,7 @@ use core::ops::ControlFlow;
 
 use self::search::{Pair, Search};
 use super::Timeline;
-use super::rows::Row;
+use super::rows::{Row, Rows};
 use super::rule::Rule;
 use crate::limits::{CONTESTED_MAX, RACE_LOOKS_MAX, RACE_PAGE_MAX};
 use crate::merge::{
@@ -96,12 +96,12 @@ impl Timeline {
         let rule = Rule::new(route, guard);
         let mut search = Search::new(&self.rows, &mut self.past, rule, after);
         // Nothing is to be done after a stop.
-        let _ = search.run(&mut |pair| call(pair, explained(pair, rule)));
+        let _ = search.run(&mut |pair| call(pair, explained(pair, &self.rows, rule)));
     }
 }
 
 /// A pair with everything that is told of it; nothing if the two share no place after all.
-fn explained(pair: &Pair<'_>, rule: Rule<'_>) -> Option<ExplainedRace> {
+fn explained(pair: &Pair<'_>, rows: &Rows, rule: Rule<'_>) -> Option<ExplainedRace> {
     let mut keys = rule
         .footprint(&pair.earlier.event)
         .shared(pair.later_footprint);
@@ -110,7 +110,7 @@ fn explained(pair: &Pair<'_>, rule: Rule<'_>) -> Option<ExplainedRace> {
     }
     let places = keys.len();
     keys.truncate(CONTESTED_MAX);
-    let (earlier, later) = (pair.earlier.party(), pair.later.party());
+    let (earlier, later) = (rows.party(pair.earlier), rows.party(pair.later));
     let decisions = rule.decide(&keys, &earlier.event, &later.event);
     let changes_at = |decision: &Decision| changes(decision, &later);
     let late = pair.earlier_slot > pair.later_slot;
@@ -161,9 +161,9 @@ fn contested(key: Key, decision: Decision, earlier: &Party, later: &Party) -> Co
     }
 }
 
-impl Row {
-    pub(super) fn party(&self) -> Party {
-        Party::new(self.event.clone(), self.fate.outcome())
+impl Rows {
+    pub(super) fn party(&self, row: &Row) -> Party {
+        Party::new(row.event.clone(), self.outcome(row))
     }
 }
 

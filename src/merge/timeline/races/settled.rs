@@ -61,7 +61,7 @@ impl Timeline {
         ids: [EventId; 2],
         rule: Rule<'_>,
     ) -> Option<Party> {
-        let party = self.rows.row(slot)?.party();
+        let party = self.rows.party(self.rows.row(slot)?);
         let touches = || {
             let footprint = rule.footprint(&party.event);
             footprint.keys().iter().any(|other| other.overlaps(key))

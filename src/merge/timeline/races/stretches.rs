@@ -29,7 +29,7 @@ impl Stretches {
         let mut slots: Vec<usize> = rows
             .iter()
             .enumerate()
-            .filter(|(_, row)| !matches!(row.fate, Fate::Invalid(_)))
+            .filter(|(_, row)| row.is_valid())
             .map(|(slot, _)| slot)
             .collect();
         slots.sort_by_key(|slot| rows.row(*slot).map(|row| row.event.order_key()));
@@ -138,6 +138,6 @@ pub(super) fn is_odd(row: &Row, vector: &VersionVector, rows: &Rows) -> bool {
 }
 
 fn is_skipped(rows: &Rows, slot: usize) -> bool {
-    let fate = rows.row(slot).map(|row| &row.fate);
-    matches!(fate, Some(Fate::Replaced(_)))
+    let fate = rows.row(slot).map(Row::fate);
+    fate == Some(Fate::Replaced)
 }
