@@ -252,6 +252,17 @@ impl Engine {
     /// Takes a commit into the set: the log gets an entry, and everything that is ready now is
     /// integrated. Whether it is here already was judged before; what is changes nothing.
     pub(super) fn accept(&mut self, commit: Commit, from: Option<ReplicaId>, item: &mut WriteItem) {
+        self.accept_into(&[], commit, from, item);
+    }
+
+    /// The same, where it is known at which places in memory the aggregates of the first events are.
+    pub(super) fn accept_into(
+        &mut self,
+        places: &[usize],
+        commit: Commit,
+        from: Option<ReplicaId>,
+        item: &mut WriteItem,
+    ) {
         let Receipt::Arrived {
             ready,
             chain_before,
@@ -270,15 +281,13 @@ impl Engine {
         } else {
             EntryKind::Waiting
         };
-        self.append(
-            Entry {
-                commit,
-                kind,
-                from,
-                chain_before,
-            },
-            item,
-        );
+        let entry = Entry {
+            commit,
+            kind,
+            from,
+            chain_before,
+        };
+        self.append(places, entry, item);
         for waited in released {
             self.release(waited, from, item);
         }
@@ -291,15 +300,13 @@ impl Engine {
             chain_before,
         } = waited;
         let kind = EntryKind::Released;
-        self.append(
-            Entry {
-                commit,
-                kind,
-                from,
-                chain_before,
-            },
-            item,
-        );
+        let entry = Entry {
+            commit,
+            kind,
+            from,
+            chain_before,
+        };
+        self.append(&[], entry, item);
     }
 
     fn clock_adopts(&self, commit: &Commit) -> bool {
@@ -307,17 +314,17 @@ impl Engine {
     }
 
     /// Puts an entry at the end of the log and, if its commit is ready, hands that on.
-    fn append(&mut self, entry: Entry, item: &mut WriteItem) {
+    fn append(&mut self, places: &[usize], entry: Entry, item: &mut WriteItem) {
         let position = self.log.append(entry.clone());
         if entry.kind != EntryKind::Waiting {
-            self.ready(&entry, position);
+            self.ready(places, &entry, position);
         }
         item.entries.push(entry);
     }
 
     /// Hands the events of a ready commit to the aggregates that are in memory; the others find them in
     /// the store when they are touched.
-    fn ready(&mut self, entry: &Entry, position: u64) {
+    fn ready(&mut self, places: &[usize], entry: &Entry, position: u64) {
         let commit = &entry.commit;
         let mut tags = Tags::of(commit, entry.chain_before);
         for (number, event) in commit.events().iter().enumerate() {
@@ -333,9 +340,17 @@ impl Engine {
                 self.audit.moved.note(aggregate);
             }
             let keys = watched.then(|| keys_of(event, route, &*self.guard));
-            let mut integration = self.cache.integrate(event, || tags.at(number));
+            let mut tag = || tags.at(number);
+            let mut integration = match places.get(number) {
+                // More of the same aggregate follows, or a watcher is to be told how it came in.
+                Some(at) if watched || places.get(number + 1) == Some(at) => {
+                    self.cache.integrate_at(*at, event, &mut tag)
+                }
+                Some(at) => self.integrate_and_fold_at(*at, event, &mut tag),
+                None => self.cache.integrate(event, &mut tag),
+            };
             if integration.is_none() && watched && self.begin_new(aggregate) {
-                integration = self.cache.integrate(event, || tags.at(number));
+                integration = self.cache.integrate(event, &mut tag);
             }
             // Whether or not it is being read: a read can fail, and nothing would tell of this event.
             self.holds_all &= integration.is_some();

@@ -81,22 +81,21 @@ impl Engine {
             .is_some_and(|(timeline, seen)| !timeline.has_history() && !timeline.is_headed_by(seen))
     }
 
-    /// What the first event of an aggregate in a commit names.
+    /// What the first event of an aggregate in a commit names, whose timeline is at this place.
     pub(super) fn ground(
         &mut self,
+        at: usize,
         aggregate: &AggregateId,
         bases: &Bases,
     ) -> Result<Ground, Failure> {
         let own = self.identity.replica;
-        let seen = bases.get(aggregate);
-        let ground = |timeline: &mut Timeline| match seen {
-            Some(seen) => timeline.ground(own, seen),
-            None => Ok(Ground {
-                heads: timeline.heads_for_write(own),
-                latest: timeline.latest(),
-            }),
+        let ground = match bases.get(aggregate) {
+            None => self.cache.at(at).map(|there| Ok(there.whole_ground(own))),
+            Some(seen) => {
+                let ground = |timeline: &mut Timeline| (timeline.ground(own, seen), 0);
+                self.cache.with(aggregate, ground)
+            }
         };
-        let ground = self.cache.with(aggregate, |timeline| (ground(timeline), 0));
         ground
             .unwrap_or(Err(BasisError::HistoryMissing))
             .map_err(|why| Failure::LostBasis {

@@ -72,16 +72,15 @@ const ROOM: usize = 128;
 
 /// Numbers, as serde tells bytes.
 fn array(note: &mut Writer, bytes: [u8; 16]) {
-    let mut items = [0; 32];
-    let mut free = items.iter_mut();
+    let mut items = [0; 33];
     let mut len = 0;
     for byte in bytes {
-        // A number from 24 on has a byte of its own behind its head.
-        let head = if byte < 24 { None } else { Some(0x18) };
-        for (item, place) in head.into_iter().chain([byte]).zip(&mut free) {
-            *place = item;
-            len += 1;
-        }
+        let free = items.get_mut(len..).and_then(<[u8]>::first_chunk_mut);
+        let Some(place) = free else { break };
+        // A number from 24 on has a byte of its own behind its head; a shorter one is written over there.
+        let is_long = byte >= 24;
+        *place = if is_long { [0x18, byte] } else { [byte, 0] };
+        len += 1 + usize::from(is_long);
     }
     note.array(bytes.len());
     note.raw(items.get(..len).unwrap_or_default());

@@ -1,17 +1,16 @@
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::basis::Bases;
-use super::cache::Place;
 use super::identity::Identity;
 use super::io::{Failure, Recorded, Reply};
 use super::writer::{Then, WriteItem};
 use super::{Basis, Engine, Ticket};
 use crate::event::{
-    AggregateId, Commit, CommitSpan, Draft, Event, EventId, EventParts, Head, Heads, Timestamp,
+    AggregateId, ChainTag, Commit, CommitSpan, Draft, Event, EventId, EventParts, Head, Heads,
+    Timestamp,
 };
 use crate::log::Durability;
-use crate::merge::{Ground, Timeline};
+use crate::merge::{Ground, Integration, Timeline, TrialError};
 
 /// A local write, perhaps waiting for an aggregate to be read.
 #[derive(Debug)]
@@ -44,6 +43,76 @@ impl RecordWaiting {
     }
 }
 
+/// The aggregates that a commit touches, in the order in which it does.
+struct Touched {
+    each: Vec<TouchedOne>,
+    /// Which of them each draft is of; nothing where each is of another one.
+    of: Vec<usize>,
+}
+
+struct TouchedOne {
+    /// Where it is in memory.
+    at: usize,
+    /// What its next event names.
+    ground: Ground,
+    /// The first draft of it, and the others.
+    first: usize,
+    rest: Vec<usize>,
+}
+
+impl TouchedOne {
+    fn new(at: usize, first: usize) -> Self {
+        let (heads, latest) = (Heads::NONE, None);
+        Self {
+            at,
+            ground: Ground { heads, latest },
+            first,
+            rest: Vec::new(),
+        }
+    }
+}
+
+impl Touched {
+    /// By the place of each draft's aggregate. Costs a sort.
+    fn by(places: &[usize]) -> Self {
+        if let [at] = *places {
+            let (each, of) = (alloc::vec![TouchedOne::new(at, 0)], Vec::new());
+            return Self { each, of };
+        }
+        let mut sorted: Vec<(usize, usize)> = places.iter().copied().zip(0..).collect();
+        sorted.sort_unstable();
+        let each = sorted.chunk_by(|(one, _), (other, _)| one == other);
+        let each = each.filter_map(|drafts| {
+            let ((at, first), rest) = drafts.split_first()?;
+            Some(TouchedOne {
+                rest: rest.iter().map(|(_, draft)| *draft).collect(),
+                ..TouchedOne::new(*at, *first)
+            })
+        });
+        let mut each: Vec<TouchedOne> = each.collect();
+        each.sort_unstable_by_key(|touched| touched.first);
+        if each.len() == places.len() {
+            let of = Vec::new();
+            return Self { each, of };
+        }
+        let mut of = alloc::vec![0; places.len()];
+        for (number, touched) in each.iter().enumerate() {
+            for draft in touched.rest.iter().chain([&touched.first]) {
+                if let Some(of) = of.get_mut(*draft) {
+                    *of = number;
+                }
+            }
+        }
+        Self { each, of }
+    }
+
+    /// The aggregate of a draft.
+    fn of(&mut self, draft: usize) -> Option<&mut TouchedOne> {
+        let number = self.of.get(draft).copied().unwrap_or(draft);
+        self.each.get_mut(number)
+    }
+}
+
 impl Engine {
     /// Somebody wants to write.
     pub(super) fn on_record(
@@ -60,58 +129,59 @@ impl Engine {
     }
 
     /// Writes a commit, or waits until all its aggregates are in memory.
-    pub(super) fn record(&mut self, mut wish: RecordWaiting) {
+    pub(super) fn record(&mut self, wish: RecordWaiting) {
         if let Some(reason) = self.writer.failed.clone() {
             self.answer_record(&wish, Err(Failure::Store { reason }));
             return;
         }
-        let Some(held) = self.held_back(wish) else {
+        let Some(wish) = self.held_back(wish) else {
             return;
         };
-        wish = held;
-        if let Some(at) = self.first_cold(&wish) {
-            self.wait_for(wish, at);
-            return;
-        }
-        match self.write(&wish.drafts, &wish.bases) {
-            Ok((commit, item)) => {
-                let recorded = Recorded {
-                    commit: commit.id(),
-                    span: commit.span(),
-                    timestamp: commit.timestamp(),
-                };
-                self.unpin(&wish);
-                self.writer.push(WriteItem {
-                    durability: match wish.durability {
-                        _ if mutant!("acknowledge-before-fsync") => Durability::Buffered,
-                        durability => durability,
-                    },
-                    then: alloc::vec![Then::Recorded(wish.ticket, recorded)],
-                    ..item
-                });
-            }
-            Err(failure) => self.answer_record(&wish, Err(failure)),
+        let places = match self.places(&wish) {
+            Ok(places) => places,
+            Err(at) => return self.wait_for(wish, at),
+        };
+        self.unpin(&wish);
+        match self.write(wish.drafts, &places, &wish.bases) {
+            Ok((recorded, item)) => self.writer.push(WriteItem {
+                durability: match wish.durability {
+                    _ if mutant!("acknowledge-before-fsync") => Durability::Buffered,
+                    durability => durability,
+                },
+                then: alloc::vec![Then::Recorded(wish.ticket, recorded)],
+                ..item
+            }),
+            Err(failure) => self.reply(wish.ticket, Err(failure)),
         }
     }
 
-    /// The first draft whose aggregate is not in memory, or not with the history that is needed; the
-    /// others are folded.
-    fn first_cold(&mut self, wish: &RecordWaiting) -> Option<usize> {
-        let (rest, all) = (wish.checked..wish.drafts.len(), 0..wish.drafts.len());
-        let rest = if wish.checked > 0 { rest } else { 0..0 };
-        for range in [rest, all] {
-            for at in range {
-                let aggregate = &wish.drafts.get(at)?.aggregate;
-                self.begin_new(aggregate);
-                // A fold may find that it needs the history first.
-                self.fold(aggregate);
-                let is_cold = self.cache.place(aggregate) != Place::Hot;
-                if is_cold || self.needs_history_for(wish, aggregate) {
-                    return Some(at);
-                }
+    /// Where the aggregate of each draft is in memory, folded.
+    ///
+    /// # Errors
+    /// The first draft whose aggregate is not in memory, or not with the history that is needed.
+    fn places(&mut self, wish: &RecordWaiting) -> Result<Vec<usize>, usize> {
+        // What was not waited for yet is looked at first; what was is looked at again.
+        if wish.checked > 0 {
+            for (at, draft) in wish.drafts.iter().enumerate().skip(wish.checked) {
+                self.place(wish, &draft.aggregate).ok_or(at)?;
             }
         }
-        None
+        let place = |(at, draft): (usize, &Draft)| self.place(wish, &draft.aggregate).ok_or(at);
+        wish.drafts.iter().enumerate().map(place).collect()
+    }
+
+    fn place(&mut self, wish: &RecordWaiting, aggregate: &AggregateId) -> Option<usize> {
+        let mut at = self.cache.hot_at(aggregate);
+        if at.is_none() && self.begin_new(aggregate) {
+            at = self.cache.hot_at(aggregate);
+        }
+        if self.cache.at(at?)?.wants_fold() {
+            self.fold(aggregate);
+            // It may have found that it needs the history first.
+            at = self.cache.hot_at(aggregate);
+        }
+        let needs_history = !wish.bases.is_empty() && self.needs_history_for(wish, aggregate);
+        at.filter(|_| !needs_history)
     }
 
     fn wait_for(&mut self, mut wish: RecordWaiting, at: usize) {
@@ -146,35 +216,51 @@ impl Engine {
         }
     }
 
-    fn write(&mut self, drafts: &[Draft], bases: &Bases) -> Result<(Commit, WriteItem), Failure> {
+    fn write(
+        &mut self,
+        drafts: Vec<Draft>,
+        places: &[usize],
+        bases: &Bases,
+    ) -> Result<(Recorded, WriteItem), Failure> {
         if self.has_a_double() {
             self.renew_incarnation();
         }
-        let mut grounds = BTreeMap::new();
-        for Draft { aggregate, .. } in drafts {
-            if !grounds.contains_key(aggregate) {
-                self.judgeable(aggregate)?;
-                grounds.insert(aggregate, self.ground(aggregate, bases)?);
+        let mut touched = Touched::by(places);
+        for touched in &mut touched.each {
+            if let Some(Draft { aggregate, .. }) = drafts.get(touched.first) {
+                self.judgeable(touched.at, aggregate)?;
+                touched.ground = self.ground(touched.at, aggregate, bases)?;
             }
         }
-        let commit = self.build(drafts, &mut grounds)?;
-        self.trial(&commit)?;
+        let commit = self.build(drafts, &mut touched)?;
+        self.trial(&commit, &touched)?;
+        let recorded = Recorded {
+            commit: commit.id(),
+            span: commit.span(),
+            timestamp: commit.timestamp(),
+        };
         let mut item = WriteItem::default();
-        self.accept_own(&commit, &mut item)?;
+        self.accept_own(commit, places, &mut item)?;
         item.identity = Some(self.marked_identity());
-        Ok((commit, item))
+        Ok((recorded, item))
     }
 
-    /// Takes what this replica has made itself. Under an id that is taken it would be answered and gone:
-    /// another store writes under this name, and what is here of it says so.
-    fn accept_own(&mut self, commit: &Commit, item: &mut WriteItem) -> Result<(), Failure> {
+    /// Takes what this replica has made itself, into aggregates at these places. Under an id that is
+    /// taken it would be answered and gone: another store writes under this name, and what is here of
+    /// it says so.
+    fn accept_own(
+        &mut self,
+        commit: Commit,
+        places: &[usize],
+        item: &mut WriteItem,
+    ) -> Result<(), Failure> {
         let received = self.inbox.received();
         let mut ids = commit.events().iter().map(Event::id);
         if ids.any(|id| received.contains(id)) {
             let commit = commit.id();
             return Err(Failure::Forked { commit });
         }
-        self.accept(commit.clone(), None, item);
+        self.accept_into(places, commit, None, item);
         Ok(())
     }
 
@@ -197,9 +283,8 @@ impl Engine {
         self.identity
     }
 
-    fn judgeable(&self, aggregate: &AggregateId) -> Result<(), Failure> {
-        let condition = self.cache.timeline(aggregate);
-        match condition.and_then(Timeline::condition) {
+    fn judgeable(&self, at: usize, aggregate: &AggregateId) -> Result<(), Failure> {
+        match self.cache.at(at).and_then(Timeline::condition) {
             None => Ok(()),
             Some(why) => Err(Failure::Unresolved {
                 aggregate: aggregate.clone(),
@@ -208,41 +293,38 @@ impl Engine {
         }
     }
 
-    fn build(
-        &mut self,
-        drafts: &[Draft],
-        grounds: &mut BTreeMap<&AggregateId, Ground>,
-    ) -> Result<Commit, Failure> {
+    fn build(&mut self, drafts: Vec<Draft>, touched: &mut Touched) -> Result<Commit, Failure> {
         let (first, mut chain) = self
             .identity
             .next(self.inbox.received())
             .ok_or(Failure::SeqsExhausted)?;
         let span = CommitSpan::new(first.seq, drafts.len())?;
-        let timestamp = self.stamp(grounds)?;
+        let timestamp = self.stamp(&drafts, touched)?;
         let mut events = Vec::with_capacity(drafts.len());
         let mut next = Some(first.seq);
-        for draft in drafts {
+        for (index, draft) in drafts.into_iter().enumerate() {
             let seq = next.ok_or(Failure::SeqsExhausted)?;
             let id = EventId::new(first.replica, seq);
-            let ground = grounds.get_mut(&draft.aggregate);
-            let heads = ground.map(|ground| core::mem::take(&mut ground.heads));
+            let ground = touched.of(index).map(|touched| &mut touched.ground.heads);
+            let heads = ground.map(|heads| core::mem::replace(heads, Heads::NONE));
             let event = Event::assemble(EventParts {
                 id,
                 commit: span,
                 timestamp,
                 written_ms: self.now.wall_ms,
-                aggregate: draft.aggregate.clone(),
-                event_type: draft.event_type.clone(),
+                aggregate: draft.aggregate,
+                event_type: draft.event_type,
                 heads: heads.unwrap_or_default(),
                 replaces: None,
-                metadata: draft.metadata.clone(),
-                payload: draft.payload.clone(),
+                metadata: draft.metadata,
+                // It stays in memory, in the log and in its aggregate, as one.
+                payload: draft.payload.into_detached(),
             })?;
             chain = chain.extend(event.digest());
             // What follows in this commit names what comes right before it.
-            if let Some(ground) = grounds.get_mut(&draft.aggregate) {
+            if let Some(touched) = touched.of(index) {
                 let tag = chain.tag();
-                ground.heads = Heads::new(alloc::vec![Head { id, tag }])?;
+                touched.ground.heads = Heads::at_most_one(Some(Head { id, tag }));
             }
             events.push(event);
             next = seq.next();
@@ -250,43 +332,82 @@ impl Engine {
         Ok(Commit::new(events)?)
     }
 
-    fn stamp(&mut self, grounds: &BTreeMap<&AggregateId, Ground>) -> Result<Timestamp, Failure> {
-        let floor = grounds.values().filter_map(|ground| ground.latest).max();
+    fn stamp(&mut self, drafts: &[Draft], touched: &Touched) -> Result<Timestamp, Failure> {
+        let each = touched.each.iter();
+        let floor = each.clone().filter_map(|one| one.ground.latest).max();
         // Beyond 2^47 ms a stamp is valid only one above its own aggregate's past.
-        let apart = grounds.iter().find(|(_, ground)| ground.latest != floor);
-        if let (Some(floor), Some((aggregate, _))) = (floor, apart)
+        if let Some(floor) = floor
             && floor.next().is_none_or(Timestamp::is_far)
         {
-            return Err(Failure::FarStamp {
-                aggregate: (*aggregate).clone(),
-            });
+            let mut apart = each.filter(|one| one.ground.latest != Some(floor));
+            let apart = apart.find_map(|one| drafts.get(one.first));
+            if let Some(Draft { aggregate, .. }) = apart {
+                let aggregate = aggregate.clone();
+                return Err(Failure::FarStamp { aggregate });
+            }
         }
         let wall = self.now.wall_ms.saturating_add_signed(self.clock_offset_ms);
         let floor = floor.filter(|_| !mutant!("forget-the-lift"));
         Ok(self.clock.tick(wall, floor)?)
     }
 
-    fn trial(&mut self, commit: &Commit) -> Result<(), Failure> {
-        let mut by_aggregate: BTreeMap<&AggregateId, (Vec<usize>, Vec<Event>)> = BTreeMap::new();
-        for (index, event) in commit.events().iter().enumerate() {
-            let (indexes, events) = by_aggregate.entry(event.aggregate()).or_default();
-            indexes.push(index);
-            events.push(event.clone());
-        }
-        let guard = self.guard.clone();
-        for (aggregate, (indexes, events)) in by_aggregate {
-            let trial = |timeline: &mut Timeline| (timeline.trial_at_place(&events, &*guard), 0);
-            if let Some(Err(error)) = self.cache.with(aggregate, trial) {
-                let index = indexes.get(error.index).copied().unwrap_or_default();
-                let aggregate = aggregate.clone();
+    /// Whether each aggregate would take its events.
+    fn trial(&mut self, commit: &Commit, touched: &Touched) -> Result<(), Failure> {
+        let all = commit.events();
+        for touched in &touched.each {
+            let Some(first) = all.get(touched.first) else {
+                continue;
+            };
+            let rest = touched.rest.iter().filter_map(|index| all.get(*index));
+            let several: Vec<Event>;
+            let events = if touched.rest.is_empty() {
+                core::slice::from_ref(first)
+            } else {
+                several = core::iter::once(first).chain(rest).cloned().collect();
+                &several
+            };
+            if let Err(error) = self.trial_of(touched.at, events) {
+                let rest = error.index.checked_sub(1);
+                let index = rest.and_then(|rest| touched.rest.get(rest));
                 return Err(Failure::Rejected {
-                    index,
-                    aggregate,
+                    index: index.copied().unwrap_or(touched.first),
+                    aggregate: first.aggregate().clone(),
                     reason: error.rejection,
                 });
             }
         }
         Ok(())
+    }
+
+    fn trial_of(&mut self, at: usize, events: &[Event]) -> Result<(), TrialError> {
+        let (Some(timeline), Some(first)) = (self.cache.at(at), events.first()) else {
+            return Ok(());
+        };
+        if timeline.is_followed_by(first) {
+            return timeline.trial(events, &*self.guard);
+        }
+        let guard = self.guard.clone();
+        let trial = |timeline: &mut Timeline| (timeline.trial_at_place(events, &*guard), 0);
+        self.cache.with(first.aggregate(), trial).unwrap_or(Ok(()))
+    }
+
+    /// Hands an event to its aggregate at a place in memory and folds it: the next write finds it folded,
+    /// and it is at hand now. Nothing if the aggregate is not there any more.
+    pub(super) fn integrate_and_fold_at(
+        &mut self,
+        at: usize,
+        event: &Event,
+        tag: impl FnOnce() -> Option<ChainTag>,
+    ) -> Option<Integration> {
+        let taken = self
+            .cache
+            .integrate_and_fold_at(at, event, tag, &*self.guard);
+        let (integration, outcome) = taken?;
+        self.audit.applied(outcome.applied);
+        for (event, _) in &outcome.rejected {
+            self.count_rejection(*event);
+        }
+        Some(integration)
     }
 
     /// Writes that waited for an aggregate which is in memory now.
@@ -305,55 +426,4 @@ impl Engine {
 }
 
 #[cfg(test)]
-mod tests {
-    use alloc::sync::Arc;
-
-    use super::*;
-    use crate::clock::Now;
-    use crate::engine::{Birth, Outside};
-    use crate::event::{EventType, Metadata, Payload, ReplicaId, Seq};
-    use crate::log::{Epoch, Opening};
-    use crate::merge::Unguarded;
-    use crate::protocol::Lineage;
-    use crate::resolver::Registry;
-
-    fn commit(payload: u64) -> Commit {
-        let id = EventId::new(ReplicaId::new(1, 1), Seq::FIRST);
-        let event = Event::assemble(EventParts {
-            id,
-            commit: CommitSpan::new(Seq::FIRST, 1).unwrap(),
-            timestamp: Timestamp::at_millis(1),
-            written_ms: 1,
-            aggregate: "task/1".parse().unwrap(),
-            event_type: EventType::new("written").unwrap(),
-            heads: Heads::default(),
-            replaces: None,
-            metadata: Metadata::new(),
-            payload: Payload::encode(&payload).unwrap(),
-        });
-        Commit::new(alloc::vec![event.unwrap()]).unwrap()
-    }
-
-    #[test]
-    fn a_write_whose_id_is_taken_fails_and_is_not_dropped_without_a_word() {
-        let birth = Birth {
-            epoch: Epoch::from_bits(1),
-            device: 1,
-            incarnation: 1,
-            lineage: Lineage::from_bits(1),
-        };
-        let now = Now {
-            wall_ms: 1,
-            mono_ms: 1,
-        };
-        let outside = Outside { now, entropy: 1 };
-        let (opening, guard) = (Opening::default(), Arc::new(Unguarded));
-        let mut engine = Engine::open(opening, &birth, Registry::new(), guard, 0, outside);
-        let mut item = WriteItem::default();
-        engine.accept_own(&commit(1), &mut item).unwrap();
-        let again = engine.accept_own(&commit(2), &mut item);
-        let commit = commit(2).id();
-        assert_eq!(again, Err(Failure::Forked { commit }));
-        assert_eq!(item.entries.len(), 1);
-    }
-}
+mod tests;

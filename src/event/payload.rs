@@ -25,6 +25,8 @@ const SHORT: usize = 38;
 enum Content {
     /// Bytes that keep alive nothing.
     Short { len: u8, bytes: [u8; SHORT] },
+    /// More than that, and nothing else in their memory.
+    Own(Bytes),
     /// More than that; they may be part of something larger.
     Shared(Bytes),
 }
@@ -35,7 +37,7 @@ impl Payload {
     /// # Errors
     /// [`PayloadError`] when the value does not fit the bounds or cannot be written.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, PayloadError> {
-        Self::from_bytes(cbor::to_vec(value)?.into())
+        Ok(Self::from_bytes(cbor::to_vec(value)?.into_boxed_slice().into())?.owned())
     }
 
     /// Takes bytes as they are; only their number is checked.
@@ -64,7 +66,15 @@ impl Payload {
     pub(super) fn copy_of(content: &[u8]) -> Result<Self, PayloadError> {
         match Self::short(content) {
             Some(payload) => Ok(payload),
-            None => Self::from_bytes(Bytes::copy_from_slice(content)),
+            None => Ok(Self::from_bytes(Bytes::copy_from_slice(content))?.owned()),
+        }
+    }
+
+    /// The same of bytes that the caller knows to be all that their memory holds.
+    fn owned(self) -> Self {
+        match self.0 {
+            Content::Shared(bytes) => Self(Content::Own(bytes)),
+            content => Self(content),
         }
     }
 
@@ -86,22 +96,31 @@ impl Payload {
 
     /// Whether it is all that its bytes keep alive.
     pub(super) const fn is_detached(&self) -> bool {
-        matches!(self.0, Content::Short { .. })
+        matches!(self.0, Content::Short { .. } | Content::Own(_))
     }
 
-    /// A copy of the bytes.
+    /// The same, of which nothing else is kept alive: a copy of the bytes where they may be part of
+    /// something larger.
     pub(super) fn detached(&self) -> Self {
         match &self.0 {
-            Content::Short { .. } => self.clone(),
-            Content::Shared(bytes) => Self(Content::Shared(Bytes::copy_from_slice(bytes))),
+            Content::Short { .. } | Content::Own(_) => self.clone(),
+            Content::Shared(bytes) => Self(Content::Own(Bytes::copy_from_slice(bytes))),
         }
+    }
+
+    /// The same of a payload that is not kept besides.
+    pub(crate) fn into_detached(self) -> Self {
+        if self.is_detached() {
+            return self;
+        }
+        self.detached()
     }
 
     /// Bytes of memory that it takes apart from itself, shared or not.
     pub(super) fn heap_bytes(&self) -> usize {
         match &self.0 {
             Content::Short { .. } => 0,
-            Content::Shared(bytes) => bytes.len(),
+            Content::Own(bytes) | Content::Shared(bytes) => bytes.len(),
         }
     }
 
@@ -110,7 +129,7 @@ impl Payload {
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Content::Short { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
-            Content::Shared(bytes) => bytes,
+            Content::Own(bytes) | Content::Shared(bytes) => bytes,
         }
     }
 
@@ -122,7 +141,7 @@ impl Payload {
                 out.put([*len]);
                 out.put_first(bytes, usize::from(*len));
             }
-            Content::Shared(bytes) => out.put_bytes(bytes),
+            Content::Own(bytes) | Content::Shared(bytes) => out.put_bytes(bytes),
         }
     }
 
@@ -130,7 +149,7 @@ impl Payload {
     pub fn to_bytes(&self) -> Bytes {
         match &self.0 {
             Content::Short { .. } => Bytes::copy_from_slice(self.as_bytes()),
-            Content::Shared(bytes) => bytes.clone(),
+            Content::Own(bytes) | Content::Shared(bytes) => bytes.clone(),
         }
     }
 
@@ -138,7 +157,7 @@ impl Payload {
     pub fn len(&self) -> usize {
         match &self.0 {
             Content::Short { len, .. } => usize::from(*len),
-            Content::Shared(bytes) => bytes.len(),
+            Content::Own(bytes) | Content::Shared(bytes) => bytes.len(),
         }
     }
 
@@ -179,7 +198,7 @@ impl From<Payload> for Vec<u8> {
     fn from(payload: Payload) -> Self {
         match payload.0 {
             Content::Short { .. } => payload.as_bytes().to_vec(),
-            Content::Shared(bytes) => bytes.into(),
+            Content::Own(bytes) | Content::Shared(bytes) => bytes.into(),
         }
     }
 }
@@ -203,6 +222,9 @@ mod tests {
             assert_eq!(shares.as_ptr() == part.as_ptr(), !payload.is_detached());
             assert_eq!(payload.is_detached(), len <= SHORT);
             assert!(detached == payload && detached.to_bytes().as_ptr() != part.as_ptr());
+            let again = detached.detached();
+            let is_shared = again.to_bytes().as_ptr() == detached.to_bytes().as_ptr();
+            assert!(detached.is_detached() && (len <= SHORT || is_shared));
         }
         assert_eq!(Payload::default().len(), 0);
         assert_eq!(size_of::<Payload>(), 40);

@@ -85,6 +85,17 @@ impl Hot {
         !core::mem::replace(&mut self.is_placed, self.timeline.has_placed()) && self.is_placed
     }
 
+    /// Takes an event; its tag is asked for once.
+    fn integrate(&mut self, event: &Event, tag: impl FnOnce() -> Option<ChainTag>) -> Integration {
+        // Its bytes may be a few of a whole frame's, which would stay in memory with it, uncounted.
+        let integration = self.timeline.integrate(event.detached(), tag());
+        if matches!(integration, Integration::Added { .. }) {
+            self.unsaved += 1;
+            self.unfolded.get_or_insert(event.id());
+        }
+        integration
+    }
+
     /// Counts it anew, in a tier.
     fn count(&mut self, tier: Tier, bytes: &mut Tiers<usize>) {
         *bytes.of_mut(self.tier) -= self.bytes;
@@ -147,6 +158,20 @@ impl Cache {
         }
     }
 
+    /// Where the timeline of a hot aggregate is: there, until an aggregate is forgotten.
+    pub(super) fn hot_at(&self, aggregate: &AggregateId) -> Option<usize> {
+        let at = self.slots.find(aggregate)?;
+        self.at(at).map(|_| at)
+    }
+
+    /// The timeline at a place. Does not count as a use.
+    pub(super) fn at(&self, at: usize) -> Option<&Timeline> {
+        match self.slots.at(at)? {
+            Slot::Hot(hot) => Some(&hot.timeline),
+            Slot::Loading { .. } => None,
+        }
+    }
+
     pub(super) fn load(&mut self, aggregate: &AggregateId, whole: bool) {
         self.forget(aggregate);
         self.slots
@@ -204,6 +229,15 @@ impl Cache {
         work: impl FnOnce(&mut Hot) -> R,
     ) -> Option<R> {
         let at = self.slots.find(aggregate)?;
+        self.with_hot_at(at, aggregate, work)
+    }
+
+    fn with_hot_at<R>(
+        &mut self,
+        at: usize,
+        aggregate: &AggregateId,
+        work: impl FnOnce(&mut Hot) -> R,
+    ) -> Option<R> {
         let Some(Slot::Hot(hot)) = self.slots.at_mut(at) else {
             return None;
         };
@@ -223,15 +257,54 @@ impl Cache {
         event: &Event,
         tag: impl FnOnce() -> Option<ChainTag>,
     ) -> Option<Integration> {
-        self.with_hot(event.aggregate(), |hot| {
-            // Its bytes may be a few of a whole frame's, which would stay in memory with it, uncounted.
-            let integration = hot.timeline.integrate(event.detached(), tag());
-            if matches!(integration, Integration::Added { .. }) {
-                hot.unsaved += 1;
-                hot.unfolded.get_or_insert(event.id());
+        let at = self.slots.find(event.aggregate())?;
+        self.integrate_at(at, event, tag)
+    }
+
+    /// The same where the aggregate was at a place; nothing if it is not there any more.
+    pub(super) fn integrate_at(
+        &mut self,
+        at: usize,
+        event: &Event,
+        tag: impl FnOnce() -> Option<ChainTag>,
+    ) -> Option<Integration> {
+        let aggregate = event.aggregate();
+        self.at(at).filter(|there| there.aggregate() == aggregate)?;
+        self.with_hot_at(at, aggregate, |hot| hot.integrate(event, tag))
+    }
+
+    /// The same, and folds it there at once.
+    pub(super) fn integrate_and_fold_at(
+        &mut self,
+        at: usize,
+        event: &Event,
+        tag: impl FnOnce() -> Option<ChainTag>,
+        guard: &dyn Guard,
+    ) -> Option<(Integration, FoldOutcome)> {
+        let aggregate = event.aggregate();
+        self.at(at).filter(|there| there.aggregate() == aggregate)?;
+        let taken = self.with_hot_at(at, aggregate, |hot| {
+            let integration = hot.integrate(event, tag);
+            if !matches!(integration, Integration::Added { .. }) {
+                return (integration, None);
             }
-            integration
-        })
+            let outcome = hot.timeline.catch_up(guard);
+            hot.unfolded = None;
+            let condition = hot.timeline.condition().cloned();
+            (
+                integration,
+                Some((outcome, condition, hot.is_newly_placed())),
+            )
+        });
+        let (integration, folded) = taken?;
+        let Some((outcome, condition, is_placed)) = folded else {
+            return Some((integration, FoldOutcome::default()));
+        };
+        if is_placed {
+            self.placed.push_back(aggregate.clone());
+        }
+        self.note_condition(aggregate, condition);
+        Some((integration, outcome))
     }
 
     /// The first event of a hot aggregate that has not been folded.

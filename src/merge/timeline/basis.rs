@@ -55,10 +55,7 @@ impl Timeline {
     /// memory or nothing has come since.
     pub fn ground(&mut self, own: ReplicaId, seen: &BTreeSet<Head>) -> Result<Ground, BasisError> {
         if self.is_headed_by(seen) {
-            return Ok(Ground {
-                heads: self.heads_for_write(own),
-                latest: self.latest(),
-            });
+            return Ok(self.whole_ground(own));
         }
         if !self.has_history() {
             return Err(BasisError::HistoryMissing);

@@ -177,6 +177,11 @@ impl Timeline {
         !self.complete && self.fold.prefix.is_none()
     }
 
+    /// Whether a fold would find anything to do.
+    pub fn wants_fold(&self) -> bool {
+        self.news.any || self.wants_history() || !(self.is_folded() || self.condition().is_some())
+    }
+
     pub(super) fn start_over(&mut self) {
         self.fold.prefix = None;
         self.checkpoints = Rarely::default();

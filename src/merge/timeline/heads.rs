@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
-use super::Timeline;
-use crate::event::{ChainTag, EventId, Head, Heads, OrderKey, ReplicaId, Timestamp};
+use super::{Ground, Timeline};
+use crate::event::{ChainTag, Event, EventId, Head, Heads, OrderKey, ReplicaId, Timestamp};
 use crate::limits::HEADS_MAX;
 
 /// What is kept of a head.
@@ -16,23 +16,60 @@ impl Timeline {
     /// known is left out, as nobody can name it; so is one that was replaced, as nobody else may
     /// ever get it.
     pub fn heads(&self) -> Vec<(Head, Timestamp)> {
-        let head = |(id, known): (EventId, Known)| {
-            let named = !self.replacements.is_replaced(id);
-            known
-                .tag
-                .filter(|_| named)
-                .map(|tag| (Head { id, tag }, known.timestamp))
-        };
-        let heads = self.rows.writers().heads();
-        heads.into_iter().filter_map(head).collect()
+        let mut heads: Vec<_> = self.each_head().collect();
+        heads.sort_unstable_by_key(|(head, _)| head.id);
+        heads
+    }
+
+    /// The same in an order that must not show.
+    fn each_head(&self) -> impl Iterator<Item = (Head, Timestamp)> {
+        let heads = self.rows.writers().each_head();
+        heads.filter_map(|(id, known)| {
+            let head = Head {
+                id,
+                tag: known.tag?,
+            };
+            (!self.replacements.is_replaced(id)).then_some((head, known.timestamp))
+        })
     }
 
     /// What a new event of `own` names: all heads, or, beyond 1,024, its writer's newest event here
     /// and the greatest in canonical order. Fewer names cost concurrency, nothing else.
     pub fn heads_for_write(&self, own: ReplicaId) -> Heads {
+        self.whole_ground(own).heads
+    }
+
+    /// The same, with the greatest timestamp of the [heads](Self::heads), named or not.
+    pub fn whole_ground(&self, own: ReplicaId) -> Ground {
+        let is_named = |head: &Head| !mutant!("own-past-not-named") || head.id.replica != own;
+        // As is usual.
+        if self.rows.writers().heads_len() <= 1 {
+            let head = self.each_head().next();
+            let named = head.map(|(head, _)| head).filter(is_named);
+            return Ground {
+                heads: Heads::at_most_one(named),
+                latest: head.map(|(_, timestamp)| timestamp),
+            };
+        }
         let mut heads = self.heads();
-        heads.retain(|(head, _)| !mutant!("own-past-not-named") || head.id.replica != own);
-        self.at_most_allowed(own, heads)
+        let latest = heads.iter().map(|(_, timestamp)| *timestamp).max();
+        heads.retain(|(head, _)| is_named(head));
+        Ground {
+            heads: self.at_most_allowed(own, heads),
+            latest,
+        }
+    }
+
+    /// Whether an event that is not here yet names exactly the present [heads](Self::heads), so that
+    /// it has everything here in its past.
+    pub fn is_followed_by(&self, event: &Event) -> bool {
+        let named = event.heads().as_slice();
+        let mut count = 0;
+        let all = self.each_head().all(|(head, _)| {
+            count += 1;
+            named.binary_search(&head).is_ok()
+        });
+        all && count == named.len()
     }
 
     /// As many of these as an event may name.
@@ -64,10 +101,7 @@ impl Timeline {
 
     /// The greatest timestamp of the [heads](Self::heads), above which a new event must lie.
     pub fn latest(&self) -> Option<Timestamp> {
-        self.heads()
-            .into_iter()
-            .map(|(_, timestamp)| timestamp)
-            .max()
+        self.each_head().map(|(_, timestamp)| timestamp).max()
     }
 
     /// The newest valid event of one writer, where it is in memory.

@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use super::rows::Fate;
 use super::validity::{Named, invalid};
-use super::view::LatestView;
+use super::view::{LatestView, Seen};
 use super::{Outcome, Timeline, TrialError};
-use crate::event::{Event, EventId, Head, VersionVector};
+use crate::event::{Event, EventId, VersionVector};
 use crate::merge::{Guard, Panic};
 use crate::resolver::{ErasedResolver, ErasedState, Folded, Rejection, View};
 
@@ -22,7 +22,7 @@ impl Timeline {
     /// [`TrialError`] names the first event that would be rejected, and why.
     pub fn trial(&self, events: &[Event], guard: &dyn Guard) -> Result<(), TrialError> {
         self.check_validity(events)?;
-        self.judge_each(events, &self.vector(), &[], guard)
+        self.judge_each(events, Seen::All(self.rows.writers()), &[], guard)
     }
 
     /// [`trial`](Self::trial) of events of which the first may name less than everything here: they
@@ -42,8 +42,7 @@ impl Timeline {
         let Some(first) = events.first() else {
             return Ok(());
         };
-        let named: BTreeSet<Head> = first.heads().iter().copied().collect();
-        if !self.complete || self.is_headed_by(&named) {
+        if !self.complete || self.is_followed_by(first) {
             return self.trial(events, guard);
         }
         self.check_validity(events)?;
@@ -52,7 +51,7 @@ impl Timeline {
         }
         let seen = self.past_of(first.heads());
         let unseen = self.unseen(&seen);
-        self.judge_each(events, &seen, &unseen, guard)
+        self.judge_each(events, Seen::Part(&seen), &unseen, guard)
     }
 
     fn check_validity(&self, events: &[Event]) -> Result<(), TrialError> {
@@ -70,7 +69,7 @@ impl Timeline {
     fn judge_each(
         &self,
         events: &[Event],
-        seen: &VersionVector,
+        seen: Seen<'_>,
         unseen: &[Event],
         guard: &dyn Guard,
     ) -> Result<(), TrialError> {

@@ -7,6 +7,7 @@ use super::order::Order;
 use super::past::Past;
 use super::rarely::Rarely;
 use super::rows::{Row, Rows};
+use super::writers::Writers;
 use crate::event::{Causality, Event, EventId, VersionVector};
 use crate::resolver::{ErasedResolver, View};
 
@@ -82,9 +83,26 @@ impl View for FoldView<'_> {
     }
 }
 
+/// What a writer has seen before it writes.
+#[derive(Clone, Copy)]
+pub(super) enum Seen<'a> {
+    /// All that is in a timeline.
+    All(&'a Writers),
+    Part(&'a VersionVector),
+}
+
+impl Seen<'_> {
+    fn contains(self, id: EventId) -> bool {
+        match self {
+            Self::All(writers) => writers.has_seen(id),
+            Self::Part(seen) => seen.contains(id),
+        }
+    }
+}
+
 /// What an event that has everything in its past can see: there is no rival.
 pub(super) struct LatestView<'a> {
-    pub(super) seen: &'a VersionVector,
+    pub(super) seen: Seen<'a>,
     /// The event before it in its own commit.
     pub(super) previous: Option<EventId>,
 }

@@ -255,7 +255,8 @@ impl Writers {
         self.each_head().map(|(id, _)| id)
     }
 
-    fn each_head(&self) -> impl Iterator<Item = (EventId, Known)> {
+    /// The heads with what is known of them, in an order that must not show.
+    pub(super) fn each_head(&self) -> impl Iterator<Item = (EventId, Known)> {
         let heads = self.each.iter().filter(|writer| writer.last.is_head);
         let heads = heads.filter_map(|writer| {
             let id = EventId::new(writer.replica, writer.last.seq?);
