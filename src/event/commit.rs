@@ -112,6 +112,15 @@ impl Commit {
         }
     }
 
+    /// The same of two events or more that are one commit, which the caller knows.
+    pub(super) fn of_many(events: Vec<Event>, bytes: usize) -> Result<Self, CommitError> {
+        if bytes > COMMIT_BYTES_MAX {
+            return Err(too_large(bytes));
+        }
+        debug_assert_eq!(check(&events, bytes), Ok(()), "they are one commit");
+        Ok(Self(Events::Many(Arc::new(Many { events, bytes }))))
+    }
+
     /// The commit of an event that was written alone, which the caller knows.
     pub(super) fn of_one(event: Event, bytes: usize) -> Result<Self, CommitError> {
         debug_assert_eq!(event.commit().len(), 1, "it was written alone");

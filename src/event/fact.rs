@@ -67,9 +67,14 @@ pub(super) struct Rare {
 impl Rare {
     /// Nothing for the usual event, which was written alone.
     pub(super) fn unless_usual(self) -> Option<Arc<Self>> {
-        let is_usual =
-            self.commit.len() == 1 && self.replaces.is_none() && self.metadata.is_empty();
+        let is_usual = self.commit.len() == 1 && self.is_bare();
         (!is_usual).then(|| Arc::new(self))
+    }
+
+    /// Whether it tells nothing but the commit.
+    #[inline]
+    pub(super) fn is_bare(&self) -> bool {
+        self.replaces.is_none() && self.metadata.is_empty()
     }
 
     fn memory_bytes(&self) -> usize {
@@ -149,29 +154,37 @@ impl Event {
         if !parts.commit.contains(id.seq) {
             return Err(EventError::OutsideCommit { id });
         }
-        let fields = Fields::from(parts);
-        let (event, _) = Self::digested(fields, &mut Scratch::new(), |_| Ok::<_, EventError>(()))?;
-        Ok(event)
+        let mut fields = Fields::from(parts);
+        let check = |_| Ok::<_, EventError>(());
+        Self::digested(&mut fields, 0, &mut Scratch::new(), check)?;
+        Ok(Self::of(fields))
     }
 
     /// Digests the parts, and checks what they name; the caller knows that the event is one of its
-    /// commit, and says whether the digest is that which it should be. Told as well is what the
-    /// canonical form takes. What was in `scratch` is lost.
+    /// commit, and says whether the digest is that which it should be. Told is what the canonical form
+    /// takes. Of its header so many bytes are known, see [`codec::digest`].
+    #[inline]
+    pub(super) fn digested<E: From<EventError>>(
+        fields: &mut Fields,
+        known: usize,
+        scratch: &mut Scratch,
+        check: impl FnOnce(Digest) -> Result<(), E>,
+    ) -> Result<CanonicalBytes, E> {
+        let (digest, bytes) = codec::digest(fields, known, scratch);
+        check(digest)?;
+        fields.digest = digest.to_bytes();
+        fields.check()?;
+        Ok(bytes)
+    }
+
+    /// The event of parts that were [digested](Self::digested).
     #[expect(
         clippy::inline_always,
         reason = "the parts are large, and are not copied on their way here"
     )]
     #[inline(always)]
-    pub(super) fn digested<E: From<EventError>>(
-        mut fields: Fields,
-        scratch: &mut Scratch,
-        check: impl FnOnce(Digest) -> Result<(), E>,
-    ) -> Result<(Self, CanonicalBytes), E> {
-        let (digest, bytes) = codec::digest(&fields, scratch);
-        check(digest)?;
-        fields.digest = digest.to_bytes();
-        fields.check()?;
-        Ok((Self(Arc::new(fields)), bytes))
+    pub(super) fn of(fields: Fields) -> Self {
+        Self(Arc::new(fields))
     }
 
     /// The same, where the caller has computed the digest.

@@ -45,20 +45,32 @@ impl Payload {
     /// # Errors
     /// [`PayloadError::TooLarge`] above 256 KiB.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, PayloadError> {
+        match Self::short(&bytes) {
+            Some(payload) => Ok(payload),
+            None => Self::shared(bytes),
+        }
+    }
+
+    #[inline]
+    fn shared(bytes: Bytes) -> Result<Self, PayloadError> {
         if bytes.len() > PAYLOAD_BYTES_MAX {
             return Err(PayloadError::TooLarge {
                 bytes: bytes.len(),
                 max: PAYLOAD_BYTES_MAX,
             });
         }
-        Ok(Self::short(&bytes).unwrap_or(Self(Content::Shared(bytes))))
+        Ok(Self(Content::Shared(bytes)))
     }
 
-    /// [`from_bytes`](Self::from_bytes) of a part of `whole`, which a long one keeps alive.
-    pub(super) fn part_of(whole: &Bytes, part: &[u8]) -> Result<Self, PayloadError> {
+    /// [`from_bytes`](Self::from_bytes) of a part of something, which a long one shares.
+    #[inline]
+    pub(super) fn part_of(
+        part: &[u8],
+        share: impl FnOnce() -> Bytes,
+    ) -> Result<Self, PayloadError> {
         match Self::short(part) {
             Some(payload) => Ok(payload),
-            None => Self::from_bytes(whole.slice_ref(part)),
+            None => Self::shared(share()),
         }
     }
 
@@ -79,10 +91,11 @@ impl Payload {
     }
 
     /// The payload in place, if there is room for it.
+    #[inline]
     fn short(content: &[u8]) -> Option<Self> {
+        let len = u8::try_from(content.len()).ok()?;
         let mut bytes = [0; SHORT];
         bytes.get_mut(..content.len())?.copy_from_slice(content);
-        let len = u8::try_from(content.len()).ok()?;
         Some(Self(Content::Short { len, bytes }))
     }
 
@@ -212,7 +225,7 @@ mod tests {
         let whole: Bytes = (0..=255).collect();
         for len in 0..100 {
             let part = whole.slice(1..=len);
-            let payload = Payload::part_of(&whole, &part).unwrap();
+            let payload = Payload::part_of(&part, || whole.slice_ref(&part)).unwrap();
             assert_eq!(payload.as_bytes(), part);
             assert_eq!(payload.to_bytes(), part);
             assert_eq!((payload.len(), payload.is_empty()), (len, len == 0));

@@ -56,27 +56,31 @@ impl Output for Vec<u8> {
     }
 }
 
-/// A place of fixed size.
-pub(super) struct Scratch([u8; DIGEST_SCRATCH_BYTES]);
+/// Bytes behind the place, for what does not fit any more; no piece of known size has more.
+const BEHIND: usize = 64;
 
-/// Writes to such a place, from its beginning.
+type Place = [u8; DIGEST_SCRATCH_BYTES + BEHIND];
+
+/// A place of fixed size. What is written where it ends goes behind it, so that no piece needs to be
+/// asked whether it fits; how far writing came tells it at last.
+pub(super) struct Scratch(Place);
+
+/// Writes to such a place.
 pub(super) struct Pen<'a> {
-    bytes: &'a mut [u8; DIGEST_SCRATCH_BYTES],
+    bytes: &'a mut Place,
     at: usize,
 }
 
-/// Where writing goes on once something did not fit: nowhere.
-const FULL: usize = DIGEST_SCRATCH_BYTES + 1;
-
 impl Scratch {
     pub(super) const fn new() -> Self {
-        Self([0; DIGEST_SCRATCH_BYTES])
+        Self([0; DIGEST_SCRATCH_BYTES + BEHIND])
     }
 
-    pub(super) const fn pen(&mut self) -> Pen<'_> {
+    /// Writes behind the first bytes, which stay what they are.
+    pub(super) const fn pen_behind(&mut self, kept: usize) -> Pen<'_> {
         Pen {
             bytes: &mut self.0,
-            at: 0,
+            at: kept,
         }
     }
 }
@@ -91,7 +95,8 @@ impl<'a> Pen<'a> {
     /// What was written, unless something did not fit.
     #[inline]
     pub(super) fn written(self) -> Option<&'a [u8]> {
-        self.bytes.get(..self.at)
+        let place = self.bytes.first_chunk::<DIGEST_SCRATCH_BYTES>();
+        place.and_then(|place| place.get(..self.at))
     }
 }
 
@@ -109,22 +114,21 @@ impl Output for Pen<'_> {
     #[inline]
     fn put_all(&mut self, bytes: &[u8]) {
         let rest = self.bytes.get_mut(self.at..);
-        self.at = match rest.and_then(|rest| rest.get_mut(..bytes.len())) {
-            Some(to) => {
-                to.copy_from_slice(bytes);
-                self.at + bytes.len()
-            }
-            None => FULL,
-        };
+        if let Some(to) = rest.and_then(|rest| rest.get_mut(..bytes.len())) {
+            to.copy_from_slice(bytes);
+        }
+        self.at = self.at.wrapping_add(bytes.len());
     }
 
     #[inline]
     fn put_number(&mut self, number: u64) {
-        let [low, high, ..] = number.to_le_bytes();
         if number < 0x80 {
+            let [low, ..] = number.to_le_bytes();
             self.put([low]);
         } else if number < 1 << 14 {
-            self.put([low | 0x80, high << 1 | low >> 7]);
+            let apart = (number & 0x7f) | 0x80 | (number & 0x3f80) << 1;
+            let [low, high, ..] = apart.to_le_bytes();
+            self.put([low, high]);
         } else {
             self.at = write_long_number(self.bytes, self.at, number);
         }
@@ -133,25 +137,18 @@ impl Output for Pen<'_> {
 
 /// Writes the first `len` of these bytes; where the next ones go.
 #[inline]
-fn write<const N: usize>(
-    to: &mut [u8; DIGEST_SCRATCH_BYTES],
-    at: usize,
-    bytes: &[u8; N],
-    len: usize,
-) -> usize {
-    match to.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
-        Some(to) => {
-            *to = *bytes;
-            // No more than the place has.
-            at.wrapping_add(len)
-        }
-        None => FULL,
+fn write<const N: usize>(to: &mut Place, at: usize, bytes: &[u8; N], len: usize) -> usize {
+    let rest = to.get_mut(at.min(DIGEST_SCRATCH_BYTES)..);
+    if let Some(to) = rest.and_then(<[u8]>::first_chunk_mut) {
+        *to = *bytes;
     }
+    // The sum of lengths of what is in memory.
+    at.wrapping_add(len)
 }
 
 /// Apart, and without the pen, which then stays in registers.
 #[inline(never)]
-fn write_long_number(to: &mut [u8; DIGEST_SCRATCH_BYTES], at: usize, mut number: u64) -> usize {
+fn write_long_number(to: &mut Place, at: usize, mut number: u64) -> usize {
     if let Some((word, len)) = word_of_number(number) {
         return write(to, at, &word, len);
     }
@@ -203,7 +200,7 @@ mod tests {
             let (mut list, mut scratch) = (Vec::new(), Scratch::new());
             for _ in 0..2 {
                 list.clear();
-                let mut pen = scratch.pen();
+                let mut pen = scratch.pen_behind(0);
                 for piece in &pieces {
                     put(piece, &mut list);
                     put(piece, &mut pen);
@@ -211,7 +208,7 @@ mod tests {
                 let written = pen.written();
                 match written {
                     Some(written) => prop_assert_eq!(written, &list[..]),
-                    None => prop_assert!(list.len() + 38 > DIGEST_SCRATCH_BYTES),
+                    None => prop_assert!(list.len() > DIGEST_SCRATCH_BYTES),
                 }
                 prop_assert!(list.len() <= DIGEST_SCRATCH_BYTES || written.is_none());
             }

@@ -30,6 +30,37 @@ impl Text {
         }
     }
 
+    /// The text in place that begins with the first `kept` bytes of this one and goes on with the first
+    /// `len` of `rest`, if these are printable ASCII without a slash and do not follow half a character.
+    /// Only where all of it is told by one word; nothing otherwise.
+    #[inline]
+    pub(super) fn continued(&self, kept: usize, rest: &[u8], len: usize) -> Option<Self> {
+        let Self::Short { len: before, bytes } = self else {
+            return None;
+        };
+        let is_one_word = (1..=WORD).contains(&len) && usize::from(*before) <= kept + WORD;
+        if !is_one_word || bytes.get(kept)? & 0xc0 == 0x80 {
+            return None;
+        }
+        let unused = (WORD - len) * 8;
+        let word = u64::from_le_bytes(*rest.first_chunk()?) << unused >> unused;
+        let spaces = ONES * u64::from(b' ');
+        let word = word
+            | spaces
+                .checked_shl(u32::try_from(len * 8).ok()?)
+                .unwrap_or(0);
+        let (others, slashes) = unusual(word);
+        if (others | slashes) & HIGHS != 0 {
+            return None;
+        }
+        let mut padded = [b' '; SHORT + WORD];
+        *padded.first_chunk_mut()? = *bytes;
+        *padded.get_mut(kept..)?.first_chunk_mut()? = word.to_le_bytes();
+        let len = u8::try_from(kept + len).ok()?;
+        let bytes = *padded.first_chunk()?;
+        (usize::from(len) <= SHORT).then_some(Self::Short { len, bytes })
+    }
+
     #[inline]
     fn short(text: &[u8]) -> Option<Self> {
         let mut bytes = [b' '; SHORT];
@@ -76,6 +107,21 @@ impl Text {
     }
 }
 
+/// Bytes of a word, the lowest bits of each byte, and the highest.
+const WORD: usize = 8;
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// The high bit of a byte is set: of the first, in none that is printable ASCII; of the second, in those
+/// that are slashes, if all are printable.
+#[inline]
+const fn unusual(word: u64) -> (u64, u64) {
+    let below_del = (word & !HIGHS).wrapping_add(ONES);
+    let from_space = (word & !HIGHS).wrapping_add(ONES * 0x60);
+    let slashes = !(word ^ (ONES * 0x2f)).wrapping_add(ONES * 0x7f) & HIGHS;
+    (word | below_del | !from_space, slashes)
+}
+
 /// Whether it is segments of printable ASCII, two or more, with single slashes between: looked at
 /// eight bytes at a time.
 #[inline]
@@ -85,21 +131,15 @@ fn is_path(bytes: &[u8; SHORT], len: u8) -> bool {
         *first = *bytes;
     }
     let (words, _) = padded.as_chunks::<8>();
-    let (ones, highs) = (0x0101_0101_0101_0101_u64, 0x8080_8080_8080_8080);
-    // The high bit of a byte is set: of none that is printable ASCII; of those that are slashes, if
-    // all are printable.
     let (mut others, mut slashes) = (0, 0_u32);
     for word in words.iter().rev() {
-        let word = u64::from_le_bytes(*word);
-        let below_del = (word & !highs).wrapping_add(ones);
-        let from_space = (word & !highs).wrapping_add(ones * 0x60);
-        others |= word | below_del | !from_space;
-        let slash = !(word ^ (ones * u64::from(b'/'))).wrapping_add(ones * 0x7f) & highs;
+        let (unusual, slash) = unusual(u64::from_le_bytes(*word));
+        others |= unusual;
         let gathered = (slash >> 7).wrapping_mul(0x0102_0408_1020_4080);
         slashes = slashes << 8 | u32::from(gathered.to_be_bytes()[0]);
     }
     let ends = 1 | (1_u32 << len) >> 1;
-    others & highs == 0 && slashes != 0 && slashes & (slashes << 1 | ends) == 0
+    others & HIGHS == 0 && slashes != 0 && slashes & (slashes << 1 | ends) == 0
 }
 
 #[cfg(test)]

@@ -72,8 +72,9 @@ pub(super) fn read_many<T>(
     let mut commits = Vec::new();
     if let Some(layout) = Layout::read(&mut input, columns, names)? {
         commits.reserve_exact(layout.commits);
+        let column = layout.payloads.rest();
         let mut decoder = Decoder {
-            whole,
+            payloads: whole.slice_ref(column),
             stamp: Timestamp::at_millis(STAMP_ORIGIN),
             scratch: Scratch::new(),
             sum: Sum::default(),
@@ -105,7 +106,8 @@ struct Common {
 }
 
 struct Decoder<'a> {
-    whole: &'a Bytes,
+    /// All payloads, which long ones keep alive.
+    payloads: Bytes,
     stamp: Timestamp,
     /// Canonical bytes of the event at hand.
     scratch: Scratch,
@@ -119,31 +121,30 @@ impl Decoder<'_> {
     fn commit(&mut self) -> Result<Commit, CodecError> {
         let common = self.common()?;
         let span = common.span;
-        let (first, bytes) = self.event(&common, span.first())?;
+        let (first, CanonicalBytes { header, body }) = self.event(&common, span.first(), 0)?;
         if span.len() == 1 {
-            return Ok(Commit::of_one(first, bytes.header + bytes.body)?);
+            return Ok(Commit::of_one(first, header + body)?);
         }
         self.rare.clone_from(&first.fields().rare);
         let mut events = Vec::with_capacity(usize::try_from(span.len()).unwrap_or(1));
         events.push(first);
-        let (mut bytes, mut seq) = (bytes.header + bytes.body, span.first().next());
-        while let Some(at) = seq.filter(|seq| span.contains(*seq)) {
-            let (event, more) = self.event(&common, at)?;
+        let (mut bytes, mut at, last) = (header + body, span.first(), span.last());
+        while at < last
+            && let Some(seq) = at.next()
+        {
+            let (event, more) = self.event(&common, seq, header)?;
             events.push(event);
             bytes += more.body;
-            seq = at.next();
+            at = seq;
         }
         self.rare = None;
-        Ok(Commit::with_bytes(events, bytes)?)
+        Ok(Commit::of_many(events, bytes)?)
     }
 
     #[inline]
     fn common(&mut self) -> Result<Common, CodecError> {
         let layout = &mut self.layout;
-        let events = layout.lengths.number("length of a commit")?;
-        let events = usize::try_from(events)
-            .unwrap_or(COMMIT_EVENTS_MAX)
-            .saturating_add(1);
+        let others = layout.lengths.number("length of a commit")?;
         let writer = layout.writers.next("writer")?;
         let out_of_range = CodecError::OutOfRange { what: "writer" };
         let track = layout.tracks.get_mut(writer).ok_or(out_of_range)?;
@@ -152,7 +153,13 @@ impl Decoder<'_> {
             Some(expected) => unzigzag(expected, layout.steps.number("step of seqs")?),
         };
         let first = Seq::new(first).ok_or(CodecError::OutOfRange { what: "first seq" })?;
-        let span = CommitSpan::new(first, events)?;
+        let span = match others {
+            0 => CommitSpan::one(first),
+            others => {
+                let others = usize::try_from(others).unwrap_or(COMMIT_EVENTS_MAX);
+                CommitSpan::new(first, others.saturating_add(1))?
+            }
+        };
         track.next = Some(span.last().get().wrapping_add(1));
         let stamp = layout.stamps.next();
         let stamp = stamp.ok_or(CodecError::Truncated { what: "stamp" })?;
@@ -168,8 +175,14 @@ impl Decoder<'_> {
         })
     }
 
-    /// An event, and what its canonical form takes.
-    fn event(&mut self, common: &Common, seq: Seq) -> Result<(Event, CanonicalBytes), CodecError> {
+    /// An event, and what its canonical form takes. Behind the first of a commit, the bytes of the
+    /// header are known, and stand where that one was digested.
+    fn event(
+        &mut self,
+        common: &Common,
+        seq: Seq,
+        known: usize,
+    ) -> Result<(Event, CanonicalBytes), CodecError> {
         let id = EventId::new(common.replica, seq);
         let aggregate = self.layout.aggregates.references.next("aggregate")?;
         let kind = self.layout.types.references.next("event type")?;
@@ -180,7 +193,7 @@ impl Decoder<'_> {
         let Some(event_type) = self.layout.types.entries.get(kind).cloned() else {
             return Err(CodecError::OutOfRange { what: "event type" });
         };
-        let fields = Fields {
+        let mut fields = Fields {
             id,
             timestamp: common.timestamp,
             written_ms: common.written_ms,
@@ -195,24 +208,26 @@ impl Decoder<'_> {
             track.seen = seq.get();
         }
         let (checksums, sum) = (&mut self.layout.checksums, &mut self.sum);
-        Event::digested(fields, &mut self.scratch, |digest| {
+        let bytes = Event::digested(&mut fields, known, &mut self.scratch, |digest| {
             let checksum: [u8; CHECKSUM_LEN] = checksums.array("checksum")?;
             if digest.to_bytes().first_chunk() != Some(&checksum) {
                 return Err(CodecError::Checksum { id });
             }
             sum.add(digest);
             Ok(())
-        })
+        })?;
+        Ok((Event::of(fields), bytes))
     }
 
     /// What most events do without: nothing where the block tells none of it.
     #[inline]
     fn rare(&mut self, common: &Common) -> Result<Option<Arc<Rare>>, CodecError> {
         let layout = &self.layout;
-        if common.span.len() == 1 && !layout.replaced.is_there() && !layout.metadata.is_there() {
-            return Ok(None);
+        let are_told = layout.replaced.is_there() || layout.metadata.is_there();
+        if are_told || (self.rare.is_none() && common.span.len() > 1) {
+            return self.told_rare(common);
         }
-        self.told_rare(common)
+        Ok(self.rare.clone())
     }
 
     /// Where nothing is told of one event of a commit, it is what the first one has, if nothing was told
@@ -222,8 +237,7 @@ impl Decoder<'_> {
         if replaces.is_none()
             && metadata.is_empty()
             && let Some(first) = &self.rare
-            && first.replaces.is_none()
-            && first.metadata.is_empty()
+            && first.is_bare()
         {
             return Ok(Some(Arc::clone(first)));
         }
@@ -246,29 +260,29 @@ impl Decoder<'_> {
                 let tag = ChainTag::from_bits(u16::from_le_bytes(tag));
                 Ok(Heads::at_most_one(Some(Head { id, tag })))
             }
+            2 => Ok(Heads::at_most_one(Some(self.told_head()?))),
             number => self.other_heads(number - 1),
         }
     }
 
-    /// Heads that the block tells, rather than that it is the last event here.
-    fn other_heads(&mut self, count: u64) -> Result<Heads, CodecError> {
+    /// A head that the block tells, rather than that it is the last event here.
+    #[inline]
+    fn told_head(&mut self) -> Result<Head, CodecError> {
         let layout = &mut self.layout;
+        let replica = layout.head_ids.number("head")?;
+        let id = named(&mut layout.tracks, replica, &mut layout.head_ids)?;
+        let tag = u16::from_le_bytes(layout.head_tags.array("tag of a head")?);
+        let tag = ChainTag::from_bits(tag);
+        Ok(Head { id, tag })
+    }
+
+    fn other_heads(&mut self, count: u64) -> Result<Heads, CodecError> {
         let count = usize::try_from(count).ok();
         let count = count.filter(|count| *count <= HEADS_MAX);
         let count = count.ok_or(CodecError::OutOfRange { what: HEAD_COUNT })?;
-        let mut head = || {
-            let replica = layout.head_ids.number("head")?;
-            let id = named(&mut layout.tracks, replica, &mut layout.head_ids)?;
-            let tag = u16::from_le_bytes(layout.head_tags.array("tag of a head")?);
-            let tag = ChainTag::from_bits(tag);
-            Ok::<_, CodecError>(Head { id, tag })
-        };
-        if count == 1 {
-            return Ok(Heads::at_most_one(Some(head()?)));
-        }
         let mut heads = Vec::new();
         for _ in 0..count {
-            heads.push(head()?);
+            heads.push(self.told_head()?);
         }
         Ok(Heads::new(heads)?)
     }
@@ -308,15 +322,16 @@ impl Decoder<'_> {
         let size = usize::try_from(size)
             .ok()
             .filter(|size| *size <= PAYLOAD_BYTES_MAX);
-        let taken = self
-            .layout
-            .payloads
-            .take(size.ok_or(CodecError::OutOfRange { what })?, "payload")?;
-        Ok(Payload::part_of(self.whole, taken).map_err(EventError::from)?)
+        let size = size.ok_or(CodecError::OutOfRange { what })?;
+        let from = self.payloads.len() - self.layout.payloads.len();
+        let taken = self.layout.payloads.take(size, "payload")?;
+        let payload = Payload::part_of(taken, || self.payloads.slice(from..from + size));
+        Ok(payload.map_err(EventError::from)?)
     }
 }
 
 /// An event of a replica of the block, told from the last one of it.
+#[inline]
 fn named(tracks: &mut [Track], replica: u64, input: &mut Input<'_>) -> Result<EventId, CodecError> {
     let index = usize::try_from(replica).unwrap_or(usize::MAX);
     let track = tracks.get_mut(index);

@@ -501,29 +501,33 @@ fn read_names(input: &mut Input<'_>, count: usize) -> Result<Vec<Named>, CodecEr
             .map(|rest| rest + NIBBLE_FULL),
         small => Ok(small),
     };
-    let mut names = Vec::with_capacity(count);
-    let mut name: Vec<u8> = Vec::new();
-    let mut bytes = 0usize;
+    let mut names: Vec<Named> = Vec::with_capacity(count);
+    let (mut whole, mut slash, mut bytes) = (Vec::new(), 0, 0);
     for byte in halves {
         let (shared, suffix) = (half(byte >> 4)?, half(byte & 15)?);
-        if shared > name.len() {
-            return Err(CodecError::OutOfRange { what });
-        }
-        let mut whole = input.take(suffix, what)?;
-        if count > 1 {
-            name.truncate(shared);
-            name.extend_from_slice(whole);
-            whole = &name;
-        }
-        bytes += whole.len();
+        let before = names.last().map(|named| &named.name);
+        let kept = before.map_or(&[][..], AggregateId::as_bytes).get(..shared);
+        let kept = kept.ok_or(CodecError::OutOfRange { what })?;
+        let ahead = input.rest();
+        let rest = input.take(suffix, what)?;
+        bytes += shared + suffix;
         if bytes > BLOCK_BYTES_MAX {
             let what = "sum of aggregate ids";
             return Err(CodecError::OutOfRange { what });
         }
-        names.push(Named {
-            name: AggregateId::from_utf8(whole)?,
-            latest: None,
-        });
+        let known = before.filter(|_| shared > slash);
+        let quick = known.and_then(|before| before.continued(shared, ahead, suffix));
+        let name = if let Some(name) = quick {
+            name
+        } else {
+            whole.clear();
+            whole.extend_from_slice(kept);
+            whole.extend_from_slice(rest);
+            slash = whole.iter().take_while(|byte| **byte != b'/').count();
+            AggregateId::from_utf8(&whole)?
+        };
+        let latest = None;
+        names.push(Named { name, latest });
     }
     Ok(names)
 }

@@ -44,16 +44,16 @@ pub(super) fn read(
     if !columns.are_among(USUAL) {
         return None;
     }
-    let (fields, seal) = read_fields(whole, input, columns, names).ok().flatten()?;
-    let digested = Event::digested(fields, &mut Scratch::new(), |digest| {
+    let (mut fields, seal) = read_fields(whole, input, columns, names).ok().flatten()?;
+    let digested = Event::digested(&mut fields, 0, &mut Scratch::new(), |digest| {
         let is_it = digest.to_bytes().first_chunk() == Some(&seal);
         let events = 1;
         is_it
             .then_some(())
             .ok_or(CodecError::BlockChecksum { events })
     });
-    let (event, bytes) = digested.ok()?;
-    Commit::of_one(event, bytes.header + bytes.body).ok()
+    let bytes = digested.ok()?;
+    Commit::of_one(Event::of(fields), bytes.header + bytes.body).ok()
 }
 
 /// The event, and what its digest begins with if it is the one that was written.
@@ -103,7 +103,7 @@ fn read_fields(
     if payload.len() > PAYLOAD_BYTES_MAX {
         return Ok(None);
     }
-    let Ok(payload) = Payload::part_of(whole, payload) else {
+    let Ok(payload) = Payload::part_of(payload, || whole.slice_ref(payload)) else {
         return Ok(None);
     };
     let fields = Fields {

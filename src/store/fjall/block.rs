@@ -267,6 +267,27 @@ fn read_head<'r>(rest: &mut &'r [u8]) -> Option<(Vec<Stretch>, &'r [u8])> {
     Some((stretches, chains))
 }
 
+/// The next seq of each writer and the chain before it, where it is known.
+#[derive(Default)]
+struct Tracks {
+    known: BTreeMap<ReplicaId, Option<(Seq, Chain)>>,
+    /// The one asked for last, which most often is asked for again.
+    last: Option<ReplicaId>,
+    next: Option<(Seq, Chain)>,
+}
+
+impl Tracks {
+    fn of(&mut self, writer: ReplicaId) -> &mut Option<(Seq, Chain)> {
+        if self.last != Some(writer) {
+            if let Some(last) = self.last.replace(writer) {
+                self.known.insert(last, self.next);
+            }
+            self.next = self.known.get(&writer).copied().flatten();
+        }
+        &mut self.next
+    }
+}
+
 fn read_lines(
     first: u64,
     stretches: &[Stretch],
@@ -275,7 +296,7 @@ fn read_lines(
 ) -> Option<Vec<Line>> {
     let mut commits = commits.into_iter();
     let mut lines = Vec::with_capacity(commits.len());
-    let mut known: BTreeMap<ReplicaId, Option<(Seq, Chain)>> = BTreeMap::new();
+    let mut tracks = Tracks::default();
     for stretch in stretches {
         for _ in 0..stretch.entries {
             let mut chain_before = None;
@@ -287,7 +308,7 @@ fn read_lines(
             } else {
                 let commit = commits.next()?;
                 let span = commit.span();
-                let track = known.entry(commit.replica()).or_default();
+                let track = tracks.of(commit.replica());
                 match *track {
                     Some((next, chain)) if next == span.first() => chain_before = Some(chain),
                     _ => take_chain(&mut chains, &mut chain_before)?,

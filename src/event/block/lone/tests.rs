@@ -95,7 +95,7 @@ fn resealed(mut bytes: Vec<u8>, names: &BlockNames) -> Vec<u8> {
     let columns = columns.filter(|columns| columns.are_among(USUAL));
     let read = columns.map(|columns| read_fields(&whole, input, columns, names));
     if let Some(Ok(Some((fields, _)))) = read {
-        let (digest, _) = codec::digest(&fields, &mut Scratch::new());
+        let (digest, _) = codec::digest(&fields, 0, &mut Scratch::new());
         let at = bytes.len() - fields.payload.len() - SEAL_LEN;
         bytes[at..at + SEAL_LEN].copy_from_slice(&digest.to_bytes()[..SEAL_LEN]);
     }
