@@ -300,6 +300,8 @@ mod tests {
                     .wrapping_add(1);
                 let event = event(n, random, &mut seen, &mut all);
                 let tag = ChainTag::from_bits(1);
+                let named = event.heads().iter().copied().collect();
+                assert_eq!(quick.is_followed_by(&event), quick.is_headed_by(&named));
                 let added = quick.integrate(event.clone(), tag);
                 assert_eq!(slow.integrate(event, tag), added);
                 if !(random >> 30).is_multiple_of(16) {
