@@ -40,17 +40,36 @@ impl PeerNote {
     /// a peer sends.
     pub(super) fn encode(&self) -> Bytes {
         let Cursor { epoch, position } = self.cursor;
-        let mut cbor = cbor::Writer::with_capacity(NOTE_ROOM);
-        cbor.raw(b"\xa2\x66cursor\xa2\x65epoch")
-            .uint(epoch.to_bits());
-        cbor.raw(b"\x68position").uint(position);
-        cbor.raw(b"\x67session").uint(self.session);
-        Bytes::copy_from_slice(cbor.as_bytes())
+        let [before_epoch, before_position, before_session] = NOTE;
+        let names = before_epoch.len() + before_position.len() + before_session.len();
+        let numbers = number_len(epoch.to_bits()) + number_len(position);
+        let room = names + numbers + number_len(self.session);
+        // Where all room is used the bytes are taken over as they are.
+        let mut cbor = cbor::Writer::with_capacity(room);
+        cbor.raw(before_epoch).uint(epoch.to_bits());
+        cbor.raw(before_position).uint(position);
+        cbor.raw(before_session).uint(self.session);
+        cbor.into_bytes().into()
     }
 }
 
-/// The names of the three fields, the heads of two maps, and three numbers.
-const NOTE_ROOM: usize = 64;
+/// What stands before each of three numbers: the heads of two maps, and names.
+const NOTE: [&[u8]; 3] = [
+    b"\xa2\x66cursor\xa2\x65epoch",
+    b"\x68position",
+    b"\x67session",
+];
+
+/// Bytes of an unsigned integer.
+const fn number_len(number: u64) -> usize {
+    match number {
+        0..=23 => 1,
+        24..=0xff => 2,
+        0x100..=0xffff => 3,
+        0x1_0000..=0xffff_ffff => 5,
+        _ => 9,
+    }
+}
 
 /// What a peer has told of itself and acknowledged.
 #[derive(Clone, Copy, Debug, Default)]
@@ -356,7 +375,9 @@ mod tests {
             let note = PeerNote { cursor, session };
             let encoded = note.encode();
             assert_eq!(encoded, cbor::to_vec(&note).unwrap());
-            assert!(encoded.len() <= NOTE_ROOM);
+            let names: usize = NOTE.iter().map(|names| names.len()).sum();
+            let numbers = [epoch.to_bits(), position, session].map(number_len);
+            assert_eq!(encoded.len(), names + numbers.iter().sum::<usize>());
         }
     }
 

@@ -7,16 +7,21 @@ use crate::limits::WATCH_CHANGES_MAX;
 use crate::merge::NameTable;
 
 /// The changes that one watch has not told yet, one for an aggregate, the one that began first in front.
-/// Taking news, finding a change and telling one cost a hash of a name.
+/// Taking news, finding a change and telling one cost a hash of a name; where the reader keeps up, so that
+/// there are few, a look at these.
 #[derive(Debug)]
 pub(super) struct Untold {
     queue: VecDeque<Pending>,
     /// How many changes were told: the number of the one in front.
     told: u64,
-    /// The number of each aggregate's change.
+    /// The number of each aggregate's change, since there were more than a few and until there is none.
     numbers: NameTable<u64>,
+    has_numbers: bool,
     seed: u64,
 }
+
+/// So many changes are looked through.
+const FEW: usize = 2;
 
 #[derive(Debug)]
 struct Pending {
@@ -50,6 +55,7 @@ impl Untold {
             queue: VecDeque::new(),
             told: 0,
             numbers: NameTable::seeded(seed),
+            has_numbers: false,
             seed,
         }
     }
@@ -63,13 +69,38 @@ impl Untold {
     }
 
     pub(super) fn holds(&self, aggregate: &AggregateId) -> bool {
-        self.numbers.get(aggregate).is_some()
+        self.number(aggregate).is_some()
+    }
+
+    fn number(&self, aggregate: &AggregateId) -> Option<u64> {
+        if self.has_numbers {
+            return self.numbers.get(aggregate);
+        }
+        let is_it = |(_, pending): &(u64, &Pending)| pending.change.aggregate == *aggregate;
+        let found = (self.told..).zip(&self.queue).find(is_it);
+        found.map(|(number, _)| number)
+    }
+
+    /// The number of the change of an aggregate; of one that has none, from now on this.
+    fn number_or_set(&mut self, aggregate: &AggregateId, number: u64) -> Option<u64> {
+        if !self.has_numbers && self.queue.len() >= FEW {
+            for (number, pending) in (self.told..).zip(&self.queue) {
+                self.numbers
+                    .insert(pending.change.aggregate.clone(), number);
+            }
+            self.has_numbers = true;
+        }
+        if self.has_numbers {
+            self.numbers.find_or_insert(aggregate, number)
+        } else {
+            self.number(aggregate)
+        }
     }
 
     /// Takes what came to an aggregate at the position before `until`.
     pub(super) fn take(&mut self, news: News<'_>, until: u64, open: Option<CameIn>) {
         let number = self.told + u64::try_from(self.queue.len()).unwrap_or_default();
-        if let Some(number) = self.numbers.find_or_insert(news.aggregate, number) {
+        if let Some(number) = self.number_or_set(news.aggregate, number) {
             if let Some(pending) = self.numbered(number) {
                 pending.change.absorb(news);
                 pending.until = until.max(pending.until);
@@ -88,7 +119,7 @@ impl Untold {
 
     /// An aggregate was folded: what came of its new events is known exactly.
     pub(super) fn settle(&mut self, aggregate: &AggregateId, came_in: CameIn) {
-        if let Some(number) = self.numbers.get(aggregate)
+        if let Some(number) = self.number(aggregate)
             && let Some(pending) = self.numbered(number)
         {
             pending.settle(came_in);
@@ -106,7 +137,10 @@ impl Untold {
     pub(super) fn pop(&mut self) -> Option<(Change, u64)> {
         let mut first = self.queue.pop_front()?;
         first.settle(first.open.unwrap_or_default());
-        self.numbers.remove(&first.change.aggregate);
+        if self.has_numbers {
+            self.numbers.remove(&first.change.aggregate);
+            self.has_numbers = !self.queue.is_empty();
+        }
         self.told += 1;
         // Whoever fell behind is handed a page of the log at once, for which no room is kept.
         if self.queue.is_empty() && self.queue.capacity() > 2 * WATCH_CHANGES_MAX {
@@ -158,9 +192,16 @@ mod tests {
         }
     }
 
-    /// Against a tree of what is to be told and a list of who is told when.
+    /// Against a tree of what is to be told and a list of who is told when; many, and mostly few.
     #[test]
     fn each_change_is_told_once_with_everything_that_came_in_the_order_in_which_they_began() {
+        for (names, takes) in [(40, 4), (3, 4), (5, 2)] {
+            is_told_as_a_tree_tells(names, takes);
+        }
+    }
+
+    /// So many in eight steps, and one more, are news.
+    fn is_told_as_a_tree_tells(names: u64, takes: u64) {
         let mut untold = Untold::seeded(3);
         let mut twin: BTreeMap<AggregateId, (Vec<EventId>, u64, Option<bool>, bool)> =
             BTreeMap::new();
@@ -170,12 +211,12 @@ mod tests {
             random = random
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);
-            let name = AggregateId::new(&format!("a/{}", (random >> 33) % 40)).unwrap();
+            let name = AggregateId::new(&format!("a/{}", (random >> 33) % names)).unwrap();
             let (late, raced) = ((random >> 58) & 1 == 1, false);
             let id = EventId::new(ReplicaId::new(1, 1), Seq::new(step).unwrap());
             assert_eq!(untold.holds(&name), twin.contains_key(&name));
             match random >> 61 {
-                0..=4 => {
+                step_kind if step_kind <= takes => {
                     let open = (random >> 59) & 1 == 1;
                     let news = News {
                         aggregate: &name,

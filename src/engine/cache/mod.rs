@@ -210,6 +210,16 @@ impl Cache {
         }
     }
 
+    /// Where an aggregate is. What was used last is mostly asked for next, and known by its name.
+    fn find(&self, aggregate: &AggregateId) -> Option<usize> {
+        let is_it = |at: &usize| match self.slots.at(*at) {
+            Some(Slot::Hot(hot)) => hot.timeline.aggregate() == aggregate,
+            _ => false,
+        };
+        let last = self.last.filter(is_it);
+        last.or_else(|| self.slots.find(aggregate))
+    }
+
     /// Lends the timeline of a hot aggregate and counts the use; `events` of them are new in it.
     pub(super) fn with<R>(
         &mut self,
@@ -228,7 +238,7 @@ impl Cache {
         aggregate: &AggregateId,
         work: impl FnOnce(&mut Hot) -> R,
     ) -> Option<R> {
-        let at = self.slots.find(aggregate)?;
+        let at = self.find(aggregate)?;
         self.with_hot_at(at, aggregate, work)
     }
 

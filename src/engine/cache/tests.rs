@@ -56,6 +56,9 @@ fn the_coldest_that_nobody_waits_for_leaves_first() {
         }
         let mut here = twin.clone();
         here.sort_by_key(|at| &names[*at]);
+        for name in &names {
+            assert_eq!(cache.find(name), cache.slots.find(name));
+        }
         let hot: Vec<&AggregateId> = cache.hot().map(Timeline::aggregate).collect();
         assert_eq!(hot, here.iter().map(|at| &names[*at]).collect::<Vec<_>>());
     }

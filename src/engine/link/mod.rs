@@ -141,9 +141,12 @@ impl LinkState {
     }
 
     fn is_done(&self) -> bool {
+        if !self.options.once {
+            return false;
+        }
         let quiet = !self.looking && self.parked.is_empty() && self.durable == self.delivered;
         let both = self.caught_up && self.peer_caught_up && self.session.all_acked();
-        self.options.once && quiet && (both || (self.stuck && self.peer_caught_up))
+        quiet && (both || (self.stuck && self.peer_caught_up))
     }
 
     pub(super) fn is_live(&self) -> bool {

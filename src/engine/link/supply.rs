@@ -121,9 +121,6 @@ impl Engine {
             self.log.offered();
             return;
         }
-        let Some(epoch) = self.log.epochs.current() else {
-            return;
-        };
         while let Some((from, next)) = self.log.to_offer() {
             // What is gathered begins with something that somebody is to be sent.
             if self.pace.due().is_none() && self.may_pass(from, next) {
@@ -135,6 +132,9 @@ impl Engine {
             if !self.pace.admits(entries, self.now.mono_ms) {
                 break;
             }
+            let Some(epoch) = self.log.epochs.current() else {
+                return;
+            };
             let prepared = Arc::new(self.prepared(epoch, from, next));
             self.log.offered();
             let mut link = self.links.next(None);
