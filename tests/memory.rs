@@ -162,7 +162,7 @@ fn outside(now: u64) -> Outside {
 #[test]
 fn aggregates_that_are_written_in_turn_are_not_read_again_for_it() {
     let mut small = Node::open(1, 3 << 20);
-    let rounds = 12;
+    let rounds = 16;
     for round in 0..rounds {
         for first in (0..AGGREGATES).step_by(EACH) {
             small.record(first..first + EACH, &format!("{round} {first}"));
